@@ -1,0 +1,67 @@
+resource "aws_db_subnet_group" "main" {
+  name        = "${local.name}-db"
+  description = "Private subnets of ${local.name}"
+  subnet_ids  = [for zone in local.zone_names : aws_subnet.private[zone].id]
+}
+
+# Letters and digits only: the password is part of a URL, and RDS refuses some signs.
+resource "random_password" "database" {
+  length  = 32
+  special = false
+}
+
+# RDS refuses to delete an instance into a snapshot whose name is taken, so each instance needs a name of its own. The
+# keepers are the arguments that make Terraform replace the instance: the old one goes into the old name, the new one
+# gets a new name. A whole destroy and re-create draws a new name too. Nothing here changes from day to day, so no
+# plan is dirty, and an imported instance gets a name as well (a timestamp with ignore_changes would leave it without).
+resource "random_id" "final_snapshot" {
+  byte_length = 4
+
+  keepers = {
+    identifier = "${local.name}-db"
+    name       = var.database.name
+    username   = var.database.username
+  }
+}
+
+resource "aws_db_instance" "main" {
+  identifier     = "${local.name}-db"
+  engine         = "postgres"
+  engine_version = var.database.engine_version
+  instance_class = var.database.instance_class
+  multi_az       = var.database.multi_az
+
+  db_name  = var.database.name
+  username = var.database.username
+  password = random_password.database.result
+  port     = 5432
+
+  storage_type      = "gp3"
+  allocated_storage = var.database.allocated_storage
+  storage_encrypted = true
+
+  db_subnet_group_name   = aws_db_subnet_group.main.name
+  vpc_security_group_ids = [aws_security_group.database.id]
+  publicly_accessible    = false
+
+  backup_retention_period    = var.database.backup_retention_days
+  backup_window              = var.database.backup_window
+  maintenance_window         = var.database.maintenance_window
+  auto_minor_version_upgrade = true
+  copy_tags_to_snapshot      = true
+
+  deletion_protection       = var.database.deletion_protection
+  skip_final_snapshot       = false
+  final_snapshot_identifier = "${local.name}-db-final-${random_id.final_snapshot.hex}"
+
+  # Otherwise a change waits for the maintenance window, and every plan until then proposes it again.
+  apply_immediately = true
+
+  tags = { Name = "${local.name}-db" }
+
+  lifecycle {
+    # The password belongs to DATABASE_URL, whose value Terraform ignores too once it is written (secrets.tf). Whoever
+    # rotates it changes both. If Terraform alone set the password again, the application would be locked out.
+    ignore_changes = [password]
+  }
+}

@@ -1,0 +1,60 @@
+resource "aws_lb" "main" {
+  count = local.power_on && length(local.web_services) > 0 ? 1 : 0
+
+  name                       = "${local.name}-alb"
+  load_balancer_type         = "application"
+  internal                   = false
+  subnets                    = [for zone in local.zone_names : aws_subnet.public[zone].id]
+  security_groups            = [aws_security_group.alb.id]
+  idle_timeout               = 60
+  drop_invalid_header_fields = true
+
+  # A stop of the environment removes the load balancer, so it cannot be protected from it. Nothing is stored in it.
+  enable_deletion_protection = false
+
+  tags = { Name = "${local.name}-alb" }
+}
+
+# Stays while the power is off: the service refers to it, and ECS accepts no other one without a new service.
+resource "aws_lb_target_group" "service" {
+  for_each = local.web_services
+
+  name                 = "${local.name}-${each.key}-tg"
+  vpc_id               = aws_vpc.main.id
+  target_type          = "ip"
+  port                 = each.value.port
+  protocol             = "HTTP"
+  deregistration_delay = var.deregistration_delay_seconds
+
+  health_check {
+    path                = each.value.health_check_path
+    protocol            = "HTTP"
+    matcher             = "200"
+    interval            = 15
+    timeout             = 5
+    healthy_threshold   = 2
+    unhealthy_threshold = 3
+  }
+
+  tags = { Name = "${local.name}-${each.key}-tg" }
+
+  lifecycle {
+    precondition {
+      condition     = length("${local.name}-${each.key}-tg") <= 32
+      error_message = "The target group's name ${local.name}-${each.key}-tg is longer than the 32 characters that AWS allows. Shorten project, stage or the service's name."
+    }
+  }
+}
+
+resource "aws_lb_listener" "http" {
+  for_each = local.power_on ? local.web_services : {}
+
+  load_balancer_arn = aws_lb.main[0].arn
+  port              = 80
+  protocol          = "HTTP"
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.service[each.key].arn
+  }
+}

@@ -1,0 +1,12 @@
+locals {
+  name = "${var.project}-${var.stage}"
+
+  # Sorted, so that "the first zone" is the same one for ever: moving the NAT gateway replaces it.
+  zone_names = sort(keys(var.zones))
+
+  arn_prefix = "arn:${data.aws_partition.current.partition}"
+  arn_scope  = "${var.region}:${data.aws_caller_identity.current.account_id}"
+
+  # Zero or one service (variables.tf): the one that the load balancer forwards to.
+  web_services = { for name, service in var.services : name => service if service.port != null }
+}

@@ -1,0 +1,315 @@
+# What the collection passes has no default here: it is written once, in the defaults of the role `environment`.
+
+variable "project" {
+  description = "Name of the application. With the stage it starts every resource's name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,15}$", var.project)) && !endswith(var.project, "-") && !strcontains(var.project, "--")
+    error_message = "project must be 1 to 16 lower-case letters, digits and single hyphens, and start with a letter."
+  }
+}
+
+variable "stage" {
+  description = "Which of the application's environments this is, such as prod."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{0,11}$", var.stage)) && !endswith(var.stage, "-") && !strcontains(var.stage, "--")
+    error_message = "stage must be 1 to 12 lower-case letters, digits and single hyphens."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the environment."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region must look like us-east-1."
+  }
+}
+
+variable "s3_use_path_style" {
+  description = "Address buckets as host/bucket instead of bucket.host, as an endpoint other than AWS's own may need."
+  type        = bool
+}
+
+variable "tags" {
+  description = "Tags of every resource, beside Project, Stage and ManagedBy."
+  type        = map(string)
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:")])
+    error_message = "tags must not start with aws:, which AWS keeps for itself."
+  }
+}
+
+variable "state_bucket" {
+  description = "Bucket of the Terraform state. The gates are stored there too."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.state_bucket))
+    error_message = "state_bucket must be the name of an S3 bucket."
+  }
+}
+
+variable "gates_key" {
+  description = "Key of the object that holds the gates, such as atena/prod/gates.json."
+  type        = string
+
+  validation {
+    condition     = length(var.gates_key) > 0 && !startswith(var.gates_key, "/")
+    error_message = "gates_key must be an object's key, without a leading slash."
+  }
+}
+
+variable "ssm_path" {
+  description = "Path under which this environment's parameters live, such as /atena/prod."
+  type        = string
+
+  validation {
+    condition     = can(regex("^(/[A-Za-z0-9_.-]+)+$", var.ssm_path)) && !can(regex("^/(aws|ssm)(/|$)", lower(var.ssm_path)))
+    error_message = "ssm_path must look like /atena/prod: a leading slash, none at the end, and not below /aws or /ssm."
+  }
+}
+
+variable "vpc_cidr" {
+  description = "Addresses of the VPC."
+  type        = string
+
+  validation {
+    condition     = can(cidrnetmask(var.vpc_cidr)) && try(tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 28, false)
+    error_message = "vpc_cidr must be an IPv4 block between /16 and /28, such as 10.0.0.0/16."
+  }
+}
+
+variable "zones" {
+  description = "Availability zones, each with the addresses of its public and its private subnet."
+  type = map(object({
+    public_cidr  = string
+    private_cidr = string
+  }))
+
+  validation {
+    condition     = length(var.zones) >= 2
+    error_message = "zones must name two availability zones or more: a load balancer and a database subnet group each need two."
+  }
+
+  validation {
+    condition     = alltrue([for zone in values(var.zones) : can(cidrnetmask(zone.public_cidr)) && can(cidrnetmask(zone.private_cidr))])
+    error_message = "Each zone's public_cidr and private_cidr must be an IPv4 block, such as 10.0.1.0/24."
+  }
+
+  validation {
+    condition     = length(distinct(flatten([for zone in values(var.zones) : [zone.public_cidr, zone.private_cidr]]))) == 2 * length(var.zones)
+    error_message = "No two subnets may have the same addresses."
+  }
+}
+
+variable "services" {
+  description = "The ECS services by name. The one with a port is reached through the load balancer."
+  type = map(object({
+    cpu               = number
+    memory            = optional(number)
+    port              = optional(number)
+    health_check_path = optional(string, "/")
+    stop_timeout      = optional(number, 120)
+    architecture      = optional(string, "X86_64")
+    environment       = optional(map(string), {})
+    secrets           = optional(list(string))
+    command           = optional(list(string), [])
+  }))
+
+  validation {
+    condition     = length(var.services) > 0 && alltrue([for name in keys(var.services) : can(regex("^[a-z][a-z0-9-]{0,19}$", name))])
+    error_message = "services must name one service or more, each with up to 20 lower-case letters, digits and hyphens."
+  }
+
+  validation {
+    condition     = length([for service in values(var.services) : service if service.port != null]) <= 1
+    error_message = "Only one service may have a port: the load balancer's listener forwards everything to one target group. Remove port from the others."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.port == null || try(service.port >= 1 && service.port <= 65535, false)])
+    error_message = "A service's port must be between 1 and 65535."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : startswith(service.health_check_path, "/")])
+    error_message = "A service's health_check_path must start with a slash."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.stop_timeout >= 2 && service.stop_timeout <= 120])
+    error_message = "A service's stop_timeout must be between 2 and 120 seconds: Fargate waits no longer."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : contains(["X86_64", "ARM64"], service.architecture)])
+    error_message = "A service's architecture must be X86_64 or ARM64."
+  }
+}
+
+variable "api_memory" {
+  description = "Memory of the service named api, in MiB, unless services.api.memory says otherwise."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.api_memory >= 512
+    error_message = "api_memory must be 512 MiB or more: Fargate offers no less."
+  }
+}
+
+variable "workers_memory" {
+  description = "Memory of the service named workers, in MiB, unless services.workers.memory says otherwise."
+  type        = number
+  default     = 512
+
+  validation {
+    condition     = var.workers_memory >= 512
+    error_message = "workers_memory must be 512 MiB or more: Fargate offers no less."
+  }
+}
+
+variable "manual_secrets" {
+  description = "Names of the parameters that people write. Terraform knows the names only, so no value of theirs can reach a plan or the state."
+  type        = list(string)
+
+  validation {
+    condition     = alltrue([for name in var.manual_secrets : can(regex("^[A-Za-z0-9_.-]+$", name))])
+    error_message = "manual_secrets must be names of letters, digits, dots, hyphens and underscores."
+  }
+
+  validation {
+    condition     = length(setintersection(var.manual_secrets, ["DATABASE_URL", "REDIS_URL"])) == 0
+    error_message = "DATABASE_URL and REDIS_URL are created by Terraform: leave them out of manual_secrets."
+  }
+}
+
+variable "database" {
+  description = "The PostgreSQL instance."
+  type = object({
+    engine_version        = string
+    instance_class        = string
+    allocated_storage     = number
+    name                  = string
+    username              = string
+    backup_retention_days = number
+    backup_window         = string
+    maintenance_window    = string
+    sslmode               = string
+    deletion_protection   = bool
+    multi_az              = bool
+  })
+
+  validation {
+    condition     = can(regex("^[0-9]+(\\.[0-9]+)?$", var.database.engine_version))
+    error_message = "database.engine_version must be a PostgreSQL version such as 16 or 16.4."
+  }
+
+  validation {
+    condition     = startswith(var.database.instance_class, "db.")
+    error_message = "database.instance_class must be an RDS class such as db.t4g.micro."
+  }
+
+  validation {
+    condition     = var.database.allocated_storage >= 20
+    error_message = "database.allocated_storage must be 20 GB or more: gp3 storage starts there."
+  }
+
+  validation {
+    condition     = can(regex("^[a-zA-Z][a-zA-Z0-9_]{0,62}$", var.database.name)) && can(regex("^[a-zA-Z][a-zA-Z0-9_]{0,62}$", var.database.username))
+    error_message = "database.name and database.username must be letters, digits and underscores, and start with a letter."
+  }
+
+  validation {
+    condition     = !contains(["admin", "postgres", "rdsadmin", "user"], lower(var.database.username))
+    error_message = "database.username is a word that PostgreSQL or RDS keeps for itself."
+  }
+
+  validation {
+    condition     = var.database.backup_retention_days >= 1 && var.database.backup_retention_days <= 35
+    error_message = "database.backup_retention_days must be between 1 and 35: 0 would switch backups off and delete those that exist."
+  }
+
+  validation {
+    condition     = can(regex("^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", var.database.backup_window))
+    error_message = "database.backup_window must be UTC times such as 03:00-04:00."
+  }
+
+  validation {
+    condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$", var.database.maintenance_window))
+    error_message = "database.maintenance_window must be lower-case UTC days and times such as sun:05:00-sun:06:00."
+  }
+
+  validation {
+    condition     = contains(["require", "verify-ca", "verify-full", "no-verify"], var.database.sslmode)
+    error_message = "database.sslmode must be require, verify-ca, verify-full or no-verify: PostgreSQL on RDS refuses plain connections."
+  }
+}
+
+variable "redis" {
+  description = "The Redis node."
+  type = object({
+    engine_version          = string
+    node_type               = string
+    port                    = number
+    snapshot_window         = string
+    snapshot_retention_days = optional(number, 1)
+    maintenance_window      = string
+  })
+
+  validation {
+    condition     = can(regex("^7\\.[0-9]+$", var.redis.engine_version))
+    error_message = "redis.engine_version must be a Redis 7 version such as 7.1: the parameter group is of the family redis7."
+  }
+
+  validation {
+    condition     = startswith(var.redis.node_type, "cache.")
+    error_message = "redis.node_type must be an ElastiCache type such as cache.t4g.micro."
+  }
+
+  validation {
+    condition     = var.redis.port >= 1 && var.redis.port <= 65535
+    error_message = "redis.port must be between 1 and 65535."
+  }
+
+  validation {
+    condition     = can(regex("^[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$", var.redis.snapshot_window))
+    error_message = "redis.snapshot_window must be UTC times such as 04:00-05:00."
+  }
+
+  validation {
+    condition     = var.redis.snapshot_retention_days >= 0 && var.redis.snapshot_retention_days <= 35
+    error_message = "redis.snapshot_retention_days must be between 0 and 35."
+  }
+
+  validation {
+    condition     = can(regex("^(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]-(mon|tue|wed|thu|fri|sat|sun):[0-2][0-9]:[0-5][0-9]$", var.redis.maintenance_window))
+    error_message = "redis.maintenance_window must be lower-case UTC days and times such as sun:06:00-sun:07:00."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which CloudWatch keeps the containers' logs."
+  type        = number
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days must be one of CloudWatch's steps: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, ..."
+  }
+}
+
+variable "deregistration_delay_seconds" {
+  description = "How long the load balancer lets a leaving task finish its requests. A release waits for it."
+  type        = number
+
+  validation {
+    condition     = var.deregistration_delay_seconds >= 0 && var.deregistration_delay_seconds <= 3600
+    error_message = "deregistration_delay_seconds must be between 0 and 3600."
+  }
+}
