@@ -1,0 +1,171 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs Terraform in one working copy, leaving nothing behind and never abandoning it half-way."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
+
+# The version that infra/versions.tf demands, said here in better words.
+MINIMUM = (1, 7, 0)
+_SCRATCH = "atena-run-"
+# What a caller's shell could change behind our back: arguments, the working copy's data, the state that is meant.
+_FOREIGN = ("TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT")
+
+
+class TerraformError(Exception):
+    """Its text is ready for the user."""
+
+
+def version_problem(version, executable="terraform"):
+    """Why this Terraform cannot be used, or None."""
+    numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
+    if numbers >= MINIMUM:
+        return None
+    wanted = ".".join(map(str, MINIMUM))
+    return (
+        f"{executable} is Terraform {version}, but {wanted} or newer is needed (for_each in import blocks). Nothing was changed. Install a newer "
+        "one from https://developer.hashicorp.com/terraform/install, or name it with infra_terraform_executable."
+    )
+
+
+class Terraform:
+    def __init__(self, executable, directory, environment=None):
+        self.directory = Path(directory)
+        self.data = self.directory / ".terraform"
+        self.executable = executable
+        base = os.environ if environment is None else environment
+        self.environment = {name: value for name, value in base.items() if not name.startswith(_FOREIGN)}
+        self.environment.update(TF_DATA_DIR=str(self.data), TF_WORKSPACE="default", TF_IN_AUTOMATION="1", TF_INPUT="0", CHECKPOINT_DISABLE="1")
+        self.interrupted = False
+        self._process = None
+
+    def _forward(self, _signal_number, _frame):
+        """One SIGINT and no more: at the first Terraform finishes what it is doing, writes its state and unlocks it; at a second it gives up."""
+        if not self.interrupted:
+            self.interrupted = True
+            if self._process is not None:
+                self._process.send_signal(signal.SIGINT)
+
+    @contextlib.contextmanager
+    def guarded(self):
+        """While it holds, an interruption stops Terraform in good order, and then this process's work."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        previous = [signal.signal(number, self._forward) for number in numbers]
+        try:
+            yield self
+        finally:
+            for number, handler in zip(numbers, previous, strict=True):
+                signal.signal(number, handler)
+
+    def run(self, *arguments, scratch):
+        """Returns (exit code, output lines). The output goes through a file: if this process is killed, Terraform must not die of a broken pipe."""
+        self.stop_if_interrupted()
+        with tempfile.TemporaryFile(mode="w+", dir=scratch, encoding="utf-8", errors="replace") as output:
+            # A session of its own: a Ctrl-C at the terminal reaches Terraform once, through us.
+            self._process = subprocess.Popen(
+                [self.executable, *arguments],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            if self.interrupted:
+                # It came while the process was being started, when there was nobody to forward it to.
+                self._process.send_signal(signal.SIGINT)
+            try:
+                code = self._process.wait()
+            finally:
+                self._process = None
+            output.seek(0)
+            return code, output.read().splitlines()
+
+    def stop_if_interrupted(self):
+        if self.interrupted:
+            raise TerraformError(
+                "The run was interrupted. Terraform was asked to stop, wrote what it had done to its state and released its lock. "
+                "It is safe to run the playbook again: it goes on from there."
+            )
+
+    def checked(self, doing, *arguments, scratch, accept=(0,)):
+        """Like run, but fails with Terraform's reasons. Returns (exit code, output lines, diagnostics)."""
+        code, lines = self.run(*arguments, scratch=scratch)
+        diagnostics, others = errors.from_stream(lines)
+        if not diagnostics:
+            diagnostics = errors.from_text("\n".join(others))
+        if code not in accept:
+            self.stop_if_interrupted()
+            raise TerraformError(errors.explain(doing, diagnostics, others, self.directory))
+        return code, lines, diagnostics
+
+    def json(self, doing, *arguments, scratch):
+        """The JSON document that a command prints. It may hold secrets: it is read from memory, never kept in a file that has a name."""
+        _code, lines, _diagnostics = self.checked(doing, *arguments, scratch=scratch)
+        for number, line in enumerate(lines):
+            # Terraform's own warnings may stand before it.
+            if line.startswith("{"):
+                return json.JSONDecoder().raw_decode("\n".join(lines[number:]))[0]
+        raise TerraformError(f"Terraform printed no JSON document when asked to {doing}.")
+
+    def version(self, scratch):
+        version = self.json("tell its version", "version", "-json", scratch=scratch)["terraform_version"]
+        problem = version_problem(version, self.executable)
+        if problem:
+            raise TerraformError(problem)
+        return version
+
+    def _fingerprint(self, version):
+        """Changes whenever `terraform init` has something to do."""
+        digest = hashlib.sha256(version.encode())
+        rc = self.environment.get("TF_CLI_CONFIG_FILE", "")
+        named = [self.directory / ".terraform.lock.hcl", *sorted(self.directory.glob("*.tf")), *sorted(self.directory.glob("*.tf.json"))]
+        for path in [*named, *([Path(rc)] if rc else [])]:
+            digest.update(str(path).encode() + b"\0" + (path.read_bytes() if path.is_file() else b""))
+        return digest.hexdigest()
+
+    def initialize(self, version, scratch):
+        """Runs `terraform init` if something that it depends on changed since it last succeeded. Returns whether it did."""
+        stamp = self.data / "atena-initialized"
+        if stamp.is_file() and stamp.read_text() == self._fingerprint(version) and (self.data / "providers").is_dir():
+            return False
+        # Another backend means another environment's state: it is read anew, never copied from the one before.
+        self.checked("initialize the working copy", "init", "-input=false", "-reconfigure", scratch=scratch)
+        stamp.write_text(self._fingerprint(version))
+        return True
+
+    @contextlib.contextmanager
+    def scratch(self):
+        """A private directory for one run's plan file; removed with it, along with those of runs that were killed."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for leftover in self.data.glob(f"{_SCRATCH}*"):
+            if not _alive(leftover.name[len(_SCRATCH) :].split("-")[0]):
+                shutil.rmtree(leftover, ignore_errors=True)
+        directory = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self.data)
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _alive(pid):
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

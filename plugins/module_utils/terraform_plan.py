@@ -1,0 +1,262 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a Terraform plan would do, read from `terraform show -json`. Pure functions: no process, no file."""
+
+from __future__ import annotations
+
+import json
+import re
+
+SENSITIVE = "(sensitive)"
+UNKNOWN = "(known after apply)"
+_CHANGED = "(changed)"
+_LONGEST_VALUE = 200
+
+_ACTIONS = {
+    ("no-op",): "none",
+    ("create",): "create",
+    ("read",): "read",
+    ("update",): "update",
+    ("delete",): "destroy",
+    ("forget",): "forget",
+    ("delete", "create"): "replace",
+    ("create", "delete"): "replace",
+}
+
+# Terraform's action_reason, as `terraform show -json` documents it.
+_REASONS = {
+    "replace_because_tainted": "its creation failed half-way (it is tainted)",
+    "replace_by_request": "its replacement was asked for",
+    "replace_by_triggers": "something that it must be replaced with changes",
+    "delete_because_no_resource_config": "the configuration no longer has it",
+    "delete_because_no_module": "the configuration no longer has its module",
+    "delete_because_no_move_target": "the address it was to move to is not in the configuration",
+    "delete_because_wrong_repetition": "its count or for_each was added or removed",
+    "delete_because_count_index": "its count fell",
+    "delete_because_each_key": "its key is no longer in for_each",
+}
+
+# A second line of defence, should a provider's schema fail to mark one of these as sensitive.
+_SECRET_NAME = re.compile(r"password|secret_key|private_key|auth_token|bcrypt_hash|secret_string", re.IGNORECASE)
+_SECRET_ATTRIBUTES = {("aws_ssm_parameter", "value"), ("random_password", "result")}
+
+
+def _mask(mask, key):
+    """The part of a sensitivity or unknown mask below `key`. A mask is a bool, or shaped like the value."""
+    if isinstance(mask, bool) or mask is None:
+        return bool(mask)
+    if isinstance(mask, list):
+        return mask[key] if isinstance(key, int) and key < len(mask) else False
+    return mask.get(key, False)
+
+
+def _decoded(value):
+    """A JSON document given as a string, such as a policy; else None."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return None
+    return None
+
+
+def _empty(value):
+    return value is None or value in ("", [], {})
+
+
+def _shown(value):
+    if isinstance(value, (dict, list)):
+        return _CHANGED
+    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
+        return value[:_LONGEST_VALUE] + "..."
+    return value
+
+
+def _leaves(before, after, unknown, hidden_before, hidden_after, path):
+    """Yields (path, before, after) of each leaf that differs, the values fit to be shown."""
+    if unknown is True:
+        if hidden_before is True or hidden_after is True:
+            yield path, SENSITIVE, SENSITIVE
+        else:
+            yield path, _shown(before), UNKNOWN
+        return
+    if before == after and not unknown:
+        return
+    if hidden_before is True or hidden_after is True:
+        yield path, None if before is None else SENSITIVE, None if after is None else SENSITIVE
+        return
+    keys = None
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = sorted(set(before) | set(after) | (set(unknown) if isinstance(unknown, dict) else set()))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        keys = range(len(before))
+    if keys is not None:
+        for key in keys:
+            old = before[key] if isinstance(before, list) else before.get(key)
+            new = after[key] if isinstance(after, list) else after.get(key)
+            name = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else key
+            yield from _leaves(old, new, _mask(unknown, key), _mask(hidden_before, key), _mask(hidden_after, key), name)
+        return
+    documents = _decoded(before), _decoded(after)
+    if None not in documents:
+        # Names only: what is inside a document (a container's environment, a policy) is not for a log.
+        found = [name for name, *_rest in _leaves(*documents, False, False, False, path)]
+        yield from ((name, _CHANGED, _CHANGED) for name in found)
+        return
+    if not (_empty(before) and _empty(after)):
+        yield path, _shown(before), _shown(after)
+
+
+def _is_secret(resource_type, path):
+    return (resource_type, path) in _SECRET_ATTRIBUTES or bool(_SECRET_NAME.search(path))
+
+
+def attributes(resource_type, change):
+    """The attributes that differ: [{name, before, after}], sensitive values masked."""
+    before, after = change.get("before"), change.get("after")
+    unknown = change.get("after_unknown", False)
+    found = []
+    for name, old, new in _leaves(
+        before if before is not None else {},
+        after if after is not None else {},
+        unknown if after is not None else False,
+        change.get("before_sensitive", False),
+        change.get("after_sensitive", False),
+        "",
+    ):
+        if _is_secret(resource_type, name):
+            old, new = (None if old is None else SENSITIVE), SENSITIVE
+        found.append({"name": name, "before": old, "after": new})
+    return found
+
+
+def _path_name(path):
+    name = ""
+    for part in path:
+        name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
+    return name
+
+
+def _reason(resource):
+    reason = resource.get("action_reason", "")
+    if reason == "replace_because_cannot_update" or (not reason and resource["change"].get("replace_paths")):
+        names = sorted({_path_name(path) for path in resource["change"].get("replace_paths", [])})
+        return f"{', '.join(names) or 'what changed'} cannot be changed in place"
+    return _REASONS.get(reason, "")
+
+
+def _keeps_object(resource):
+    """Whether Terraform only forgets the old object (skip_destroy), such as a task definition's earlier revision."""
+    return bool((resource["change"].get("before") or {}).get("skip_destroy"))
+
+
+def changes(plan):
+    """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys}]."""
+    found = []
+    for resource in plan.get("resource_changes", []):
+        change = resource["change"]
+        action = _ACTIONS.get(tuple(change["actions"]), "/".join(change["actions"]))
+        moved = resource.get("previous_address", resource["address"]) != resource["address"]
+        if change.get("importing"):
+            action = "import" if action == "none" else f"import and {action}"
+        elif moved and action == "none":
+            action = "move"
+        if action == "none":
+            continue
+        found.append(
+            {
+                "address": resource["address"],
+                "type": resource["type"],
+                "action": action,
+                "reason": _reason(resource),
+                "attributes": attributes(resource["type"], change),
+                "destroys": "delete" in change["actions"] and not _keeps_object(resource),
+            }
+        )
+    return found
+
+
+def changed_outputs(plan):
+    """Names of the outputs that would change."""
+    return sorted(name for name, change in plan.get("output_changes", {}).items() if change["actions"] != ["no-op"])
+
+
+def known_outputs(outputs):
+    """Values of the outputs that are known and not sensitive. Takes any of Terraform's JSON forms of outputs."""
+    return {name: output["value"] for name, output in (outputs or {}).items() if not output.get("sensitive") and "value" in output}
+
+
+def matches(address, pattern):
+    """Whether an address is named by a pattern, where * stands for any text. Brackets mean themselves, as in addresses."""
+    return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), address) is not None
+
+
+def refused(planned, allowed):
+    """The changes that destroy an object and are not allowed by name."""
+    return [change for change in planned if change["destroys"] and not any(matches(change["address"], pattern) for pattern in allowed)]
+
+
+def refusal(refusals):
+    """What to tell the user about them."""
+    lines = []
+    for change in refusals:
+        because = f", because {change['reason']}" if change["reason"] else ""
+        lines.append(f"  {change['address']} would be {'replaced' if 'replace' in change['action'] else 'destroyed'}{because}")
+    number = len(refusals)
+    return (
+        f"Terraform would destroy {number} object{'s' if number > 1 else ''}, with what {'they hold' if number > 1 else 'it holds'}. "
+        + "Nothing was changed:\n"
+        + "\n".join(lines)
+        + "\nIf that is not meant, take back the change of the configuration or of the inventory that causes it. If it is meant, allow it by "
+        + f"name: the module's allow_destroy, or for infra.yml: -e '{json.dumps({'infra_allow_destroy': [change['address'] for change in refusals]})}'"
+    )
+
+
+def counts(planned):
+    """How many objects each action concerns. A replacement counts as one."""
+    words = {"create": "created", "update": "updated", "replace": "replaced", "destroy": "destroyed", "import": "imported"}
+    result = dict.fromkeys(words.values(), 0)
+    for change in planned:
+        for action in change["action"].split(" and "):
+            if action in words:
+                result[words[action]] += 1
+    return result
+
+
+_SIGNS = {"create": "+", "update": "~", "replace": "-/+", "destroy": "-", "read": "<=", "forget": "x"}
+
+
+def _telling(change):
+    """The attributes that tell something: not those that AWS will fill in, unless there are no others."""
+    return [attribute for attribute in change["attributes"] if attribute["after"] != UNKNOWN] or change["attributes"]
+
+
+def describe(change, longest=4):
+    """One line for a person: sign, address, and for changes in place what changes."""
+    text = f"{_SIGNS.get(change['action'], '=')} {change['address']}"
+    if change["action"] not in ("create", "destroy", "read") and change["attributes"]:
+        names = [attribute["name"] for attribute in _telling(change)]
+        text += f" ({', '.join(names[:longest])}{', ...' if len(names) > longest else ''})"
+    return text
+
+
+def _text(change, side):
+    lines = [f"{change['address']}:"]
+    for attribute in _telling(change):
+        value = attribute[side]
+        if not _empty(value):
+            lines.append(f"  {attribute['name']}: {value if isinstance(value, str) else json.dumps(value)}")
+    return lines
+
+
+def diff(planned):
+    """Ansible's before and after: one entry for each change."""
+    entries = []
+    for change in planned:
+        entry = {"before_header": change["address"], "after_header": f"{change['address']} ({change['action']})", "before": "", "after": ""}
+        if change["action"] != "create":
+            entry["before"] = "\n".join(_text(change, "before")) + "\n"
+        if change["action"] != "destroy":
+            entry["after"] = "\n".join(_text(change, "after")) + "\n"
+        entries.append(entry)
+    return entries

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+---
+module: ssm_secrets
+version_added: 0.1.0
+short_description: Set the secrets of one environment in Parameter Store, and tell which are set
+description:
+  - Looks at all O(names) below O(path), checks all O(values) before it writes any, writes what differs as C(SecureString), and tells for
+    each whether it is set, its version and its date. No value is ever returned.
+  - "The gap it closes: M(community.aws.ssm_parameter) handles one parameter at a time, so that a bad second value is found after the
+    first was written; it takes a denied read for 'not there' and then overwrites; and it always sets a tier."
+  - Nothing is ever deleted.
+author:
+  - The atena.aws founders (@atena)
+options:
+  path:
+    description: Path of the environment's parameters.
+    type: str
+    required: true
+  names:
+    description: Names of the secrets, without the path.
+    type: list
+    elements: str
+    required: true
+  values:
+    description:
+      - Values by name. A name that is not in O(names), and a value that is empty, the O(placeholder), or surrounded by white space, is
+        refused before anything is written.
+    type: dict
+    default: {}
+  placeholder:
+    description: The value that means 'not set yet'.
+    type: str
+    default: CHANGE_ME
+  create_placeholders:
+    description: Create what is absent and has no value with the O(placeholder). What exists is not touched by this.
+    type: bool
+    default: false
+  require_all:
+    description: Fail, before anything is written, when a secret would still hold no value that somebody gave.
+    type: bool
+    default: false
+  advice:
+    description: Added to that error, to say how values can be given.
+    type: str
+    default: ""
+  description:
+    description: Description of the parameters that are created.
+    type: str
+    default: ""
+  tags:
+    description: Tags of the parameters that are created.
+    type: dict
+    default: {}
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Names with 'set', 'not set' or 'absent'; a changed value reads '(another value)'.
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Reserve the names, overwriting nothing
+  atena.aws.ssm_secrets:
+    path: /atena/prod
+    names: [CLAUDE_API_KEY, ADMIN_TOKEN]
+    create_placeholders: true
+
+- name: Set one, and see which are still to be set
+  atena.aws.ssm_secrets:
+    path: /atena/prod
+    names: [CLAUDE_API_KEY, ADMIN_TOKEN]
+    values:
+      ADMIN_TOKEN: "{{ admin_token }}"
+"""
+
+RETURN = r"""
+secrets:
+  description: One entry for each name, after the writes; in check mode as they are now, with what would be done.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: ADMIN_TOKEN
+    set:
+      description: Whether it holds a value that somebody gave; in check mode whether it does now.
+      type: bool
+    action:
+      description: What was done, C(create), C(update) or C(none); in check mode what would be.
+      type: str
+    version:
+      description: Its version in Parameter Store; null if it does not exist.
+      type: int
+    last_modified:
+      description: When its value was last changed, ISO 8601; null if it does not exist.
+      type: str
+missing:
+  description: Names that hold no value that somebody gave, and got none in this run.
+  returned: success
+  type: list
+  elements: str
+lines:
+  description: The secrets in one line each, for people.
+  returned: success
+  type: list
+  elements: str
+  sample: ["ADMIN_TOKEN  set      version 2, last changed 2026-01-31T12:00:00+00:00"]
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import ssm_secrets
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+
+# GetParameters takes no more names than this at a time.
+_BATCH = 10
+
+
+def read_all(call, path, names):
+    """{name: {value, type, version, last_modified}} of those that exist."""
+    found = {}
+    for start in range(0, len(names), _BATCH):
+        wanted = [f"{path}/{name}" for name in names[start : start + _BATCH]]
+        answer = call("ssm", "get_parameters", f"read the secrets below {path}", Names=wanted, WithDecryption=True)
+        for parameter in answer["Parameters"]:
+            found[parameter["Name"].rsplit("/", 1)[1]] = {
+                "value": parameter["Value"],
+                "type": parameter["Type"],
+                "version": parameter["Version"],
+                "last_modified": parameter["LastModifiedDate"].isoformat(timespec="seconds"),
+            }
+    return found
+
+
+def write(call, module, name, value, action):
+    params = module.params
+    arguments = {"Name": f"{params['path']}/{name}", "Value": value, "Type": "SecureString"}
+    if action == "update":
+        arguments["Overwrite"] = True
+    else:
+        # Without Overwrite, Parameter Store refuses if somebody was faster.
+        arguments["Tags"] = [{"Key": key, "Value": text} for key, text in sorted(params["tags"].items())]
+        if params["description"]:
+            arguments["Description"] = params["description"]
+    call("ssm", "put_parameter", f"write the secret {name}", **arguments)
+
+
+def difference(name, current, action, params):
+    if name not in current:
+        before = "absent"
+    else:
+        before = "set" if ssm_secrets.is_set(current[name], params["placeholder"]) else "not set"
+    after = "set" if name in params["values"] else "not set"
+    return {"before": f"{name}: {before}\n", "after": f"{name}: {after}{' (another value)' if before == after else ''}\n"}
+
+
+def work(module, call):
+    params = module.params
+    path, names, values, placeholder = params["path"], params["names"], params["values"], params["placeholder"]
+    problems = ssm_secrets.findings(names, values, placeholder)
+    current = read_all(call, path, names)
+    missing = ssm_secrets.missing(names, current, values, placeholder)
+    advice = ""
+    if params["require_all"] and missing:
+        problems += [f"{name} is not set yet, and no value was given" for name in missing]
+        advice = f" {params['advice']}"
+    if problems:
+        raise CallFailed(f"No secret was written: {'; '.join(problems)}.{advice}".rstrip())
+    planned = ssm_secrets.writes(names, current, values, placeholder, params["create_placeholders"])
+    result = {"changed": bool(planned), "missing": missing}
+    if module._diff:
+        result["diff"] = [difference(name, current, action, params) for name, _value, action in planned]
+    if planned and not module.check_mode:
+        for name, value, action in planned:
+            write(call, module, name, value, action)
+        current = read_all(call, path, names)
+    result["secrets"] = ssm_secrets.report(names, current, planned, placeholder)
+    result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode)
+    return result
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "path": {"type": "str", "required": True},
+            "names": {"type": "list", "elements": "str", "required": True},
+            "values": {"type": "dict", "default": {}, "no_log": True},
+            "placeholder": {"type": "str", "default": "CHANGE_ME"},
+            "create_placeholders": {"type": "bool", "default": False},
+            "require_all": {"type": "bool", "default": False},
+            "advice": {"type": "str", "default": ""},
+            "description": {"type": "str", "default": ""},
+            "tags": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = work(module, Caller(module))
+    except CallFailed as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
