@@ -1,0 +1,77 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What our modules read from ECS, each with its words for the user when it fails."""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import tail_of_task
+from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
+
+# Limits of the API reference.
+_SERVICES_A_CALL = 10
+_TASKS_A_CALL = 100
+
+
+def describe_services(call, cluster: str, names: list[str]) -> dict:
+    """{name: service} for ACTIVE services; raises CallFailed naming those that are missing or inactive."""
+    found = {}
+    for start in range(0, len(names), _SERVICES_A_CALL):
+        answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=names[start : start + _SERVICES_A_CALL])
+        found.update({service["serviceName"]: service for service in answer["services"] if service["status"] == "ACTIVE"})
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise CallFailed(f"The cluster {cluster} has no active service {', '.join(missing)}. Run infra.yml first, and check the names.", "ServiceNotFound")
+    return found
+
+
+def describe_task_definition(call, name: str, absent_ok: bool = False) -> dict | None:
+    """A task definition by family (its newest ACTIVE revision), family:revision or ARN, with its tags under 'tags'."""
+    try:
+        answer = call("ecs", "describe_task_definition", f"read the task definition {name}", taskDefinition=name, include=["TAGS"])
+    except CallFailed as failed:
+        if absent_ok and failed.code == "ClientException":
+            return None
+        raise
+    return {**answer["taskDefinition"], "tags": answer.get("tags", [])}
+
+
+def describe_tasks(call, cluster: str, arns: list[str]) -> list[dict]:
+    tasks = []
+    for start in range(0, len(arns), _TASKS_A_CALL):
+        tasks.extend(call("ecs", "describe_tasks", f"read tasks of {cluster}", cluster=cluster, tasks=arns[start : start + _TASKS_A_CALL])["tasks"])
+    return tasks
+
+
+def target_states(call, service: dict) -> list[str]:
+    """Health states of all targets of the service's target groups ('healthy', 'initial', 'draining', ...)."""
+    states = []
+    for balancer in service.get("loadBalancers", []):
+        if balancer.get("targetGroupArn"):
+            answer = call("elbv2", "describe_target_health", f"read the targets' health of {service['serviceName']}", TargetGroupArn=balancer["targetGroupArn"])
+            states.extend(target["TargetHealth"]["State"] for target in answer["TargetHealthDescriptions"])
+    return states
+
+
+def stopped_tasks(call, cluster: str, service_name: str, deployment_id: str, log_lines: int = 20, most: int = 3) -> list[dict]:
+    """The newest tasks of a deployment that ended: why, with exit codes and last log lines (AWS keeps them about an hour)."""
+    arns = call.pages(
+        "ecs", "list_tasks", f"list stopped tasks of {service_name}", "taskArns", cluster=cluster, serviceName=service_name, desiredStatus="STOPPED"
+    )
+    tasks = [task for task in describe_tasks(call, cluster, arns) if task.get("startedBy") == deployment_id]
+    tasks.sort(key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
+    evidence = []
+    for task in tasks[:most]:
+        ended = outcome(task)
+        definition = describe_task_definition(call, task["taskDefinitionArn"])
+        evidence.append(
+            {
+                "task_id": task_id(task["taskArn"]),
+                "reason": ended["reason"] or task.get("stoppedReason", ""),
+                "stop_code": task.get("stopCode", ""),
+                "stopped_reason": task.get("stoppedReason", ""),
+                "exit_codes": ended["exit_codes"],
+                "log_tail": tail_of_task(call, definition, task_id(task["taskArn"]), log_lines),
+            }
+        )
+    return evidence

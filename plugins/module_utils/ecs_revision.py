@@ -1,0 +1,127 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decisions about a release's task definition: what it must be, and whether one like it is there. No call to AWS here."""
+
+from __future__ import annotations
+
+import re
+
+TEMPLATE_TAG = "atena:template"
+RELEASE_TAG = "atena:release"
+
+# What DescribeTaskDefinition adds to what was registered (API reference, 'TaskDefinition').
+_ANSWER_ONLY = {
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "tags",
+}
+# Lists that mean a set: their order says nothing.
+_UNORDERED = {"environment": "name", "secrets": "name", "containerDefinitions": "name", "volumes": "name", "requiresCompatibilities": None}
+# What ECS fills in when a container leaves it out.
+_CONTAINER_DEFAULTS = {"essential": True, "cpu": 0}
+
+_ECR = re.compile(r"^(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?$")
+
+
+def tags_of(definition: dict) -> dict:
+    return {tag["key"]: tag["value"] for tag in definition.get("tags", [])}
+
+
+def is_template(definition: dict) -> bool:
+    """Whether Terraform registered it as a template (no release ever ran from it)."""
+    return tags_of(definition).get(TEMPLATE_TAG) == "true"
+
+
+def floating_images(definition: dict, images: dict) -> dict:
+    """{container: match of the ECR image name} for containers that neither have a given image nor a digest, but a tag in ECR."""
+    found = {}
+    for container in definition["containerDefinitions"]:
+        image = container.get("image", "")
+        if container["name"] not in images and "@" not in image:
+            match = _ECR.match(image)
+            if match:
+                found[container["name"]] = match
+    return found
+
+
+def unpinned(definition: dict) -> list[str]:
+    """'container: image' for each image without a digest: they can change under a release."""
+    return [f"{c['name']}: {c.get('image', '')}" for c in definition["containerDefinitions"] if "@sha256:" not in c.get("image", "")]
+
+
+def compose(template: dict, family: str, images: dict) -> dict:
+    """RegisterTaskDefinition's arguments of a release: the template with its images replaced. Tags are added by the caller.
+
+    Raises ValueError for an image of a container that the template does not have.
+    """
+    names = [container["name"] for container in template["containerDefinitions"]]
+    strangers = sorted(set(images) - set(names))
+    if strangers:
+        raise ValueError(f"the template {template['taskDefinitionArn']} has no container {', '.join(strangers)}; it has: {', '.join(names)}")
+    release = {key: value for key, value in template.items() if key not in _ANSWER_ONLY}
+    release["family"] = family
+    release["containerDefinitions"] = [
+        {**container, "image": images.get(container["name"], container.get("image", ""))} for container in template["containerDefinitions"]
+    ]
+    return release
+
+
+def canonical(value, key: str = ""):
+    """One spelling for definitions that mean the same: no empty members, sets in order, ECS's defaults filled in."""
+    if isinstance(value, dict):
+        result = {name: canonical(item, name) for name, item in value.items() if name not in _ANSWER_ONLY}
+        return {name: item for name, item in result.items() if item not in (None, "", [], {})}
+    if isinstance(value, list):
+        items = [canonical(item) for item in value]
+        if key == "containerDefinitions":
+            items = [{**_CONTAINER_DEFAULTS, **item} for item in items]
+        if key == "portMappings":
+            items = [{"protocol": "tcp", "hostPort": item.get("containerPort"), **item} for item in items]
+        if key in _UNORDERED:
+            name = _UNORDERED[key]
+            items = sorted(items, key=lambda item: str(item.get(name, "")) if name else str(item))
+        return items
+    return value
+
+
+def flatten(value, path: str = "") -> dict:
+    """{'containerDefinitions[api].image': ...}: one entry a scalar, list members called by their name where they have one."""
+    if isinstance(value, dict):
+        result = {}
+        for name, item in sorted(value.items()):
+            result.update(flatten(item, f"{path}.{name}" if path else name))
+        return result
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        result = {}
+        for index, item in enumerate(value):
+            result.update(flatten(item, f"{path}[{item.get('name', index)}]"))
+        return result
+    return {path: value}
+
+
+def differences(old: dict | None, new: dict) -> dict:
+    """{field: (old value, new value)} of what really differs; None for a side that lacks the field."""
+    before = flatten(canonical(old)) if old else {}
+    after = flatten(canonical(new))
+    return {name: (before.get(name), after.get(name)) for name in sorted({*before, *after}) if before.get(name) != after.get(name) and name != "family"}
+
+
+def as_diff(name: str, changes: dict) -> dict:
+    """Ansible's diff of the changed fields only, a line each."""
+    before = [f"{field}: {old}" for field, (old, new) in changes.items() if old is not None]
+    after = [f"{field}: {new}" for field, (old, new) in changes.items() if new is not None]
+    return {"before_header": name, "after_header": name, "before": "\n".join([*before, ""]), "after": "\n".join([*after, ""])}
+
+
+def choose(wanted: dict, candidates: list[dict | None]) -> dict | None:
+    """The first candidate that already is what is wanted (nothing differs), or None."""
+    for candidate in candidates:
+        if candidate and not differences(candidate, wanted):
+            return candidate
+    return None

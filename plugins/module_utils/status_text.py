@@ -1,0 +1,67 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lines that a person reads of environment_info's result. No call to AWS here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def age(then: str, now: datetime) -> str:
+    """'3 min', '5 h', '12 d' since an ISO 8601 moment."""
+    seconds = (now - datetime.fromisoformat(then)).total_seconds()
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {word}"
+    return f"{max(0, int(seconds))} s"
+
+
+def service_line(service: dict) -> str:
+    targets = service["targets"]
+    health = f", {targets.count('healthy')} of {len(targets)} targets healthy" if service["has_load_balancer"] else ""
+    release = service["release"] or ("no release yet" if service["is_template"] else "unknown release")
+    return (
+        f"{service['name']}: {service['running_count']} of {service['desired_count']} running, {service['pending_count']} pending{health}; "
+        f"{release}; {service['task_definition'].rsplit('/', 1)[-1]}, {service['rollout_state'] or 'no rollout state'}"
+    )
+
+
+def summary(result: dict, now: datetime | None = None) -> list[str]:
+    """One line for each part of the environment, the missing parts named."""
+    now = now or datetime.now(UTC)
+    lines = [service_line(service) for service in result["services"]]
+    lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
+    balancer, database, redis = result["load_balancer"], result["database"], result["redis"]
+    lines.append(f"load balancer: {balancer['state']}, {balancer['dns_name']}" if balancer else "load balancer: none (off, or infra.yml was never run)")
+    if database:
+        backup = f"newest backup {age(database['newest_backup'], now)} ago" if database["newest_backup"] else "no backup yet"
+        restart = f", AWS starts it again on {database['restarts_at']}" if database["restarts_at"] else ""
+        lines.append(
+            f"database: {database['status']}, {database['engine']} {database['engine_version']}, {database['endpoint'] or 'no endpoint'}, {backup}{restart}"
+        )
+    else:
+        lines.append("database: none (run infra.yml)")
+    lines.append(
+        f"redis: {redis['status']}, {redis['engine_version']}, {redis['endpoint'] or 'no endpoint'}"
+        if redis
+        else "redis: none (off, or infra.yml was never run)"
+    )
+    unset = [secret["name"] for secret in result["secrets"] if not secret["is_set"]]
+    lines.append(f"secrets: {len(result['secrets'])}, " + (f"NOT SET: {', '.join(unset)} (run secrets.yml)" if unset else "all set"))
+    return lines
+
+
+def problems(result: dict) -> list[str]:
+    """What a person should look at; empty when all is well."""
+    found = [f"{name} does not exist" for name in result["missing_services"]]
+    for service in result["services"]:
+        if service["running_count"] != service["desired_count"]:
+            found.append(f"{service['name']} runs {service['running_count']} of {service['desired_count']} tasks")
+        if service["has_load_balancer"] and service["targets"].count("healthy") < service["desired_count"]:
+            found.append(f"{service['name']} has {service['targets'].count('healthy')} healthy targets for {service['desired_count']} tasks")
+    if result["database"] and result["database"]["status"] != "available":
+        found.append(f"the database is {result['database']['status']}")
+    if result["redis"] and result["redis"]["status"] != "available":
+        found.append(f"Redis is {result['redis']['status']}")
+    found += [f"the secret {secret['name']} is not set" for secret in result["secrets"] if not secret["is_set"]]
+    return found

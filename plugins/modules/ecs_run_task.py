@@ -1,0 +1,342 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+module: ecs_run_task
+version_added: 0.1.0
+short_description: Run one ECS task to its end and return its exit codes and log
+description:
+  - Starts one task with RunTask, waits until it is C(STOPPED), and fails unless every container exited with 0.
+  - "The gap it closes: M(community.aws.ecs_task) drops RunTask's C(failures), returns a running match instead of running the task, reads
+    no exit code, fails on a task that ends quickly, and has no logs (community.aws issue 2409)."
+  - It is an action, so every run is C(changed). Check mode says what it would run.
+author:
+  - The atena.aws founders (@atena)
+options:
+  cluster:
+    description: The cluster's name or ARN.
+    type: str
+    required: true
+  task_definition:
+    description:
+      - A family (its newest active revision), C(family:revision) or an ARN. Unset means the one that O(service) runs.
+    type: str
+  service:
+    description:
+      - A service whose network configuration, platform version and (unless O(task_definition) is set) task definition are used.
+    type: str
+  network_configuration:
+    description: Overrides the network configuration of O(service). Needed without O(service).
+    type: dict
+    suboptions:
+      subnets:
+        description: Subnet ids.
+        type: list
+        elements: str
+      security_groups:
+        description: Security group ids.
+        type: list
+        elements: str
+      assign_public_ip:
+        description: Whether the task has a public address.
+        type: bool
+  container_overrides:
+    description: What differs from the task definition in this run. The image cannot be overridden (RunTask has no such argument).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The container's name.
+        type: str
+        required: true
+      command:
+        description: The command instead of the container's own.
+        type: list
+        elements: str
+      environment:
+        description: Variables added to the container's own. They are visible in the API; secrets belong into SSM.
+        type: dict
+      cpu:
+        description: CPU units.
+        type: int
+      memory:
+        description: MiB of memory, hard limit.
+        type: int
+  launch_type:
+    description: Where it runs.
+    type: str
+    choices: [FARGATE, EC2, EXTERNAL]
+    default: FARGATE
+  started_by:
+    description: A word that is shown with the task, up to 128 characters.
+    type: str
+    default: atena.aws
+  client_token:
+    description:
+      - Makes repeated calls start the task once only (up to 64 characters, kept by ECS for about 24 hours). Unset makes a new one for
+        each run of the module, which covers the retries within it.
+    type: str
+  wait:
+    description: Wait for the end. Without it the result has only O(task_definition) and the task's ARN.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds until the task is stopped and the module fails.
+    type: int
+    default: 900
+  wait_delay:
+    description: Longest pause between two looks, in seconds. The first are shorter.
+    type: int
+    default: 3
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Migrate the database with the image that the API runs
+  atena.aws.ecs_run_task:
+    cluster: atena-prod-cluster
+    service: atena-prod-api
+    container_overrides:
+      - name: api
+        command: [node, packages/database/dist/migrate.js]
+
+- name: The same with everything named
+  atena.aws.ecs_run_task:
+    cluster: atena-prod-cluster
+    task_definition: atena-prod-api:12
+    network_configuration:
+      subnets: [subnet-0a1, subnet-0b2]
+      security_groups: [sg-0c3]
+      assign_public_ip: false
+    container_overrides:
+      - name: api
+        command: [node, packages/database/dist/migrate.js]
+    wait_timeout: 300
+"""
+
+RETURN = r"""
+task_arn:
+  description: The task. Empty in check mode.
+  returned: success, or failure after the start
+  type: str
+task_definition:
+  description: ARN of the task definition that ran.
+  returned: success, or failure after the start
+  type: str
+images:
+  description: The image of each container.
+  returned: success, or failure after the start
+  type: dict
+  sample: {api: "123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api@sha256:0123"}
+exit_codes:
+  description: The exit code of each container; null for one that never ran.
+  returned: when waited for
+  type: dict
+  sample: {api: 0}
+reason:
+  description: Why it failed; empty for a task that succeeded.
+  returned: when waited for
+  type: str
+stop_code:
+  description: ECS's stop code.
+  returned: when waited for
+  type: str
+  sample: EssentialContainerExited
+stopped_reason:
+  description: ECS's own words.
+  returned: when waited for
+  type: str
+logs:
+  description: All log lines of each container that logs to CloudWatch Logs, drained after the task stopped.
+  returned: when waited for
+  type: dict
+  sample: {api: ["applied 0001_init.sql"]}
+started_at:
+  description: When its containers started, ISO 8601; empty when they never did.
+  returned: when waited for
+  type: str
+stopped_at:
+  description: When it stopped, ISO 8601.
+  returned: when waited for
+  type: str
+duration_seconds:
+  description: Seconds from the call to the end.
+  returned: when waited for
+  type: float
+"""
+
+import time
+import uuid
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import ecs_task
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
+
+# After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
+_STOP_PATIENCE = 150
+
+
+def plan_run(call, params):
+    """Reads what the run needs, and refuses what RunTask would refuse. Returns (task definition, RunTask's arguments)."""
+    service = None
+    if params["service"]:
+        service = describe_services(call, params["cluster"], [params["service"]])[params["service"]]
+    name = params["task_definition"] or (service or {}).get("taskDefinition")
+    if not name:
+        raise CallFailed("Give task_definition, or service to run what the service runs.")
+    definition = describe_task_definition(call, name)
+    unknown = ecs_task.unknown_containers(definition, params["container_overrides"])
+    if unknown:
+        known = ", ".join(container["name"] for container in definition["containerDefinitions"])
+        raise CallFailed(f"{definition['taskDefinitionArn']} has no container {', '.join(unknown)}; it has: {known}. Nothing was run.")
+    network = ecs_task.network_of(service, params["network_configuration"])
+    if network is None and definition.get("networkMode") == "awsvpc":
+        raise CallFailed(f"{name} needs subnets (network mode awsvpc): give service, or network_configuration. Nothing was run.")
+    arguments = {
+        "cluster": params["cluster"],
+        "taskDefinition": definition["taskDefinitionArn"],
+        "launchType": params["launch_type"],
+        "startedBy": params["started_by"],
+        "clientToken": params["client_token"] or str(uuid.uuid4()),
+        "count": 1,
+        "propagateTags": "TASK_DEFINITION",
+    }
+    if network:
+        arguments["networkConfiguration"] = {"awsvpcConfiguration": network}
+    if (service or {}).get("platformVersion") and params["launch_type"] == "FARGATE":
+        arguments["platformVersion"] = service["platformVersion"]
+    changes = ecs_task.overrides(params["container_overrides"])
+    if changes:
+        arguments["overrides"] = changes
+    return definition, arguments
+
+
+def wait_for_end(call, params, definition, arn):
+    """Follows the task to STOPPED. Returns (described task, logs, timed out)."""
+    deadline, timed_out, pause = Deadline(params["wait_timeout"]), False, pauses(params["wait_delay"])
+    streams = log_streams(definition, ecs_task.task_id(arn))
+    readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
+    logs = {name: [] for name in readers}
+    while True:
+        found = describe_tasks(call, params["cluster"], [arn])
+        if found and found[0]["lastStatus"] == "STOPPED":
+            # A task that never started wrote nothing that could still arrive.
+            drain(readers, logs, patience=5.0 if found[0].get("startedAt") else 0.0)
+            return found[0], logs, timed_out
+        if deadline.passed and timed_out:
+            raise CallFailed(
+                f"The task {arn} ran out of its {params['wait_timeout']} s, was told to stop, and has not stopped since. Look at it in the console."
+            )
+        if deadline.passed:
+            timed_out = True
+            call("ecs", "stop_task", f"stop the task {arn}", cluster=params["cluster"], task=arn, reason=f"atena.aws: longer than {params['wait_timeout']} s")
+            deadline, pause = Deadline(_STOP_PATIENCE), pauses(params["wait_delay"])
+        time.sleep(next(pause))
+
+
+def run(module):
+    params, call = module.params, Caller(module)
+    definition, arguments = plan_run(call, params)
+    result = {
+        "changed": True,
+        "task_arn": "",
+        "task_definition": definition["taskDefinitionArn"],
+        "images": {container["name"]: container.get("image", "") for container in definition["containerDefinitions"]},
+    }
+    if module.check_mode:
+        return result
+    begin = time.monotonic()
+    answer = call("ecs", "run_task", f"run {definition['taskDefinitionArn']}", **arguments)
+    failures = ecs_task.start_failures(answer)
+    if failures:
+        module.fail_json(msg=f"ECS did not start {definition['taskDefinitionArn']} in {params['cluster']}: {failures}")
+    result["task_arn"] = answer["tasks"][0]["taskArn"]
+    if not params["wait"]:
+        return result
+    try:
+        task, logs, timed_out = wait_for_end(call, params, definition, result["task_arn"])
+    except CallFailed as failed:
+        module.fail_json(msg=f"Lost sight of the task {result['task_arn']}, which may still run: {failed}", **result)
+    ended = ecs_task.outcome(task)
+    reason = f"took longer than {params['wait_timeout']} s and was stopped; {ended['reason']}".rstrip("; ") if timed_out else ended["reason"]
+    result.update(
+        exit_codes=ended["exit_codes"],
+        reason=reason,
+        stop_code=task.get("stopCode", ""),
+        stopped_reason=task.get("stoppedReason", ""),
+        logs=logs,
+        started_at=iso(task.get("startedAt")),
+        stopped_at=iso(task.get("stoppedAt")),
+        duration_seconds=round(time.monotonic() - begin, 1),
+    )
+    if timed_out or ended["state"] == "failed":
+        tail = [line for lines in logs.values() for line in lines][-15:]
+        shown = "\n".join(["Last log lines:", *tail]) if tail else "It wrote no log line."
+        module.fail_json(msg=f"The task {ecs_task.task_id(result['task_arn'])} failed: {reason}\n{shown}", **result)
+    return result
+
+
+def iso(moment):
+    return moment.isoformat() if moment else ""
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "cluster": {"type": "str", "required": True},
+            "task_definition": {"type": "str"},
+            "service": {"type": "str"},
+            "network_configuration": {
+                "type": "dict",
+                "options": {
+                    "subnets": {"type": "list", "elements": "str"},
+                    "security_groups": {"type": "list", "elements": "str"},
+                    "assign_public_ip": {"type": "bool"},
+                },
+            },
+            "container_overrides": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "command": {"type": "list", "elements": "str"},
+                    "environment": {"type": "dict"},
+                    "cpu": {"type": "int"},
+                    "memory": {"type": "int"},
+                },
+            },
+            "launch_type": {"type": "str", "choices": ["FARGATE", "EC2", "EXTERNAL"], "default": "FARGATE"},
+            "started_by": {"type": "str", "default": "atena.aws"},
+            "client_token": {"type": "str", "no_log": False},
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": 900},
+            "wait_delay": {"type": "int", "default": 3},
+        },
+        required_one_of=[("task_definition", "service")],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except CallFailed as failed:
+        module.fail_json(msg=str(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+module: environment_info
+version_added: 0.1.0
+short_description: Tell how a whole environment stands
+description:
+  - Reads services, releases, targets' health, load balancer, database, Redis and secrets of one environment, side by side.
+  - "The gap it closes: the information modules of amazon.aws and community.aws answer for one kind of resource each, at most of a second a
+    task; none joins a service with its release and its targets. Missing parts are told as missing, not as errors."
+  - No secret's value is returned; values are read to tell a set one from a placeholder.
+author:
+  - The atena.aws founders (@atena)
+options:
+  name:
+    description: The environment's name, which its resources' names begin with.
+    type: str
+    required: true
+  services:
+    description: Keys of its services; a service's name is C(<name>-<key>).
+    type: list
+    elements: str
+    required: true
+  ssm_path:
+    description: Path of its secrets.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: How is production?
+  atena.aws.environment_info:
+    name: atena-prod
+    services: [api, workers]
+    ssm_path: /atena/prod
+  register: environment_now
+"""
+
+RETURN = r"""
+services:
+  description: Services that exist.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: The service's name., type: str}
+    desired_count: {description: Tasks that shall run., type: int}
+    running_count: {description: Tasks that run., type: int}
+    pending_count: {description: Tasks that are starting., type: int}
+    task_definition: {description: ARN of its task definition., type: str}
+    is_template: {description: "Whether that is Terraform's template: no release ever ran.", type: bool}
+    release: {description: Name of the release that it runs; empty when there is none., type: str}
+    rollout_state: {description: ECS's rollout state of the primary deployment., type: str}
+    has_load_balancer: {description: Whether it has a target group., type: bool}
+    targets: {description: Health states of its targets., type: list, elements: str}
+    last_event: {description: The newest service event., type: str}
+missing_services:
+  description: Names of services that do not exist.
+  returned: success
+  type: list
+  elements: str
+load_balancer:
+  description: The load balancer (C(dns_name), C(state)), or null.
+  returned: success
+  type: dict
+database:
+  description: The database (C(status), C(engine), C(engine_version), C(endpoint), C(newest_backup), C(restarts_at)), or null.
+  returned: success
+  type: dict
+redis:
+  description: The Redis cluster (C(status), C(engine_version), C(endpoint)), or null.
+  returned: success
+  type: dict
+secrets:
+  description: Parameters below the path (C(name), C(type), C(version), C(last_modified), C(is_set)); never a value.
+  returned: success
+  type: list
+  elements: dict
+summary:
+  description: The same as lines to read.
+  returned: success
+  type: list
+  elements: str
+problems:
+  description: What needs attention; empty when all is well.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import concurrent.futures
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import status_text
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, target_states
+from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
+from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
+
+PLACEHOLDER = "CHANGE_ME"
+
+
+def absent_as(default, codes, function):
+    """The function's result, or `default` where AWS says that the thing does not exist."""
+    try:
+        return function()
+    except CallFailed as failed:
+        if failed.code in codes:
+            return default
+        raise
+
+
+def read_services(call, name, keys):
+    wanted = [f"{name}-{key}" for key in keys]
+    answer = absent_as(
+        {"services": []},
+        {"ClusterNotFoundException"},
+        lambda: call("ecs", "describe_services", f"read the services of {name}-cluster", cluster=f"{name}-cluster", services=wanted),
+    )
+    entries = []
+    for service in (service for service in answer["services"] if service["status"] == "ACTIVE"):
+        definition = describe_task_definition(call, service["taskDefinition"])
+        entries.append(
+            {
+                "name": service["serviceName"],
+                "desired_count": service["desiredCount"],
+                "running_count": service["runningCount"],
+                "pending_count": service["pendingCount"],
+                "task_definition": service["taskDefinition"],
+                "is_template": is_template(definition),
+                "release": tags_of(definition).get(RELEASE_TAG, ""),
+                "rollout_state": primary(service).get("rolloutState", ""),
+                "has_load_balancer": any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", [])),
+                "targets": target_states(call, service),
+                "last_event": next((event["message"] for event in service.get("events", [])), ""),
+            }
+        )
+    entries.sort(key=lambda entry: wanted.index(entry["name"]))
+    return {"services": entries, "missing_services": [item for item in wanted if item not in {entry["name"] for entry in entries}]}
+
+
+def read_load_balancer(call, name):
+    found = absent_as(
+        [],
+        {"LoadBalancerNotFound"},
+        lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {name}-alb", Names=[f"{name}-alb"])["LoadBalancers"],
+    )
+    return {"load_balancer": {"dns_name": found[0]["DNSName"], "state": found[0].get("State", {}).get("Code", "")} if found else None}
+
+
+def read_database(call, name):
+    identifier = f"{name}-db"
+    found = absent_as(
+        [],
+        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
+        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
+    )
+    if not found:
+        return {"database": None}
+    snapshots = call("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", DBInstanceIdentifier=identifier)["DBSnapshots"]
+    times = [snapshot["SnapshotCreateTime"] for snapshot in snapshots if snapshot.get("SnapshotCreateTime") and snapshot["Status"] == "available"]
+    database = found[0]
+    restart = database.get("AutomaticRestartTime")
+    return {
+        "database": {
+            "status": database["DBInstanceStatus"],
+            "engine": database["Engine"],
+            "engine_version": database["EngineVersion"],
+            "endpoint": (database.get("Endpoint") or {}).get("Address", ""),
+            "newest_backup": max(times).isoformat() if times else "",
+            "restarts_at": restart.isoformat() if restart else "",
+        }
+    }
+
+
+def read_redis(call, name):
+    identifier = f"{name}-redis"
+    found = absent_as(
+        [],
+        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
+        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
+    )
+    if not found:
+        return {"redis": None}
+    nodes = found[0].get("CacheNodes") or [{}]
+    return {
+        "redis": {
+            "status": found[0]["CacheClusterStatus"],
+            "engine_version": f"{found[0]['Engine']} {found[0]['EngineVersion']}",
+            "endpoint": (nodes[0].get("Endpoint") or {}).get("Address", ""),
+        }
+    }
+
+
+def read_secrets(call, path):
+    parameters, token = [], {}
+    while True:
+        answer = call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=True, **token)
+        parameters.extend(answer["Parameters"])
+        if not answer.get("NextToken"):
+            break
+        token = {"NextToken": answer["NextToken"]}
+    entries = [
+        {
+            "name": parameter["Name"],
+            "type": parameter["Type"],
+            "version": parameter["Version"],
+            "last_modified": parameter["LastModifiedDate"].isoformat(),
+            "is_set": parameter["Value"] not in ("", PLACEHOLDER),
+        }
+        for parameter in parameters
+    ]
+    return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "str", "required": True},
+            "ssm_path": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    name, call = module.params["name"], Caller(module)
+    for service in ("ecs", "elbv2", "rds", "elasticache", "ssm"):
+        call.client(service)  # boto3 sessions make clients in one thread only
+    readers = [
+        lambda: read_services(call, name, module.params["services"]),
+        lambda: read_load_balancer(call, name),
+        lambda: read_database(call, name),
+        lambda: read_redis(call, name),
+        lambda: read_secrets(call, module.params["ssm_path"]),
+    ]
+    result = {}
+    try:
+        with concurrent.futures.ThreadPoolExecutor(max_workers=len(readers)) as pool:
+            for part in [pool.submit(reader) for reader in readers]:
+                result.update(part.result())
+    except CallFailed as failed:
+        module.fail_json(msg=str(failed))
+    module.exit_json(changed=False, **result, summary=status_text.summary(result), problems=status_text.problems(result))
+
+
+if __name__ == "__main__":
+    main()
