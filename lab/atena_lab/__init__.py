@@ -1,0 +1,1 @@
+"""AWS on one machine, made of real parts: the code behind `lab/lab`."""

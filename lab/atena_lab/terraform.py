@@ -1,0 +1,63 @@
+"""Terraform in the lab: the real provider where its registry answers, the offline one where it does not."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from .emulator import python
+from .process import run
+from .settings import LAB_ROOT, Settings
+
+REGISTRY = "https://registry.terraform.io/.well-known/terraform.json"
+INSTALLER = LAB_ROOT / "provider" / "install.py"
+REGISTRY_MARKER = "registry"
+
+
+def configuration(settings: Settings) -> Path | None:
+    """Terraform's CLI configuration that names the offline mirror, where it is in use."""
+    file = settings.terraform / "terraform.rc"
+    return file if file.exists() else None
+
+
+def ensure(settings: Settings) -> str:
+    """Have a provider for Terraform to use. What an earlier run decided holds: states were written since then."""
+    settings.terraform.mkdir(parents=True, exist_ok=True)
+    marker = settings.terraform / REGISTRY_MARKER
+    match settings.offline_provider:
+        case "always":
+            offline = True
+        case "never":
+            offline = False
+        case _:
+            offline = configuration(settings) is not None or not (marker.exists() or registry_answers())
+    if not offline:
+        (settings.terraform / "terraform.rc").unlink(missing_ok=True)
+        marker.touch()
+        return "provider from registry.terraform.io"
+    marker.unlink(missing_ok=True)
+    run([python(), str(INSTALLER), "--dir", str(settings.terraform)], timeout=900)
+    return "offline provider (a test double)" + (", as the registry is out of reach" if settings.offline_provider == "auto" else "")
+
+
+def forget_choice(settings: Settings) -> None:
+    """The next `up` decides anew; an installed provider stays installed."""
+    for name in ("terraform.rc", REGISTRY_MARKER):
+        (settings.terraform / name).unlink(missing_ok=True)
+
+
+def registry_answers(timeout: float = 3.0) -> bool:
+    try:
+        with urllib.request.urlopen(REGISTRY, timeout=timeout) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def describe(settings: Settings) -> str:
+    if shutil.which("terraform") is None:
+        return "not installed"
+    file = configuration(settings)
+    return f"offline provider, {file}" if file else "provider from registry.terraform.io"

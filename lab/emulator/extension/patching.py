@@ -1,0 +1,18 @@
+"""Replacing a function of MiniStack everywhere it is known by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+def replace(module: ModuleType, name: str, make: Callable[[Any], Any]) -> None:
+    """Put make(original) in the original's place, in the module and in its table of API actions."""
+    original = getattr(module, name)
+    replacement = make(original)
+    setattr(module, name, replacement)
+    actions = getattr(module, "_ACTION_MAP", {})
+    for action, handler in actions.items():
+        if handler is original:
+            actions[action] = replacement

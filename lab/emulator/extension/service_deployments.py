@@ -1,0 +1,162 @@
+"""A service's deployment goes as on ECS.
+
+MiniStack calls a new service's deployment COMPLETED before its task runs, completes others without a look at the load balancer's
+health checks, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
+and records hardly any events.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ministack.core.concurrency import resource_lock, spawn_background
+from ministack.core.responses import new_uuid, request_scope
+from ministack.services import ecs
+
+from . import target_health
+from .patching import replace
+from .task_stop import HEALTH_REASON
+
+MAXIMUM_EVENTS = 100
+
+
+def apply() -> None:
+    replace(ecs, "_make_deployment", _in_progress_first)
+    replace(ecs, "_schedule_service_deployment_completion", lambda _: _watch_deployment)
+    replace(ecs, "_complete_service_deployment", _with_events)
+    replace(ecs, "_run_task", _with_start_event)
+    replace(ecs, "_update_service", _without_invented_event)
+    target_health.unhealthy_listeners.append(_replace_unhealthy)
+
+
+def add_event(service: dict[str, Any], message: str) -> None:
+    service["events"].insert(0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": f"(service {service['serviceName']}) {message}"})
+    del service["events"][MAXIMUM_EVENTS:]
+
+
+def target_groups(service: dict[str, Any]) -> list[str]:
+    return [entry["targetGroupArn"] for entry in service.get("loadBalancers") or [] if entry.get("targetGroupArn")]
+
+
+def load_balancer_state(service: dict[str, Any], task: dict[str, Any]) -> str:
+    """The worst state of the task in its service's target groups; healthy without one."""
+    states = [target_health.target_state(group, ecs._task_ip(task) or "") for group in target_groups(service)]
+    for state in ("unhealthy", "unused", "initial", None):
+        if state in states:
+            return state or "initial"
+    return "healthy"
+
+
+def within_grace_period(service: dict[str, Any], task: dict[str, Any]) -> bool:
+    started = ecs._ts_to_epoch(task.get("startedAt")) or time.time()
+    return time.time() - started < int(service.get("healthCheckGracePeriodSeconds") or 0)
+
+
+def _in_progress_first(make: Any) -> Any:
+    def make_deployment(task_definition: str, desired_count: int, status: str = "PRIMARY") -> dict[str, Any]:
+        deployment = make(task_definition, desired_count, status)
+        if desired_count > 0:
+            deployment.update(rolloutState="IN_PROGRESS", rolloutStateReason=f"ECS deployment {deployment['id']} in progress.")
+        return deployment
+
+    return make_deployment
+
+
+def _watch_deployment(cluster: str, key: str, account: str, region: str, healthy_task: dict[str, Any] | None = None) -> None:
+    """Follow one task that has started until it is well and stable, or is not any more."""
+    if not cluster or "/" not in key:
+        return
+    service = ecs._services.get(key)
+    deployment = (ecs._deployment_for_task(service, healthy_task) if healthy_task else ecs._primary_deployment(service)) if service else None
+    if not deployment:
+        return
+
+    def watch() -> None:
+        time.sleep(ecs._ECS_DEPLOYMENT_STEADY_DELAY)
+        with request_scope(account, region):
+            while (current := ecs._services.get(key)) is service and current.get("status") == "ACTIVE":
+                if healthy_task is not None:
+                    if healthy_task.get("lastStatus") != "RUNNING":
+                        return
+                    state = load_balancer_state(service, healthy_task)
+                    if state == "unhealthy" and not within_grace_period(service, healthy_task):
+                        _stop_unhealthy(service, key, healthy_task)
+                        return
+                    if state != "healthy":
+                        time.sleep(0.1)
+                        continue
+                    ecs._record_service_task_healthy(key, healthy_task)
+                ecs._refresh_service_state(cluster, f"service:{service['serviceName']}")
+                ecs._reconcile_service_tasks(cluster, key)
+                ecs._complete_service_deployment(cluster, key, expected_deployment_id=deployment["id"])
+                return
+
+    spawn_background(watch, thread_name=f"lab-deployment-{key.rsplit('/', 1)[-1][:8]}")
+
+
+def _stop_unhealthy(service: dict[str, Any], key: str, task: dict[str, Any]) -> None:
+    group = target_groups(service)[0].rpartition("targetgroup/")[2]
+    task_id = task["taskArn"].rpartition("/")[2]
+    port = (service.get("loadBalancers") or [{}])[0].get("containerPort")
+    add_event(service, f"(port {port}) is unhealthy in (target-group {target_groups(service)[0]}) due to (reason Health checks failed).")
+    add_event(service, f"has stopped 1 running tasks: (task {task_id}).")
+    ecs._stop_task({"task": task["taskArn"], "cluster": key.partition("/")[0], "reason": f"{HEALTH_REASON}(target-group {group})"})
+    ecs._record_service_task_failure(task)
+
+
+def _replace_unhealthy(target_group: str, address: str) -> None:
+    """A task of a stable service that turns unhealthy is replaced; one still being deployed is followed by its own watcher."""
+    for key, service in list(ecs._services.items()):
+        if service.get("status") != "ACTIVE" or target_group not in target_groups(service):
+            continue
+        for task in list(ecs._tasks.values()):
+            if ecs._task_ip(task) == address and task.get("_startup_stable") and task.get("lastStatus") == "RUNNING" and not within_grace_period(service, task):
+                _stop_unhealthy(service, key, task)
+
+
+def _with_events(complete: Any) -> Any:
+    def complete_deployment(cluster: str, key: str, expected_deployment_id: str | None = None) -> None:
+        service = ecs._services.get(key)
+        before = (ecs._primary_deployment(service) or {}).get("rolloutState") if service else None
+        complete(cluster, key, expected_deployment_id)
+        primary = ecs._primary_deployment(service) if service else None
+        if primary and before == "IN_PROGRESS" and primary.get("rolloutState") == "COMPLETED":
+            primary["rolloutStateReason"] = f"ECS deployment {primary['id']} completed."
+            with resource_lock("ecs-service", key):
+                add_event(service, f"(deployment {primary['id']}) deployment completed.")
+                add_event(service, "has reached a steady state.")
+                # A failed deployment is gone once the service is back where it was.
+                service["deployments"] = [entry for entry in service["deployments"] if entry.get("rolloutState") != "FAILED" or entry["status"] == "PRIMARY"]
+
+    return complete_deployment
+
+
+def _with_start_event(run: Any) -> Any:
+    def run_task(request: dict[str, Any]) -> Any:
+        answer = run(request)
+        kind, _, name = request.get("group", "").partition(":")
+        service = ecs._services.get(f"{ecs._resolve_cluster_name(request.get('cluster', 'default'))}/{name}") if kind == "service" else None
+        if service is not None and answer[0] == 200:
+            ids = started_tasks(answer)
+            add_event(service, f"has started {len(ids)} tasks: " + " ".join(f"(task {task_id})" for task_id in ids) + ".")
+        return answer
+
+    return run_task
+
+
+def started_tasks(answer: Any) -> list[str]:
+    return [task["taskArn"].rpartition("/")[2] for task in json.loads(answer[2])["tasks"]]
+
+
+def _without_invented_event(update: Any) -> Any:
+    """MiniStack writes 'has begun draining connections on 1 tasks' at each update, drained or not."""
+
+    def update_service(request: dict[str, Any]) -> Any:
+        answer = update(request)
+        for service in ecs._services.values():
+            service["events"] = [event for event in service["events"] if not event["message"].endswith("has begun draining connections on 1 tasks.")]
+        return answer
+
+    return update_service

@@ -1,0 +1,80 @@
+"""Data sources of the aws provider."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .. import schema
+from ..aws import Aws, Context
+
+Values = dict[str, Any]
+
+# The real provider too reads the body of nothing that might be binary.
+TEXTS = ("text/", "application/json", "application/xml", "application/javascript", "application/x-sh", "application/x-sql", "application/yaml")
+
+
+@dataclass
+class DataSource:
+    type: str
+    service: str
+    find: Callable[[Context, Values], Values]
+    computed: str = ""
+
+    @cached_property
+    def block(self) -> schema.Block:
+        return schema.build(schema.source("aws")["data"][self.type], schema.Marks(computed=frozenset([*self.computed.split(), "region"])))
+
+    def read(self, aws: Aws, config: Values) -> Values:
+        region = config.get("region") or aws.region
+        found = self.find(Context(aws, f"data.{self.type}", self.service, region), config)
+        return {**({"region": region} if "region" in self.block.attrs else {}), **found}
+
+
+def caller(ctx: Context, config: Values) -> Values:
+    answer = ctx.call("get_caller_identity")
+    return {"id": answer["Account"], "account_id": answer["Account"], "arn": answer["Arn"], "user_id": answer["UserId"]}
+
+
+def partition(ctx: Context, config: Values) -> Values:
+    name = ctx.arn("", "").split(":")[1]
+    suffix = "amazonaws.com.cn" if name == "aws-cn" else "amazonaws.com"
+    return {"id": name, "partition": name, "dns_suffix": suffix, "reverse_dns_prefix": ".".join(reversed(suffix.split(".")))}
+
+
+def region(ctx: Context, config: Values) -> Values:
+    name = config.get("name") or ctx.region
+    return {"id": name, "name": name, "region": name, "endpoint": f"ec2.{name}.amazonaws.com", "description": name}
+
+
+def s3_object(ctx: Context, config: Values) -> Values:
+    optional = {"VersionId": config.get("version_id"), "Range": config.get("range")}
+    answer = ctx.call("get_object", Bucket=config["bucket"], Key=config["key"], **{key: value for key, value in optional.items() if value})
+    kind, body = answer.get("ContentType") or "", answer["Body"].read()
+    wanted = str(config.get("download_body") or "").lower()
+    readable = wanted != "false" and kind.startswith(TEXTS)
+    return {
+        "id": f"{config['bucket']}/{config['key']}",
+        "arn": f"arn:{ctx.arn('', '').split(':')[1]}:s3:::{config['bucket']}/{config['key']}",
+        "body": body.decode() if readable else None,
+        "body_base64": base64.b64encode(body).decode() if wanted == "true" else None,
+        "content_type": kind,
+        "content_length": answer.get("ContentLength"),
+        "etag": (answer.get("ETag") or "").strip('"'),
+        "last_modified": answer["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        "metadata": answer.get("Metadata") or {},
+        "server_side_encryption": answer.get("ServerSideEncryption"),
+        "storage_class": answer.get("StorageClass") or "STANDARD",
+        "version_id": answer.get("VersionId"),
+    }
+
+
+SOURCES = [
+    DataSource("aws_caller_identity", "sts", caller),
+    DataSource("aws_partition", "sts", partition),
+    DataSource("aws_region", "sts", region, computed="endpoint name"),
+    DataSource("aws_s3_object", "s3", s3_object, computed="tags version_id"),
+]

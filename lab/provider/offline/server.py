@@ -1,0 +1,153 @@
+"""Terraform's plugin protocol on top of the core: decode, ask the core, encode."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tf import provider as tf_provider
+from tf import runner
+from tf.gen import tfplugin_pb2 as pb
+from tf.gen import tfplugin_pb2_grpc as rpc
+
+from . import wire
+from .core import Failure, Provider
+
+
+def guarded(response: Callable[..., Any]) -> Callable:
+    """A failure becomes a diagnostic. So does a bug: gRPC would only say 'Exception calling application'."""
+
+    def decorate(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def call(self: Servicer, request: Any, context: Any) -> Any:
+            try:
+                return method(self, request, context)
+            except Failure as failure:
+                return response(diagnostics=[wire.error(failure.summary, failure.detail)])
+            except Exception as error:
+                traceback.print_exc(file=sys.stderr)
+                where = f"{method.__name__} {getattr(request, 'type_name', '')}".strip()
+                return response(diagnostics=[wire.error(f"Bug in the offline provider: {where}", f"{error!r}\n{traceback.format_exc(limit=-6)}")])
+
+        return call
+
+    return decorate
+
+
+class Servicer(rpc.ProviderServicer):
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.capabilities = pb.ServerCapabilities(plan_destroy=False, get_provider_schema_optional=True)
+
+    @guarded(pb.GetMetadata.Response)
+    def GetMetadata(self, request, context):
+        return pb.GetMetadata.Response(
+            server_capabilities=self.capabilities,
+            resources=[pb.GetMetadata.ResourceMetadata(type_name=name) for name in self.provider.rows],
+            data_sources=[pb.GetMetadata.DataSourceMetadata(type_name=name) for name in self.provider.data],
+        )
+
+    @guarded(pb.GetProviderSchema.Response)
+    def GetProviderSchema(self, request, context):
+        return pb.GetProviderSchema.Response(
+            server_capabilities=self.capabilities,
+            provider=wire.schema(self.provider.config_block),
+            resource_schemas={name: wire.schema(row.block) for name, row in self.provider.rows.items()},
+            data_source_schemas={name: wire.schema(source.block) for name, source in self.provider.data.items()},
+        )
+
+    @guarded(pb.ValidateProviderConfig.Response)
+    def ValidateProviderConfig(self, request, context):
+        return pb.ValidateProviderConfig.Response(diagnostics=wire.diagnostics(self.provider.validate_config(wire.decode(request.config))))
+
+    @guarded(pb.ValidateResourceConfig.Response)
+    def ValidateResourceConfig(self, request, context):
+        problems = self.provider.validate_resource(request.type_name, wire.decode(request.config))
+        return pb.ValidateResourceConfig.Response(diagnostics=wire.diagnostics(problems))
+
+    @guarded(pb.ValidateDataResourceConfig.Response)
+    def ValidateDataResourceConfig(self, request, context):
+        problems = self.provider.validate_data(request.type_name, wire.decode(request.config))
+        return pb.ValidateDataResourceConfig.Response(diagnostics=wire.diagnostics(problems))
+
+    @guarded(pb.ConfigureProvider.Response)
+    def ConfigureProvider(self, request, context):
+        self.provider.configure(wire.decode(request.config))
+        return pb.ConfigureProvider.Response()
+
+    @guarded(pb.UpgradeResourceState.Response)
+    def UpgradeResourceState(self, request, context):
+        # A state written by the real provider may hold attributes of newer or older versions: keep what the schema knows.
+        state = json.loads(request.raw_state.json)
+        return pb.UpgradeResourceState.Response(upgraded_state=wire.encode(self.provider.upgrade(request.type_name, state)))
+
+    @guarded(pb.ReadResource.Response)
+    def ReadResource(self, request, context):
+        state = self.provider.read(request.type_name, wire.decode(request.current_state))
+        return pb.ReadResource.Response(new_state=wire.encode(state), private=request.private)
+
+    @guarded(pb.PlanResourceChange.Response)
+    def PlanResourceChange(self, request, context):
+        prior, config = wire.decode(request.prior_state), wire.decode(request.config)
+        if wire.decode(request.proposed_new_state) is None:
+            return pb.PlanResourceChange.Response(planned_state=request.proposed_new_state)
+        planned, replace, problems = self.provider.plan(request.type_name, prior, config)
+        return pb.PlanResourceChange.Response(
+            planned_state=wire.encode(planned),
+            requires_replace=[wire.attribute_path([name]) for name in replace],
+            planned_private=request.prior_private,
+            diagnostics=wire.diagnostics(problems),
+            legacy_type_system=self.provider.rows[request.type_name].legacy,
+        )
+
+    @guarded(pb.ApplyResourceChange.Response)
+    def ApplyResourceChange(self, request, context):
+        prior, planned = wire.decode(request.prior_state), wire.decode(request.planned_state)
+        state, failure = self.provider.apply(request.type_name, prior, planned)
+        return pb.ApplyResourceChange.Response(
+            new_state=wire.encode(state),
+            private=request.planned_private,
+            diagnostics=[wire.error(failure.summary, failure.detail)] if failure else [],
+            legacy_type_system=self.provider.rows[request.type_name].legacy,
+        )
+
+    @guarded(pb.ImportResourceState.Response)
+    def ImportResourceState(self, request, context):
+        state = self.provider.import_state(request.type_name, request.id)
+        imported = pb.ImportResourceState.ImportedResource(type_name=request.type_name, state=wire.encode(state))
+        return pb.ImportResourceState.Response(imported_resources=[imported])
+
+    @guarded(pb.MoveResourceState.Response)
+    def MoveResourceState(self, request, context):
+        raise Failure("Not supported", "The offline provider does not move state between resource types.")
+
+    @guarded(pb.ReadDataSource.Response)
+    def ReadDataSource(self, request, context):
+        return pb.ReadDataSource.Response(state=wire.encode(self.provider.read_data(request.type_name, wire.decode(request.config))))
+
+    @guarded(pb.GetFunctions.Response)
+    def GetFunctions(self, request, context):
+        return pb.GetFunctions.Response()
+
+    @guarded(pb.CallFunction.Response)
+    def CallFunction(self, request, context):
+        raise Failure("No such function", "The offline provider has no functions.")
+
+    def StopProvider(self, request, context):
+        return pb.StopProvider.Response()
+
+
+def serve(name: str) -> None:
+    provider = Provider(name)
+    # `tf` brings transport and handshake; its own servicer knows neither list blocks nor object types nor planning from configuration.
+    tf_provider.ProviderServicer = lambda unused: Servicer(provider)
+    with tempfile.TemporaryDirectory() as private:
+        # It would keep its certificate in the user's home directory, and crash where that cannot be written.
+        runner._get_cert_cache_path = lambda: Path(private) / "certificate.json"
+        runner.run_provider(provider, [sys.argv[0]])
