@@ -1,0 +1,171 @@
+"""The running lab, as the tests use it: playbooks as a user types them, boto3 to look behind them, the application's repository and address.
+
+tests/bin/test-lab starts the lab; here site.yml is run once, before the first test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+
+
+def pytest_collection_modifyitems(config, items):
+    """`make test` leaves out what takes long by nature; `make test-soak` asks for it by its mark."""
+    if config.option.markexpr:
+        return
+    for item in items:
+        if "soak" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="takes long by nature: make test-soak"))
+
+
+@dataclass
+class Run:
+    """A finished playbook."""
+
+    code: int
+    output: str
+    changed: int = field(init=False)
+
+    def __post_init__(self):
+        recap = RECAP.search(self.output)
+        self.changed = int(recap[2]) if recap else -1
+
+    def must_succeed(self) -> Run:
+        assert self.code == 0, self.output
+        return self
+
+    def must_fail(self) -> Run:
+        assert self.code != 0, self.output
+        return self
+
+    @property
+    def text(self) -> str:
+        """The output with line breaks and runs of blanks folded, for looking up sentences."""
+        return re.sub(r"\s+", " ", self.output)
+
+
+class App:
+    """The application's git repository in the lab, and its address."""
+
+    def __init__(self, repository: Path, url: str):
+        self.repository, self.url = repository, url
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+        done = subprocess.run(["git", "-C", str(self.repository), *identity, *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    @property
+    def commit(self) -> str:
+        return self.git("rev-parse", "HEAD")
+
+    def change(self, message: str, **files: str) -> str:
+        """Commits new contents of files (path with / as __ is not needed: pass a dict through **). Returns the commit."""
+        for path, content in files.items():
+            target = self.repository / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "-m", message)
+        return self.commit
+
+    def read(self, path: str) -> str:
+        return (self.repository / path).read_text()
+
+    def back_to(self, commit: str) -> None:
+        self.git("reset", "--quiet", "--hard", commit)
+
+    def get(self, path: str, data: dict | None = None, timeout: float = 10):
+        request = urllib.request.Request(
+            self.url + path, data=json.dumps(data).encode() if data is not None else None, headers={"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read().decode("utf-8", "replace")
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, {"text": text}
+
+    @property
+    def version(self) -> str:
+        status, answer = self.get("/health")
+        assert status == 200, answer
+        return answer["version"]
+
+
+class Lab:
+    """One lab; everything a test needs of it."""
+
+    name = "atena-prod"
+    cluster = "atena-prod-cluster"
+
+    def __init__(self):
+        self.endpoint = os.environ["AWS_ENDPOINT_URL"]
+        self.directory = Path(os.environ["ATENA_LAB_DIR"])
+        self.account = os.environ["AWS_ACCESS_KEY_ID"]
+        self.infra = self.directory / "work" / self.name / "infra"
+        self.app = App(self.directory / "app", f"{self.endpoint}/_alb/{self.name}-alb")
+
+    def playbook(self, name: str, *arguments: str, inventory: str = "inventories/lab", environment: dict | None = None, timeout: int = 600) -> Run:
+        done = subprocess.run(
+            ["ansible-playbook", "-i", inventory, f"playbooks/{name}", *arguments],
+            cwd=CHECKOUT,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def client(self, service: str):
+        return boto3.client(service, region_name="us-east-1")
+
+    def services(self) -> dict:
+        names = [f"{self.name}-api", f"{self.name}-workers"]
+        described = self.client("ecs").describe_services(cluster=self.cluster, services=names)["services"]
+        return {service["serviceName"]: service for service in described}
+
+    def revisions(self) -> dict:
+        """{service: task definition ARN}: what a failed release must leave as it was."""
+        return {name: service["taskDefinition"] for name, service in self.services().items()}
+
+    def plan(self) -> tuple[int, str]:
+        """`terraform plan -detailed-exitcode`, as a person types it in the working copy."""
+        done = subprocess.run(
+            ["terraform", "plan", "-detailed-exitcode", "-no-color", "-input=false"], cwd=self.infra, capture_output=True, text=True, timeout=300
+        )
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab with the application deployed in it by site.yml. Its first run is kept as `lab.first_run`."""
+    running = Lab()
+    running.first_run = running.playbook("site.yml", timeout=900).must_succeed()
+    return running
+
+
+@pytest.fixture
+def good(lab):
+    """The application's repository, brought back to the commit it had - a good one - when the test ends."""
+    commit = lab.app.commit
+    yield lab.app
+    lab.app.back_to(commit)

@@ -1,0 +1,338 @@
+"""The emulator with its extension does what ECS, ECR, load balancers, RDS and ElastiCache do, as far as the collection relies on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+import psycopg2
+import pytest
+from botocore.exceptions import ClientError
+from emulator_world import World, docker, server, until
+
+ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
+pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
+
+SAYS_GOODBYE = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), time.sleep(1), sys.exit(7)))
+print('up', flush=True)
+time.sleep(60)
+"""
+STAYS = """
+import signal, time
+signal.signal(signal.SIGTERM, lambda *_: None)
+print('up', flush=True)
+time.sleep(60)
+"""
+ASKS_REDIS = """
+import redis, sys
+client = redis.Redis(sys.argv[1], int(sys.argv[2]))
+client.set('a', 'b')
+print(client.get('a').decode(), client.config_get('maxmemory-policy'))
+"""
+
+
+@pytest.fixture(scope="module")
+def world():
+    world = World(ENDPOINT)
+    yield world
+    world.close()
+
+
+def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return error.value.response["Error"]["Code"]
+
+
+def get(world: World, path: str = "/") -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"{ENDPOINT}/_alb/{world.name}{path}", timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+class TestRegistry:
+    def test_a_repository_is_named_as_on_aws(self, world):
+        assert world.repository == f"{world.account}.dkr.ecr.us-east-1.amazonaws.com/{world.name}"
+
+    def test_a_pushed_image_has_the_digest_that_docker_printed(self, world):
+        image = world.client("ecr").describe_images(repositoryName=world.name, imageIds=[{"imageTag": "base"}])["imageDetails"][0]
+        assert image["imageDigest"] == world.digest
+        assert image["imageTags"] == ["base"]
+
+    def test_an_image_that_is_not_there_is_an_error(self, world):
+        with pytest.raises(ClientError) as error:
+            world.client("ecr").describe_images(repositoryName=world.name, imageIds=[{"imageTag": "none"}])
+        assert code_of(error) == "ImageNotFoundException"
+
+    def test_nobody_pushes_without_logging_in(self, world):
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(f"{ENDPOINT}/v2/{world.name}/tags/list")
+        assert error.value.code == 401
+
+    def test_a_wrong_password_is_refused(self, world):
+        login = subprocess.run(["docker", "login", "-u", "AWS", "-p", "wrong", world.registry], capture_output=True, text=True, check=False)
+        assert login.returncode != 0
+        world.login()
+
+
+class TestTask:
+    def test_the_exit_code_and_all_lines_are_there_when_it_has_stopped(self, world):
+        task = world.ended(["python", "-c", "for i in range(2000): print('line', i)\nraise SystemExit(3)"])
+        assert task["containers"][0]["exitCode"] == 3
+        assert task["stopCode"] == "EssentialContainerExited"
+        assert world.lines(task) == [f"line {i}" for i in range(2000)]
+
+    def test_a_line_written_in_two_pieces_is_one_line(self, world):
+        task = world.ended(["python", "-c", "import sys,time\nfor part in ('a', 'b', 'c\\n'): sys.stdout.write(part); sys.stdout.flush(); time.sleep(0.1)"])
+        assert world.lines(task) == ["abc"]
+
+    def test_it_is_quick(self, world):
+        definition = world.define(["python", "-c", "pass"])
+        started = time.monotonic()
+        world.reach(world.run(definition), "STOPPED")
+        assert time.monotonic() - started < 3
+
+    def test_secrets_arrive_decrypted(self, world):
+        world.client("ssm").put_parameter(Name=f"/{world.name}/SECRET", Type="SecureString", Value="päss word=1")
+        task = world.ended(["python", "-c", "import os; print(os.environ['SECRET'])"], secrets=[{"name": "SECRET", "valueFrom": f"/{world.name}/SECRET"}])
+        assert world.lines(task) == ["päss word=1"]
+
+    def test_a_missing_secret_stops_it_before_it_starts(self, world):
+        task = world.ended(["python", "-c", "pass"], secrets=[{"name": "A", "valueFrom": f"/{world.name}/none"}])
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert task["stoppedReason"].startswith("ResourceInitializationError: unable to pull secrets or registry auth")
+        assert f"/{world.name}/none" in task["stoppedReason"]
+        assert "exitCode" not in task["containers"][0]
+
+    @pytest.mark.parametrize("reference", [":none", "@sha256:" + "0" * 64])
+    def test_a_missing_image_stops_it_though_docker_has_one_of_that_name(self, world, reference):
+        name = f"{world.repository}{reference}"
+        if "@" not in name:
+            docker("tag", "atena-lab/app-base:1", name)
+        try:
+            task = world.ended(["python", "-c", "pass"], image=name)
+        finally:
+            if "@" not in name:
+                docker("rmi", name)
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert task["stoppedReason"].startswith("CannotPullContainerError: ")
+        assert task["containers"][0]["reason"].startswith("CannotPullContainerError: ")
+
+    def test_a_command_that_is_not_in_the_image_stops_it(self, world):
+        task = world.ended(["/no/such/program"])
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert task["stoppedReason"].startswith("CannotStartContainerError: ")
+
+    def test_it_is_killed_for_its_memory(self, world):
+        task = world.ended(["python", "-c", "held = bytearray(400 * 1024 * 1024)\nfor i in range(0, len(held), 4096): held[i] = 1"], memory="128")
+        assert task["containers"][0]["exitCode"] == 137
+        assert task["containers"][0]["reason"].startswith("OutOfMemoryError")
+        assert task["stoppedReason"].startswith("OutOfMemoryError")
+
+    def test_it_has_the_memory_of_its_definition(self, world):
+        task = world.ended(["python", "-c", "held = bytearray(200 * 1024 * 1024); print(len(held))"], memory="512")
+        assert task["containers"][0]["exitCode"] == 0
+
+    def test_stopping_lets_it_end_by_itself(self, world):
+        arn = world.run(world.define(["python", "-c", SAYS_GOODBYE], stopTimeout=20))
+        until(lambda: world.reach(arn, "RUNNING") and world.lines(world.task(arn)) == ["up"])
+        answer = world.client("ecs").stop_task(cluster=world.name, task=arn, reason="because")["task"]
+        assert answer["desiredStatus"] == "STOPPED"
+        assert answer["lastStatus"] != "STOPPED"
+        task = world.reach(arn, "STOPPED")
+        assert task["containers"][0]["exitCode"] == 7
+        assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "because")
+        assert world.lines(task) == ["up", "bye"]
+
+    def test_it_is_killed_after_its_stop_timeout(self, world):
+        arn = world.run(world.define(["python", "-c", STAYS], stopTimeout=2))
+        until(lambda: world.reach(arn, "RUNNING") and world.lines(world.task(arn)) == ["up"])
+        started = time.monotonic()
+        world.client("ecs").stop_task(cluster=world.name, task=arn)
+        task = world.reach(arn, "STOPPED")
+        assert 2 <= time.monotonic() - started < 6
+        assert task["containers"][0]["exitCode"] == 137
+
+    def test_a_repeated_request_with_its_token_starts_nothing_new(self, world):
+        definition, token = world.define(["python", "-c", "pass"]), uuid.uuid4().hex
+        assert world.run(definition, clientToken=token) == world.run(definition, clientToken=token)
+        with pytest.raises(ClientError) as error:
+            world.run(definition, clientToken=token, startedBy="another")
+        assert code_of(error) == "ConflictException"
+
+    def test_a_cluster_must_exist(self, world):
+        with pytest.raises(ClientError) as error:
+            world.client("ecs").run_task(cluster="none", taskDefinition=world.define(["true"]), networkConfiguration=world.network)
+        assert code_of(error) == "ClusterNotFoundException"
+
+    def test_a_network_configuration_is_needed(self, world):
+        with pytest.raises(ClientError) as error:
+            world.client("ecs").run_task(cluster=world.name, taskDefinition=world.define(["true"]), launchType="FARGATE")
+        assert code_of(error) == "InvalidParameterException"
+
+    def test_containers_reach_the_emulator(self, world):
+        program = "import os,urllib.request\nprint(urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'], timeout=5).status)"
+        assert world.lines(world.ended(["python", "-c", program])) == ["200"]
+
+
+class TestService:
+    def test_a_target_group_needs_a_load_balancer(self, world):
+        with pytest.raises(ClientError) as error:
+            world.service("alone", world.define(server("x")), 0, world.target_group(listener=False))
+        assert code_of(error) == "InvalidParameterException"
+        assert "does not have an associated load balancer" in str(error.value)
+
+    def test_it_is_stable_only_when_its_target_is_healthy(self, world):
+        group = world.target_group()
+        world.service("slow", world.define(["sh", "-c", 'sleep 3; exec "$0" "$@"', *server("slow")]), 1, group)
+        assert world.primary("slow")["rolloutState"] == "IN_PROGRESS"
+        until(lambda: [entry["TargetHealth"]["State"] for entry in world.health(group)] == ["initial"])
+        assert world.primary("slow")["rolloutState"] == "IN_PROGRESS"
+        world.stable("slow")
+        assert [entry["TargetHealth"]["State"] for entry in world.health(group)] == ["healthy"]
+        messages = [event["message"] for event in world.describe("slow")["events"]]
+        assert any("has started 1 tasks: (task " in message for message in messages)
+        assert any(message.endswith("has reached a steady state.") for message in messages)
+
+    def test_an_image_that_crashes_fails_the_deployment_and_the_old_one_comes_back(self, world):
+        good, bad = world.define(["sleep", "600"], stopTimeout=1), world.define(["python", "-c", "raise SystemExit(9)"])
+        world.service("crash", good, 1)
+        world.stable("crash")
+        started = time.monotonic()
+        world.update("crash", bad)
+        failed = world.primary("crash")["id"]
+        until(lambda: world.primary("crash")["id"] != failed)
+        after = world.stable("crash")
+        assert after["taskDefinition"] == good
+        assert after["runningCount"] == 1
+        assert time.monotonic() - started < 25
+        assert any("circuit breaker was triggered" in event["message"] for event in after["events"])
+
+    def test_a_first_deployment_that_fails_says_so(self, world):
+        world.service("first", world.define(["python", "-c", "raise SystemExit(9)"]), 1)
+        until(lambda: world.primary("first")["rolloutState"] == "FAILED")
+
+    def test_a_task_that_never_gets_healthy_is_stopped_and_counted(self, world):
+        group = world.target_group(interval=5)
+        world.service("sick", world.define(server("sick", health=500), stopTimeout=1), 1, group)
+        until(lambda: world.client("ecs").list_tasks(cluster=world.name, serviceName="sick", desiredStatus="STOPPED")["taskArns"])
+        arn = world.client("ecs").list_tasks(cluster=world.name, serviceName="sick", desiredStatus="STOPPED")["taskArns"][0]
+        task = world.reach(arn, "STOPPED")
+        assert task["stoppedReason"].startswith("Task failed ELB health checks in (target-group ")
+        assert task["stopCode"] == "ServiceSchedulerInitiated"
+        assert world.primary("sick")["failedTasks"] >= 1
+
+    def test_requests_in_flight_are_answered_when_a_release_replaces_the_task(self, world):
+        group = world.target_group(delay=10)
+        balancer = world.client("elbv2").describe_listeners(LoadBalancerArn=world.balancer)["Listeners"]
+        for listener in balancer:  # the gateway's /_alb path has no port: leave this group's listener alone
+            if listener["DefaultActions"][0]["TargetGroupArn"] != group:
+                world.client("elbv2").delete_listener(ListenerArn=listener["ListenerArn"])
+        world.service("web", world.define(server("old", wait=4), stopTimeout=10), 1, group)
+        world.stable("web")
+        answers: list[tuple[int, bytes]] = []
+        caller = threading.Thread(target=lambda: answers.append(get(world)))
+        caller.start()
+        world.update("web", world.define(server("new"), stopTimeout=10))
+        world.stable("web")
+        caller.join()
+        assert answers == [(200, b"old")]
+        assert get(world) == (200, b"new")
+
+    def test_no_traffic_without_a_healthy_target(self, world):
+        world.update("web", desiredCount=0)
+        until(lambda: not world.health(world.describe("web")["loadBalancers"][0]["targetGroupArn"]))
+        assert get(world)[0] == 503
+
+
+@pytest.fixture(scope="module")
+def instance(world):
+    rds = world.client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier=world.name, Engine="postgres", EngineVersion="16", DBInstanceClass="db.t4g.micro", AllocatedStorage=20,
+        MasterUsername="atena", MasterUserPassword="it's-secret", DBName="atena",
+    )  # fmt: skip
+    yield world.database()["Endpoint"]
+    rds.delete_db_instance(DBInstanceIdentifier=world.name, SkipFinalSnapshot=True)
+
+
+class TestDatabase:
+    def connect(self, endpoint, sslmode):
+        return psycopg2.connect(
+            host=endpoint["Address"], port=endpoint["Port"], user="atena", password="it's-secret", dbname="atena", sslmode=sslmode, connect_timeout=5
+        )
+
+    def test_it_is_postgresql_over_tls(self, instance):
+        with self.connect(instance, "require") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT ssl, current_setting('server_version_num')::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            encrypted, version = cursor.fetchone()
+        assert encrypted
+        assert version >= 150000
+
+    def test_it_refuses_plain_connections(self, instance):
+        with pytest.raises(psycopg2.OperationalError, match="no encryption"):
+            self.connect(instance, "disable")
+
+    def test_tasks_reach_it(self, world, instance):
+        url = f"postgresql://atena:it%27s-secret@{instance['Address']}:{instance['Port']}/atena?sslmode=require"
+        program = "import os,psycopg\nprint(psycopg.connect(os.environ['URL']).execute('SELECT 41 + 1').fetchone()[0])"
+        assert world.lines(world.ended(["python", "-c", program], environment=[{"name": "URL", "value": url}])) == ["42"]
+
+
+def test_redis_is_real_and_tasks_reach_it(world):
+    elasticache = world.client("elasticache")
+    elasticache.create_cache_cluster(CacheClusterId=world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1)
+    try:
+        cluster = elasticache.describe_cache_clusters(CacheClusterId=world.name, ShowCacheNodeInfo=True)["CacheClusters"][0]
+        endpoint = cluster["CacheNodes"][0]["Endpoint"]
+        task = world.ended(["python", "-c", ASKS_REDIS, endpoint["Address"], str(endpoint["Port"])])
+        assert world.lines(task) == ["b {'maxmemory-policy': 'noeviction'}"]
+    finally:
+        elasticache.delete_cache_cluster(CacheClusterId=world.name)
+
+
+def test_a_cache_keeps_its_security_groups_and_upgrade_setting(world):
+    elasticache = world.client("elasticache")
+
+    def settings() -> tuple[list[str], bool]:
+        cluster = elasticache.describe_cache_clusters(CacheClusterId=world.name)["CacheClusters"][0]
+        return [group["SecurityGroupId"] for group in cluster["SecurityGroups"]], cluster["AutoMinorVersionUpgrade"]
+
+    elasticache.create_cache_cluster(
+        CacheClusterId=world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1,
+        SecurityGroupIds=["sg-1", "sg-2"], AutoMinorVersionUpgrade=False,
+    )  # fmt: skip
+    try:
+        assert settings() == (["sg-1", "sg-2"], False)
+        elasticache.modify_cache_cluster(CacheClusterId=world.name, SecurityGroupIds=["sg-3"], AutoMinorVersionUpgrade=True)
+        assert settings() == (["sg-3"], True)
+    finally:
+        elasticache.delete_cache_cluster(CacheClusterId=world.name)
+
+
+def test_a_nat_gateway_tells_its_address(world):
+    ec2 = world.client("ec2")
+    address = ec2.allocate_address(Domain="vpc")
+    gateway = ec2.create_nat_gateway(SubnetId=world.subnet, AllocationId=address["AllocationId"])["NatGateway"]
+    described = ec2.describe_nat_gateways(NatGatewayIds=[gateway["NatGatewayId"]])["NatGateways"][0]["NatGatewayAddresses"][0]
+    assert (described["AllocationId"], described["PublicIp"]) == (address["AllocationId"], address["PublicIp"])
+    ec2.delete_nat_gateway(NatGatewayId=gateway["NatGatewayId"])
+    ec2.release_address(AllocationId=address["AllocationId"])
+
+
+def test_a_deleted_load_balancer_takes_its_listeners_along(world):
+    elbv2 = world.client("elbv2")
+    balancer = elbv2.create_load_balancer(Name=f"{world.name}-x", Subnets=[world.subnet])["LoadBalancers"][0]["LoadBalancerArn"]
+    group = world.target_group(listener=False)
+    action = {"Type": "forward", "TargetGroupArn": group}
+    listener = elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[action])["Listeners"][0]["ListenerArn"]
+    elbv2.delete_load_balancer(LoadBalancerArn=balancer)
+    assert elbv2.describe_listeners(ListenerArns=[listener])["Listeners"] == []
+    assert elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"][0]["LoadBalancerArns"] == []

@@ -1,0 +1,84 @@
+import subprocess
+
+import pytest
+from atena_lab import apprepo
+from atena_lab.report import LabError
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    (folder / "packages").mkdir(parents=True)
+    (folder / "packages" / "a.py").write_text("one\n")
+    (folder / "packages" / "__pycache__").mkdir()
+    (folder / "packages" / "__pycache__" / "a.pyc").write_text("compiled")
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return tmp_path / "app"
+
+
+def user_git(repository, *arguments):
+    subprocess.run(["git", "-C", str(repository), "-c", "user.name=U", "-c", "user.email=u@example.com", *arguments], check=True, capture_output=True)
+
+
+def files(repository):
+    return sorted(apprepo.git(repository, "ls-files").splitlines())
+
+
+def test_the_first_commit_is_the_same_everywhere(source, tmp_path):
+    apprepo.ensure(tmp_path / "one", source)
+    apprepo.ensure(tmp_path / "two", source)
+    assert apprepo.git(tmp_path / "one", "rev-parse", "HEAD") == apprepo.git(tmp_path / "two", "rev-parse", "HEAD")
+    assert files(tmp_path / "one") == ["packages/a.py"]
+
+
+def test_a_second_run_changes_nothing(source, repository):
+    apprepo.ensure(repository, source)
+    before = apprepo.head(repository)
+    assert apprepo.ensure(repository, source) == f"at {before}"
+
+
+def test_a_newer_source_becomes_a_commit(source, repository):
+    apprepo.ensure(repository, source)
+    (source / "packages" / "a.py").unlink()
+    (source / "packages" / "b.py").write_text("two\n")
+    apprepo.ensure(repository, source)
+    assert files(repository) == ["packages/b.py"]
+    assert apprepo.git(repository, "rev-list", "--count", "HEAD") == "2"
+    assert apprepo.git(repository, "status", "--porcelain") == ""
+
+
+def test_commits_of_the_user_stay(source, repository):
+    apprepo.ensure(repository, source)
+    (repository / "mine").write_text("mine\n")
+    user_git(repository, "add", "mine")
+    user_git(repository, "commit", "-m", "mine")
+    before = apprepo.head(repository)
+    (source / "packages" / "a.py").write_text("newer\n")
+    assert "left as it is" in apprepo.ensure(repository, source)
+    assert apprepo.head(repository) == before
+
+
+def test_uncommitted_changes_of_the_user_stay(source, repository):
+    apprepo.ensure(repository, source)
+    (repository / "packages" / "a.py").write_text("edited\n")
+    (source / "packages" / "a.py").write_text("newer\n")
+    assert "left as it is" in apprepo.ensure(repository, source)
+    assert (repository / "packages" / "a.py").read_text() == "edited\n"
+
+
+def test_a_repository_left_without_its_first_commit_is_finished(source, repository):
+    repository.mkdir()
+    apprepo.git(repository, "init", "--quiet", "--initial-branch=main")
+    apprepo.ensure(repository, source)
+    assert files(repository) == ["packages/a.py"]
+
+
+def test_files_in_the_way_are_not_overwritten(source, repository):
+    repository.mkdir()
+    (repository / "thesis.txt").write_text("years of work")
+    with pytest.raises(LabError, match="is in the way"):
+        apprepo.ensure(repository, source)

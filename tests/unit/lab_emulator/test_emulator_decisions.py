@@ -1,0 +1,198 @@
+"""What the emulator's extension decides, apart from the emulator."""
+
+import base64
+
+import pytest
+from extension import containers, registry, service_deployments, service_load_balancer, target_health, task_images, task_logs, task_requests, task_settings
+from extension import task_stop as stopping
+
+DIGEST = "sha256:" + "a" * 64
+GROUP = {"HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 3, "UnhealthyThresholdCount": 2}
+PROBLEM = ("Target.FailedHealthChecks", "Health checks failed")
+
+
+class TestContainers:
+    def own(self, **settings):
+        return containers.own_settings(settings, "lab", "net", "172.20.0.1")
+
+    def test_labs_do_not_share_names(self):
+        assert containers.own_name("ministack-rds-x", "lab") == "lab_rds-x"
+        assert not containers.own_name("ministack-rds-x", "lab-2").startswith(containers.own_name("ministack-", "lab"))
+
+    def test_ids_and_other_names_are_left_alone(self):
+        assert containers.own_name("0123456789ab", "lab") == "0123456789ab"
+
+    def test_everything_carries_the_labs_label(self):
+        assert self.own(labels={"a": "b"})["labels"] == {"a": "b", "atena.lab": "lab"}
+
+    def test_nothing_is_published_on_the_host(self):
+        assert "ports" not in self.own(labels={"ministack": "rds"}, ports={"5432/tcp": 15432})
+
+    def test_tasks_are_on_the_labs_network(self):
+        assert self.own(labels={"ministack": "ecs"}, network=None)["network"] == "net"
+        assert "network" not in self.own(labels={"ministack": "ecs"}, network_mode="host")
+
+    def test_the_host_is_reached_at_the_networks_gateway(self):
+        assert self.own(labels={"ministack": "ecs"}, extra_hosts={"host.docker.internal": "host-gateway"})["extra_hosts"] == {
+            "host.docker.internal": "172.20.0.1"
+        }
+
+    def test_volumes_are_the_labs_own(self):
+        assert self.own(volumes={"ministack-data": {"bind": "/d"}, "/tmp": {"bind": "/t"}})["volumes"] == {"lab_data": {"bind": "/d"}, "/tmp": {"bind": "/t"}}
+
+
+class TestRegistry:
+    def basic(self, text):
+        return "Basic " + base64.b64encode(text.encode()).decode()
+
+    def test_a_token_is_for_its_account_and_region(self):
+        assert registry.scope_of(self.basic(f"AWS:{registry.password('123456789012', 'eu-west-1')}")) == ("123456789012", "eu-west-1")
+
+    @pytest.mark.parametrize("text", ["AWS:wrong", "root:lab-token.1.us-east-1", "AWS:", ""])
+    def test_anything_else_is_none(self, text):
+        assert registry.scope_of(self.basic(text)) is None
+
+    @pytest.mark.parametrize("header", ["", "Bearer x", "Basic ???"])
+    def test_so_is_another_kind_of_authorization(self, header):
+        assert registry.scope_of(header) is None
+
+    def test_the_first_image_that_is_missing_is_told(self):
+        images = [{"imageDigest": DIGEST, "imageTags": ["a"]}]
+        assert registry.missing_image("r", images, [{"imageTag": "a"}, {"imageDigest": DIGEST}]) is None
+        assert registry.missing_image("r", images, [{"imageTag": "a"}, {"imageTag": "b"}]) == {"imageTag": "b"}
+        assert registry.missing_image("r", images, [{"imageTag": "a", "imageDigest": "sha256:other"}]) is not None
+
+
+class TestImages:
+    @pytest.mark.parametrize(
+        ("reference", "expected"),
+        [
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b:sha-1", ("123456789012", "us-east-1", "a/b", "sha-1", None)),
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com/a", ("123456789012", "us-east-1", "a", "latest", None)),
+            (f"123456789012.dkr.ecr.us-east-1.amazonaws.com/a@{DIGEST}", ("123456789012", "us-east-1", "a", "latest", DIGEST)),
+            (f"123456789012.dkr.ecr.us-east-1.amazonaws.com/a:t@{DIGEST}", ("123456789012", "us-east-1", "a", "t", DIGEST)),
+        ],
+    )
+    def test_ecrs_references_are_understood(self, reference, expected):
+        assert task_images.parse(reference) == expected
+
+    @pytest.mark.parametrize("reference", ["postgres:16", "public.ecr.aws/x/y:1", "1.dkr.ecr.us-east-1.amazonaws.com/a"])
+    def test_others_are_not_ecrs(self, reference):
+        assert task_images.parse(reference) is None
+
+    def test_a_digest_counts_more_than_a_tag(self):
+        held = [{"imageDigest": DIGEST, "imageTags": ["old"]}, {"imageDigest": "sha256:new", "imageTags": ["t"]}]
+        image = task_images.parse(f"123456789012.dkr.ecr.us-east-1.amazonaws.com/a:t@{DIGEST}")
+        assert task_images.find_digest(image, held) == DIGEST
+        assert task_images.find_digest(image._replace(digest=None), held) == "sha256:new"
+        assert task_images.find_digest(image._replace(digest=None, tag="none"), held) is None
+
+
+class TestSettings:
+    def test_the_containers_own_memory_counts_first(self):
+        assert task_settings.settings_of({"memory": 256}, {"memory": "512"})["mem_limit"] == 256 * 1024 * 1024
+
+    def test_else_the_tasks_and_no_swap(self):
+        settings = task_settings.settings_of({}, {"memory": "512"})
+        assert settings["mem_limit"] == settings["memswap_limit"] == 512 * 1024 * 1024
+
+    def test_what_is_not_set_is_not_passed(self):
+        assert task_settings.settings_of({}, {}) == {}
+
+
+class TestLogs:
+    def test_lines_are_put_together_and_kept_apart(self):
+        assert [line for batch in task_logs.batches_of_lines([b"a", b"b\nc\r\nd", b"", b"e"]) for line in batch] == ["ab", "c", "de"]
+
+    def test_a_character_split_between_chunks_survives(self):
+        assert list(task_logs.batches_of_lines(["é".encode()[:1], "é".encode()[1:] + b"\n"])) == [["é"]]
+
+    def test_an_empty_line_is_a_line(self):
+        assert list(task_logs.batches_of_lines([b"a\n\nb\n"])) == [["a", "", "b"]]
+
+
+class TestStopping:
+    @pytest.mark.parametrize("reason", [*stopping.SCHEDULER_REASONS, f"{stopping.HEALTH_REASON}(target-group x)"])
+    def test_the_scheduler_is_told_from_a_user(self, reason):
+        assert stopping.stop_code(reason) == "ServiceSchedulerInitiated"
+        assert stopping.stop_code("because") == "UserInitiated"
+
+    def test_the_grace_is_the_containers_own(self):
+        definition = {"containerDefinitions": [{"name": "a", "stopTimeout": 120}, {"name": "b"}]}
+        assert stopping.stop_timeout(definition, "a") == 120
+        assert stopping.stop_timeout(definition, "b") == stopping.stop_timeout(None, "a") == 30
+
+
+class TestRequests:
+    def request(self, *subnets):
+        return {"networkConfiguration": {"awsvpcConfiguration": {"subnets": list(subnets)}}}
+
+    def test_awsvpc_needs_subnets_that_exist(self):
+        definition = {"networkMode": "awsvpc"}
+        assert "must be provided" in task_requests.network_problem({}, definition, {})
+        assert "'subnet-2' does not exist" in task_requests.network_problem(self.request("subnet-1", "subnet-2"), definition, {"subnet-1": {}})
+        assert task_requests.network_problem(self.request("subnet-1"), definition, {"subnet-1": {}}) is None
+
+    def test_other_networks_do_not(self):
+        assert task_requests.network_problem({}, {"networkMode": "bridge"}, {}) is None
+
+
+class TestTargetHealth:
+    def after(self, *outcomes, start=0.0, step=10.0, state="initial"):
+        health = target_health.Health(state=state, since=start)
+        for number, well in enumerate(outcomes):
+            health.checked(None if well else PROBLEM, GROUP, start + number * step)
+        return health
+
+    def test_one_good_answer_makes_a_new_target_healthy(self):
+        assert self.after(True).state == "healthy"
+
+    def test_a_new_target_has_as_long_as_on_aws(self):
+        assert self.after(False, False, step=5).state == "initial"
+        assert self.after(False, False, False).state == "unhealthy"
+
+    def test_a_healthy_target_falls_only_after_the_threshold(self):
+        assert self.after(True, False).state == "healthy"
+        assert self.after(True, False, False).state == "unhealthy"
+        assert self.after(True, False, True, False).state == "healthy"
+
+    def test_an_unhealthy_target_rises_only_after_the_threshold(self):
+        assert self.after(True, True, state="unhealthy").state == "unhealthy"
+        assert self.after(True, True, True, state="unhealthy").state == "healthy"
+
+    def test_it_says_why(self):
+        health = self.after(False, False, False)
+        assert (health.reason, health.description) == PROBLEM
+        assert self.after(True).reason == ""
+
+    @pytest.mark.parametrize(("code", "matcher", "matches"), [(200, "200", True), (204, "200-299", True), (301, "200,301", True), (500, "200-299,301", False)])
+    def test_codes_match_as_aws_writes_them(self, code, matcher, matches):
+        assert target_health.code_matches(code, matcher) is matches
+
+    def test_traffic_goes_to_healthy_targets_and_fails_open(self):
+        targets = [{"Id": "a"}, {"Id": "b"}, {"Id": "c"}]
+        assert target_health.choose(targets, ["initial", "healthy", "unhealthy"]) == [{"Id": "b"}]
+        assert target_health.choose(targets, ["initial", "unhealthy", "unhealthy"]) == [{"Id": "b"}, {"Id": "c"}]
+        assert target_health.choose(targets, ["initial", "draining", "unused"]) == []
+
+
+class TestServices:
+    def test_a_forward_is_found_in_both_spellings(self):
+        actions = [{"TargetGroupArn": "a"}, {"ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "b"}]}}, {"Type": "redirect"}]
+        assert service_load_balancer.action_targets(actions) == {"a", "b"}
+
+    def test_the_worst_target_group_decides(self, monkeypatch):
+        states = {"a": "healthy", "b": "unhealthy", "c": None}
+        monkeypatch.setattr(target_health, "target_state", lambda group, address: states[group])
+
+        def state(*groups):
+            return service_deployments.load_balancer_state({"loadBalancers": [{"targetGroupArn": group} for group in groups]}, {})
+
+        assert (state(), state("a"), state("a", "b"), state("a", "c")) == ("healthy", "healthy", "unhealthy", "initial")
+
+    def test_events_are_the_newest_first_and_a_hundred_at_most(self):
+        service = {"serviceName": "s", "events": []}
+        for number in range(150):
+            service_deployments.add_event(service, f"event {number}")
+        assert len(service["events"]) == 100
+        assert service["events"][0]["message"] == "(service s) event 149"

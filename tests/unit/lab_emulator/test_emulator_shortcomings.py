@@ -1,0 +1,180 @@
+"""Is each piece of the extension still needed? MiniStack without it is asked here; a test that fails means: a piece may go.
+
+Nothing of the extension is applied in this process, and no Docker engine is used.
+"""
+
+import asyncio
+import inspect
+import json
+
+import pytest
+from docker.models.containers import ContainerCollection
+from ministack.core import responses
+from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, ssm
+
+ACCOUNT = "111122223333"
+
+
+@pytest.fixture(autouse=True)
+def own_account(monkeypatch):
+    for module in (ecs, elasticache):
+        monkeypatch.setattr(module, "_get_docker", lambda: None)
+    with responses.request_scope(ACCOUNT, "us-east-1"):
+        yield
+    for module in (alb, ec2, ecr, ecs, elasticache, ssm, cloudwatch_logs):
+        module.reset()
+
+
+def call(handler, **request):
+    status, _, body = handler(request)
+    return status, json.loads(body)
+
+
+def query(handler, **params):
+    status, _, body = handler({name.replace("__", "."): [value] for name, value in params.items()})
+    return status, body.decode() if isinstance(body, bytes) else body
+
+
+def task_definition(**options):
+    return call(ecs._register_task_definition, family="f", containerDefinitions=[{"name": "c", "image": "i", "memory": 64}], **options)
+
+
+def test_containers_of_two_emulators_with_one_account_have_one_name():
+    assert "ministack-elasticache-{account_id}-{region}-{cluster_id}" in inspect.getsource(elasticache._create_cache_cluster)
+
+
+def test_containers_of_tasks_are_not_on_the_network_of_the_databases():
+    assert "DOCKER_NETWORK" not in inspect.getsource(ecs)
+
+
+def test_gateway_it_listens_on_one_address():
+    from ministack import app
+
+    assert 'config.bind = [f"{bind_host}:{port}"]' in inspect.getsource(app.main)
+
+
+def test_registry_anybody_may_push():
+    status, _, _ = asyncio.run(ecr.handle_registry_request("GET", "/v2/", {}, b"", {}))
+    assert status == 200
+
+
+def test_registry_a_missing_image_is_no_error():
+    call(ecr._create_repository, repositoryName="r")
+    assert call(ecr._describe_images, repositoryName="r", imageIds=[{"imageTag": "none"}]) == (200, {"imageDetails": []})
+
+
+def test_task_secrets_arrive_wrapped():
+    call(ssm._put_parameter, Name="/s", Type="SecureString", Value="secret")
+    assert ecs._resolve_container_secrets({"secrets": [{"name": "S", "valueFrom": "/s"}]})["S"].startswith("ENCRYPTED:")
+
+
+def test_task_images_are_asked_of_the_real_ecr():
+    class Client:
+        class containers:
+            @staticmethod
+            def run(image, **_):
+                return image
+
+    image = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/r:t"
+    assert ecs._run_docker_container(Client, {"image": image}, {}) == image
+
+
+def test_task_settings_memory_is_not_limited():
+    arguments = inspect.signature(ecs._build_run_kwargs).parameters
+    values = {"cdef": {"name": "c", "memory": 64}, "td": {"memory": "64"}, "env": {}, "port_bindings": {}, "host_mode": False}
+    assert "mem_limit" not in ecs._build_run_kwargs(**{name: values.get(name, "x") for name in arguments})
+
+
+def test_task_logs_a_line_in_two_pieces_is_two_events():
+    call(cloudwatch_logs._create_log_group, logGroupName="g")
+
+    class Container:
+        id = "c"
+
+        @staticmethod
+        def logs(**_):
+            return iter([b"a", b"b\n"])
+
+    ecs._forward_awslogs(Container, {"group": "g", "stream": "s", "create_group": False}, ACCOUNT, "us-east-1")
+    _, answer = call(cloudwatch_logs._get_log_events, logGroupName="g", logStreamName="s", startFromHead=True)
+    assert [event["message"] for event in answer["events"]] == ["a", "b"]
+
+
+def test_task_stop_is_stopped_at_once_with_exit_code_0():
+    task_definition()
+    _, started = call(ecs._run_task, taskDefinition="f")
+    _, answer = call(ecs._stop_task, task=started["tasks"][0]["taskArn"])
+    assert (answer["task"]["lastStatus"], answer["task"]["containers"][0]["exitCode"]) == ("STOPPED", 0)
+
+
+def test_task_stop_no_word_of_memory():
+    assert "OOMKilled" not in inspect.getsource(ecs)
+
+
+def test_task_requests_a_cluster_comes_from_nowhere():
+    task_definition()
+    assert call(ecs._run_task, cluster="none", taskDefinition="f")[0] == 200
+
+
+def test_task_requests_awsvpc_runs_without_a_network():
+    task_definition(networkMode="awsvpc")
+    assert call(ecs._run_task, taskDefinition="f")[0] == 200
+
+
+def test_task_requests_a_token_is_ignored():
+    task_definition()
+    arns = {call(ecs._run_task, taskDefinition="f", clientToken="t")[1]["tasks"][0]["taskArn"] for _ in range(2)}
+    assert len(arns) == 2
+
+
+def test_service_load_balancer_is_not_asked_for():
+    task_definition()
+    query(alb._create_tg, Name="g", Port="80", TargetType="ip")
+    group = next(iter(alb._tgs.keys()))
+    request = {"serviceName": "s", "taskDefinition": "f", "desiredCount": 0, "loadBalancers": [{"targetGroupArn": group, "containerName": "c"}]}
+    assert call(ecs._create_service, **request)[0] == 200
+
+
+def test_service_deployments_are_completed_before_they_began():
+    assert ecs._make_deployment("f", 1)["rolloutState"] == "COMPLETED"
+
+
+def test_service_deployments_do_not_ask_the_load_balancer():
+    for function in (ecs._complete_service_deployment, ecs._schedule_service_deployment_completion, ecs._record_service_task_healthy):
+        assert "alb" not in inspect.getsource(function)
+
+
+def test_service_deployments_that_failed_stay_listed():
+    assert 'or dep.get("rolloutState") == "FAILED"' in inspect.getsource(ecs._complete_service_deployment)
+
+
+def test_target_health_is_always_good():
+    query(alb._create_tg, Name="g", Port="80", TargetType="ip")
+    group = next(iter(alb._tgs.keys()))
+    query(alb._register_targets, TargetGroupArn=group, Targets__member__1__Id="192.0.2.1")
+    assert "<State>healthy</State>" in query(alb._describe_target_health, TargetGroupArn=group)[1]
+    query(alb._deregister_targets, TargetGroupArn=group, Targets__member__1__Id="192.0.2.1")
+    assert "<State>" not in query(alb._describe_target_health, TargetGroupArn=group)[1]
+
+
+def test_cache_settings_are_forgotten():
+    query(elasticache._create_cache_cluster, CacheClusterId="c", SecurityGroupIds__SecurityGroupId__1="sg-1")
+    answer = query(elasticache._describe_cache_clusters, CacheClusterId="c")[1]
+    assert "sg-1" not in answer
+    assert "AutoMinorVersionUpgrade" not in answer
+
+
+def test_nat_addresses_are_not_told():
+    query(ec2._create_nat_gateway, SubnetId="subnet-1", AllocationId="eipalloc-1")
+    assert "<natGatewayAddressSet/>" in query(ec2._describe_nat_gateways)[1]
+
+
+def test_load_balancer_delete_leaves_listeners():
+    query(alb._create_lb, Name="b")
+    query(alb._create_listener, LoadBalancerArn=next(iter(alb._lbs.keys())), Port="80")
+    query(alb._delete_lb, LoadBalancerArn=next(iter(alb._lbs.keys())))
+    assert len(list(alb._listeners.keys())) == 1
+
+
+def test_nothing_of_the_extension_is_applied_here():
+    assert ContainerCollection.create.__name__ == "create"

@@ -1,0 +1,246 @@
+"""Create, read, update, delete and import against recorded answers of AWS."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from offline import aws as engine
+from offline.core import Failure, Provider
+from offline.plan import null_object
+from offline.rows.local import identifier_of, password
+from offline.values import Unknown
+
+REGION = "us-east-1"
+
+
+class World:
+    """The provider with default tags, and one stubbed client."""
+
+    def __init__(self, service: str, monkeypatch: pytest.MonkeyPatch):
+        self.provider = Provider("aws")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
+        self.provider.configure({"region": REGION, "default_tags": [{"tags": {"Project": "p"}}]})
+        client = boto3.client(service, region_name=REGION, aws_access_key_id="1", aws_secret_access_key="1")
+        self.provider.backend._clients[service, REGION] = client
+        self.provider.backend.account = "123456789012"
+        self.stub = Stubber(client)
+        self.stub.activate()
+
+    def config(self, type_name: str, **values):
+        return {**null_object(self.provider.rows[type_name].block), **values}
+
+    def plan(self, type_name: str, prior=None, **values):
+        planned, replace, problems = self.provider.plan(type_name, prior, self.config(type_name, **values))
+        assert problems == []
+        return planned, replace
+
+    def create(self, type_name: str, **values):
+        planned, _ = self.plan(type_name, **values)
+        return self.provider.apply(type_name, None, planned)
+
+
+@pytest.fixture
+def logs(monkeypatch):
+    return World("logs", monkeypatch)
+
+
+@pytest.fixture
+def ec2(monkeypatch):
+    return World("ec2", monkeypatch)
+
+
+GROUP = {"logGroupName": "/a", "arn": f"arn:aws:logs:{REGION}:123456789012:log-group:/a:*", "retentionInDays": 7}
+TAGS = {"Project": "p", "Name": "n"}
+
+
+def answer_group(stub, group=GROUP, tags=TAGS):
+    stub.add_response("describe_log_groups", {"logGroups": [group, {**GROUP, "logGroupName": "/ab"}]}, {"logGroupNamePrefix": "/a"})
+    stub.add_response("list_tags_for_resource", {"tags": tags})
+
+
+def existing(logs, **changes):
+    answer_group(logs.stub)
+    state = logs.provider.read("aws_cloudwatch_log_group", {**logs.config("aws_cloudwatch_log_group", name="/a", tags={"Name": "n"}), "id": "/a"})
+    return {**state, "region": REGION, "skip_destroy": False, **changes}
+
+
+def test_create_sends_tags_and_sets_afterwards_what_the_creation_cannot(logs):
+    logs.stub.add_response("create_log_group", {}, {"logGroupName": "/a", "tags": TAGS})
+    logs.stub.add_response("put_retention_policy", {}, {"logGroupName": "/a", "retentionInDays": 7})
+    answer_group(logs.stub)
+    state, failure = logs.create("aws_cloudwatch_log_group", name="/a", retention_in_days=7, tags={"Name": "n"})
+    assert failure is None
+    assert (state["id"], state["arn"], state["tags_all"]) == ("/a", GROUP["arn"].removesuffix(":*"), TAGS)
+    assert Unknown not in state.values()
+    logs.stub.assert_no_pending_responses()
+
+
+def test_create_makes_a_name_from_its_prefix(logs):
+    logs.stub.add_response("create_log_group", {})
+    logs.stub.add_client_error("describe_log_groups", "AccessDeniedException")
+    state, failure = logs.create("aws_cloudwatch_log_group", name_prefix="/pre-")
+    assert failure is not None
+    assert state["name"].startswith("/pre-")
+    assert len(state["name"]) > len("/pre-") + 10
+
+
+def test_a_half_failed_creation_returns_the_state_with_its_id(ec2):
+    ec2.stub.add_response("create_internet_gateway", {"InternetGateway": {"InternetGatewayId": "igw-1"}})
+    ec2.stub.add_client_error("attach_internet_gateway", "Gateway.Busy", "not now")
+    state, failure = ec2.create("aws_internet_gateway", vpc_id="vpc-1")
+    assert state["id"] == "igw-1"
+    assert Unknown not in state.values()
+    assert (failure.summary, failure.detail) == ("aws_internet_gateway: AttachInternetGateway failed", "Gateway.Busy: not now")
+
+
+def test_a_failed_creation_returns_no_state(ec2):
+    ec2.stub.add_client_error("create_internet_gateway", "InternetGatewayLimitExceeded")
+    state, failure = ec2.create("aws_internet_gateway")
+    assert state is None
+    assert "InternetGatewayLimitExceeded" in failure.detail
+
+
+def test_read_finds_the_one_of_exactly_this_name(logs):
+    state = existing(logs)
+    assert (state["name"], state["retention_in_days"], state["tags"]) == ("/a", 7, {"Name": "n"})
+
+
+@pytest.mark.parametrize("answer", [{"logGroups": []}, None])
+def test_what_aws_does_not_know_is_gone(logs, answer):
+    if answer is None:
+        logs.stub.add_client_error("describe_log_groups", "ResourceNotFoundException")
+    else:
+        logs.stub.add_response("describe_log_groups", answer)
+    assert logs.provider.read("aws_cloudwatch_log_group", {"id": "/a", "region": REGION}) is None
+
+
+def test_default_tags_are_not_shown_as_own_ones(logs):
+    state = existing(logs)
+    assert state["tags_all"] == TAGS
+    planned, _ = logs.plan("aws_cloudwatch_log_group", state, name="/a", retention_in_days=7, tags={"Name": "n"})
+    assert planned == state
+
+
+def test_a_default_tag_that_was_removed_is_a_change(logs):
+    state = existing(logs, tags_all={"Name": "n"})
+    planned, replace = logs.plan("aws_cloudwatch_log_group", state, name="/a", retention_in_days=7, tags={"Name": "n"})
+    assert (planned["tags_all"], replace) == (TAGS, [])
+
+
+def test_tags_are_unknown_when_one_of_them_is(logs):
+    planned, _ = logs.plan("aws_cloudwatch_log_group", name="/a", tags={"Name": Unknown})
+    assert planned["tags_all"] == {"Project": "p", "Name": Unknown}
+
+
+def test_update_calls_only_for_what_changed(logs):
+    state = existing(logs)
+    wanted = {"name": "/a", "retention_in_days": 30, "tags": {"Name": "m"}}
+    planned, replace = logs.plan("aws_cloudwatch_log_group", state, **wanted)
+    assert replace == []
+    logs.stub.add_response("put_retention_policy", {}, {"logGroupName": "/a", "retentionInDays": 30})
+    logs.stub.add_response("tag_resource", {}, {"resourceArn": state["arn"], "tags": {"Name": "m"}})
+    answer_group(logs.stub)
+    new, failure = logs.provider.apply("aws_cloudwatch_log_group", state, planned)
+    assert (failure, new["retention_in_days"], new["tags"]) == (None, 30, {"Name": "m"})
+    logs.stub.assert_no_pending_responses()
+
+
+def test_another_name_is_another_resource(logs):
+    state = existing(logs)
+    planned, replace = logs.plan("aws_cloudwatch_log_group", state, name="/b", retention_in_days=7, tags={"Name": "n"})
+    assert (planned["name"], replace) == ("/b", ["name"])
+
+
+def test_delete_waits_until_it_is_gone_and_minds_nothing_that_is_gone_already(logs, monkeypatch):
+    monkeypatch.setattr(engine.time, "sleep", lambda seconds: None)
+    logs.stub.add_response("delete_log_group", {}, {"logGroupName": "/a"})
+    logs.stub.add_response("describe_log_groups", {"logGroups": [GROUP]})
+    logs.stub.add_response("describe_log_groups", {"logGroups": []})
+    state = {"id": "/a", "region": REGION, "skip_destroy": False}
+    logs.provider.apply("aws_cloudwatch_log_group", state, None)
+    logs.stub.add_client_error("delete_log_group", "ResourceNotFoundException")
+    logs.stub.add_response("describe_log_groups", {"logGroups": []})
+    logs.provider.apply("aws_cloudwatch_log_group", state, None)
+    logs.stub.assert_no_pending_responses()
+
+
+def test_skip_destroy_leaves_it_there(logs):
+    logs.provider.apply("aws_cloudwatch_log_group", {"id": "/a", "region": REGION, "skip_destroy": True}, None)
+
+
+def test_a_database_is_not_deleted_without_a_word_on_its_final_snapshot(monkeypatch):
+    rds = World("rds", monkeypatch)
+    with pytest.raises(Failure, match="aws_db_instance: deleting d"):
+        rds.provider.apply("aws_db_instance", {"id": "db-1", "identifier": "d", "region": REGION, "skip_final_snapshot": False}, None)
+
+
+def test_a_new_security_group_lets_nothing_out(ec2):
+    open_rule = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    group = {"GroupId": "sg-1", "GroupName": "g", "Description": "Managed by Terraform", "VpcId": "vpc-1", "IpPermissionsEgress": open_rule}
+    ec2.stub.add_response("create_security_group", {"GroupId": "sg-1"})
+    ec2.stub.add_response("describe_security_groups", {"SecurityGroups": [group]})
+    ec2.stub.add_response("revoke_security_group_egress", {}, {"GroupId": "sg-1", "IpPermissions": open_rule})
+    ec2.stub.add_response("describe_security_groups", {"SecurityGroups": [{**group, "IpPermissionsEgress": []}]})
+    state, failure = ec2.create("aws_security_group", name="g", vpc_id="vpc-1")
+    assert (failure, state["id"]) == (None, "sg-1")
+    ec2.stub.assert_no_pending_responses()
+
+
+def test_import_begins_with_the_id_and_the_providers_defaults(logs):
+    state = logs.provider.import_state("aws_cloudwatch_log_group", "/a")
+    assert (state["id"], state["name"], state["skip_destroy"], state["region"]) == ("/a", "/a", False, REGION)
+
+
+def test_import_of_types_with_composite_ids(ec2):
+    route = ec2.provider.import_state("aws_route", "rtb-1_10.0.0.0/8")
+    assert (route["route_table_id"], route["destination_cidr_block"], route["id"]) == ("rtb-1", "10.0.0.0/8", "r-rtb-110.0.0.0/8")
+    found = {"RouteTableAssociationId": "rtbassoc-1", "SubnetId": "subnet-1", "RouteTableId": "rtb-1"}
+    ec2.stub.add_response("describe_route_tables", {"RouteTables": [{"Associations": [found]}]}, {"RouteTableIds": ["rtb-1"]})
+    assert ec2.provider.import_state("aws_route_table_association", "subnet-1/rtb-1")["id"] == "rtbassoc-1"
+
+
+def test_arguments_without_an_operation_are_refused_while_planning(ec2):
+    _, _, problems = ec2.provider.plan("aws_security_group", None, ec2.config("aws_security_group", name="g", ingress=[{"protocol": "tcp"}]))
+    assert [path for path, _, _ in problems] == [["ingress"]]
+
+
+def test_arguments_inside_blocks_are_refused_too(monkeypatch):
+    ecs = World("ecs", monkeypatch)
+    balancer = {"container_name": "a", "container_port": 80, "target_group_arn": Unknown, "elb_name": None, "advanced_configuration": []}
+    network = {"subnets": ["subnet-1"], "security_groups": None, "assign_public_ip": None}
+    for name, refused in ((None, []), ("classic", [["load_balancer"]])):
+        blocks = {"load_balancer": [{**balancer, "elb_name": name}], "network_configuration": [network]}
+        _, _, problems = ecs.provider.plan("aws_ecs_service", None, ecs.config("aws_ecs_service", name="s", **blocks))
+        assert [path for path, _, _ in problems] == refused
+
+
+def test_without_a_local_endpoint_it_refuses_to_work(monkeypatch):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(Failure, match="local endpoint only"):
+        Provider("aws").configure({"region": REGION})
+
+
+# -- random ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_password_has_what_was_asked_for():
+    text = password({"length": 20, "min_numeric": 5, "min_special": 3, "override_special": "_", "upper": False})
+    assert len(text) == 20
+    assert sum(letter.isdigit() for letter in text) >= 5
+    assert text.count("_") >= 3
+    assert text == text.lower()
+
+
+def test_an_identifier_in_all_its_notations():
+    found = identifier_of(b"\xff\xee", "p-")
+    assert found == {"id": "_-4", "b64_url": "p-_-4", "b64_std": "p-/+4=", "hex": "p-ffee", "dec": "p-65518"}
+
+
+def test_a_changed_keeper_draws_anew():
+    provider = Provider("random")
+    prior = {**null_object(provider.rows["random_id"].block), "byte_length": 4, "keepers": {"a": "1"}, "hex": "00", "id": "x"}
+    same, replace, _ = provider.plan("random_id", prior, {**null_object(provider.rows["random_id"].block), "byte_length": 4, "keepers": {"a": "1"}})
+    assert (same, replace) == (prior, [])
+    _, replace, _ = provider.plan("random_id", prior, {**null_object(provider.rows["random_id"].block), "byte_length": 4, "keepers": {"a": "2"}})
+    assert replace == ["keepers"]

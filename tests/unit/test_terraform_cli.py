@@ -1,0 +1,136 @@
+"""How Terraform is run. The executable here is a shell script that does what its test needs."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError, version_problem
+
+
+@pytest.fixture
+def make(tmp_path):
+    def make(script, **environment):
+        program = tmp_path / "terraform"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        project = tmp_path / "project"
+        project.mkdir(exist_ok=True)
+        return Terraform(str(program), project, environment={"PATH": os.environ["PATH"], **environment})
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted"), [("1.7.0", True), ("1.11.4", True), ("2.0.0", True), ("1.7.0-rc1", True), ("1.6.9", False), ("0.15.5", False)]
+)
+def test_old_versions_are_refused_with_the_remedy(version, accepted):
+    problem = version_problem(version)
+    assert (problem is None) is accepted
+    if problem:
+        assert version in problem and "1.7.0" in problem and "nstall" in problem
+
+
+def test_an_old_terraform_stops_the_run(make):
+    terraform = make('echo \'{"terraform_version": "1.5.7"}\'')
+    with terraform.scratch() as scratch, pytest.raises(TerraformError, match=r"1\.5\.7"):
+        terraform.version(scratch)
+
+
+def test_the_scratch_directory_is_private_and_removed(make):
+    terraform = make("true")
+    with terraform.scratch() as scratch:
+        assert Path(scratch).stat().st_mode & 0o077 == 0
+        (Path(scratch) / "plan").write_text("x")
+    assert not Path(scratch).exists()
+
+
+def test_the_scratch_directory_is_removed_after_an_error(make):
+    terraform = make("true")
+    with pytest.raises(RuntimeError), terraform.scratch() as scratch:
+        raise RuntimeError
+    assert not Path(scratch).exists()
+
+
+def test_leftovers_of_dead_runs_are_removed_and_those_of_living_ones_kept(make):
+    terraform = make("true")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    terraform.data.mkdir()
+    leftover, living = terraform.data / f"atena-run-{dead.pid}-x", terraform.data / f"atena-run-{os.getppid()}-y"
+    for directory in (leftover, living):
+        directory.mkdir()
+        (directory / "plan").write_text("secret")
+    with terraform.scratch():
+        assert not leftover.exists() and living.exists()
+
+
+def test_the_callers_environment_cannot_change_what_is_run(make):
+    terraform = make("env", TF_CLI_ARGS="-destroy", TF_CLI_ARGS_plan="-destroy", TF_WORKSPACE="other", TF_DATA_DIR="/elsewhere", AWS_PROFILE="ana")
+    with terraform.scratch() as scratch:
+        _code, lines = terraform.run("plan", scratch=scratch)
+    assert not [line for line in lines if line.startswith("TF_CLI_ARGS")]
+    assert "TF_WORKSPACE=default" in lines and f"TF_DATA_DIR={terraform.data}" in lines and "AWS_PROFILE=ana" in lines
+
+
+def test_a_failure_is_told_by_its_diagnostics(make):
+    message = json.dumps({"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "Boom", "detail": "why", "address": "aws_x.y"}})
+    terraform = make(f"echo '{message}'; exit 1")
+    with terraform.scratch() as scratch, pytest.raises(TerraformError, match="aws_x.y: Boom: why"):
+        terraform.checked("plan", "plan", scratch=scratch)
+
+
+def test_a_warning_before_a_json_document_does_not_hurt(make):
+    terraform = make("echo 'There are some problems with the CLI configuration:'; echo '{'; echo '\"a\": 1}'; echo done")
+    with terraform.scratch() as scratch:
+        assert terraform.json("say", "show", scratch=scratch) == {"a": 1}
+
+
+def test_init_runs_once_and_again_when_the_backend_changes(make, tmp_path):
+    terraform = make(f'echo "$1" >> {tmp_path}/calls; mkdir -p .terraform/providers; echo lock > .terraform.lock.hcl')
+    backend = terraform.directory / "backend_override.tf.json"
+    backend.write_text("one")
+    with terraform.scratch() as scratch:
+        assert [terraform.initialize("1.11.4", scratch), terraform.initialize("1.11.4", scratch)] == [True, False]
+        backend.write_text("two")
+        assert [terraform.initialize("1.11.4", scratch), terraform.initialize("1.11.4", scratch)] == [True, False]
+        assert terraform.initialize("1.12.0", scratch) is True
+    assert (tmp_path / "calls").read_text().split() == ["init"] * 3
+
+
+def test_a_failed_init_is_tried_again(make):
+    terraform = make("mkdir -p .terraform/providers; exit 1")
+    with terraform.scratch() as scratch:
+        for _attempt in range(2):
+            with pytest.raises(TerraformError):
+                terraform.initialize("1.11.4", scratch)
+
+
+def test_an_interruption_reaches_terraform_once_and_is_waited_for(make, tmp_path):
+    # The script counts its interruptions, ends by itself after the first, and says when it is ready for one.
+    os.mkfifo(tmp_path / "ready")
+    terraform = make(
+        f"trap 'echo int >> {tmp_path}/signals' INT\n: > {tmp_path}/ready\n"
+        f"while [ ! -s {tmp_path}/signals ]; do sleep 0.02; done\necho saved > {tmp_path}/state\nexit 1"
+    )
+
+    before = signal.getsignal(signal.SIGTERM)
+    with terraform.guarded(), terraform.scratch() as scratch:
+        # Another process sends the signals, as Ansible does: from a thread of this one they might not wake its main thread.
+        killer = subprocess.Popen(["sh", "-c", f"cat {tmp_path}/ready; kill -TERM {os.getpid()}; kill -INT {os.getpid()}"])
+        with pytest.raises(TerraformError, match="interrupted"):
+            terraform.checked("apply", "apply", scratch=scratch)
+        with pytest.raises(TerraformError, match="interrupted"):
+            terraform.run("output", scratch=scratch)
+    killer.wait()
+    assert (tmp_path / "state").exists() and (tmp_path / "signals").read_text() == "int\n"
+    assert not Path(scratch).exists() and signal.getsignal(signal.SIGTERM) is before
+
+
+def test_terraform_is_in_a_session_of_its_own(make):
+    terraform = make("ps -o sid= -p $$")
+    with terraform.scratch() as scratch:
+        _code, lines = terraform.run(scratch=scratch)
+    assert int(lines[0]) != os.getsid(0)

@@ -1,0 +1,38 @@
+"""The counting proxy must tell a write from a read, or the tests that count nothing prove nothing."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+from wire import read_call  # noqa: E402
+
+
+def signed(service, **more):
+    return {"authorization": f"AWS4-HMAC-SHA256 Credential=AK/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host", **more}
+
+
+@pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        (("POST", "/", signed("ecs", **{"x-amz-target": "AmazonEC2ContainerServiceV20141113.DescribeServices"}), b"{}"), ("ecs:DescribeServices", False)),
+        (("POST", "/", signed("ecs", **{"x-amz-target": "AmazonEC2ContainerServiceV20141113.UpdateService"}), b"{}"), ("ecs:UpdateService", True)),
+        (("POST", "/", signed("ecr", **{"x-amz-target": "X.GetAuthorizationToken"}), b"{}"), ("ecr:GetAuthorizationToken", False)),
+        (("POST", "/", signed("dynamodb", **{"x-amz-target": "DynamoDB_20120810.PutItem"}), b"{}"), ("dynamodb:PutItem", True)),
+        (("POST", "/", signed("rds"), b"Action=DescribeDBInstances&Version=2014-10-31"), ("rds:DescribeDBInstances", False)),
+        (("POST", "/", signed("rds"), b"Action=StopDBInstance&Version=2014-10-31"), ("rds:StopDBInstance", True)),
+        (("GET", "/bucket/key", signed("s3"), b""), ("s3:GET /bucket/key", False)),
+        (("PUT", "/bucket/key", signed("s3"), b"x"), ("s3:PUT /bucket/key", True)),
+        (("DELETE", "/bucket/key", signed("s3"), b""), ("s3:DELETE /bucket/key", True)),
+        (("GET", "/v2/", {}, b""), ("registry:GET /v2/", False)),
+        (("PUT", "/v2/atena/manifests/latest", {}, b"{}"), ("registry:PUT /v2/atena/manifests/latest", True)),
+        (("POST", "/v2/atena/blobs/uploads/", {}, b""), ("registry:POST /v2/atena/blobs/uploads/", True)),
+        (("POST", "/anything", {}, b""), ("unsigned:POST /anything", True)),
+        (("POST", "/", signed("novel", **{"x-amz-target": "Novel.Frobnicate"}), b"{}"), ("novel:Frobnicate", True)),
+        (("POST", "/_alb/x/notes", {}, b"{}"), ("emulator:POST /_alb/x/notes", False)),
+    ],
+)
+def test_calls_are_named_and_writes_are_known(request_, wanted):
+    call = read_call(*request_)
+    assert (str(call), call.writes) == wanted
