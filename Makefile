@@ -46,15 +46,15 @@ lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
 test-unit: venv ## Decisions, tested on recorded answers
 	@pytest tests/unit
 
-test-lab: setup ## The real thing: playbooks against a lab of their own
+test-lab: venv ## The real thing: playbooks against a lab of their own
 	@tests/bin/test-lab
 
 test: test-unit test-lab ## Both
 
-test-soak: setup ## What takes long by nature
+test-soak: venv ## What takes long by nature
 	@tests/bin/test-lab -m soak
 
-bench: setup ## Times of a release, beside the same work done in other ways
+bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench
 
 docs: venv ## Reference pages from the modules' and roles' own documentation

@@ -17,12 +17,14 @@ PIECES = (
     "task_logs",
     "task_stop",
     "task_requests",
+    "task_origin",
     "service_load_balancer",
     "service_deployments",
     "target_health",
     "cache_settings",
     "nat_addresses",
     "load_balancer_delete",
+    "database_delete",
 )
 
 

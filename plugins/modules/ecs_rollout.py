@@ -232,7 +232,7 @@ class Rollout:
 
 def failure_text(failed, evidence, reverted, lost):
     """The paragraph a person reads at two in the morning."""
-    lines = ["The rollout failed. " + " ".join(f"{reason}." for reason in failed.values())]
+    lines = ["The rollout failed. " + " ".join(f"{reason.rstrip('.')}." for reason in failed.values())]
     for name, tasks in evidence.items():
         for task in tasks[:1]:
             lines.append(f"{name}, task {task.get('task_id', '?')}: {task['reason']}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -93,12 +92,6 @@ class TestTask:
         task = world.ended(["python", "-c", "import sys,time\nfor part in ('a', 'b', 'c\\n'): sys.stdout.write(part); sys.stdout.flush(); time.sleep(0.1)"])
         assert world.lines(task) == ["abc"]
 
-    def test_it_is_quick(self, world):
-        definition = world.define(["python", "-c", "pass"])
-        started = time.monotonic()
-        world.reach(world.run(definition), "STOPPED")
-        assert time.monotonic() - started < 3
-
     def test_secrets_arrive_decrypted(self, world):
         world.client("ssm").put_parameter(Name=f"/{world.name}/SECRET", Type="SecureString", Value="päss word=1")
         task = world.ended(["python", "-c", "import os; print(os.environ['SECRET'])"], secrets=[{"name": "SECRET", "valueFrom": f"/{world.name}/SECRET"}])
@@ -154,10 +147,8 @@ class TestTask:
     def test_it_is_killed_after_its_stop_timeout(self, world):
         arn = world.run(world.define(["python", "-c", STAYS], stopTimeout=2))
         until(lambda: world.reach(arn, "RUNNING") and world.lines(world.task(arn)) == ["up"])
-        started = time.monotonic()
         world.client("ecs").stop_task(cluster=world.name, task=arn)
         task = world.reach(arn, "STOPPED")
-        assert 2 <= time.monotonic() - started < 6
         assert task["containers"][0]["exitCode"] == 137
 
     def test_a_repeated_request_with_its_token_starts_nothing_new(self, world):
@@ -205,14 +196,15 @@ class TestService:
         good, bad = world.define(["sleep", "600"], stopTimeout=1), world.define(["python", "-c", "raise SystemExit(9)"])
         world.service("crash", good, 1)
         world.stable("crash")
-        started = time.monotonic()
         world.update("crash", bad)
         failed = world.primary("crash")["id"]
         until(lambda: world.primary("crash")["id"] != failed)
         after = world.stable("crash")
         assert after["taskDefinition"] == good
         assert after["runningCount"] == 1
-        assert time.monotonic() - started < 25
+        ended = world.client("ecs").list_tasks(cluster=world.name, serviceName="crash", desiredStatus="STOPPED")["taskArns"]
+        tasks = world.client("ecs").describe_tasks(cluster=world.name, tasks=ended)["tasks"]
+        assert {task["containers"][0]["exitCode"] for task in tasks if task["startedBy"] == failed} == {9}
         assert any("circuit breaker was triggered" in event["message"] for event in after["events"])
 
     def test_a_first_deployment_that_fails_says_so(self, world):
@@ -284,6 +276,25 @@ class TestDatabase:
         url = f"postgresql://atena:it%27s-secret@{instance['Address']}:{instance['Port']}/atena?sslmode=require"
         program = "import os,psycopg\nprint(psycopg.connect(os.environ['URL']).execute('SELECT 41 + 1').fetchone()[0])"
         assert world.lines(world.ended(["python", "-c", program], environment=[{"name": "URL", "value": url}])) == ["42"]
+
+    def test_a_deleted_one_leaves_no_data(self, world):
+        def volumes():
+            return [name for name in docker("volume", "ls", "--format", "{{.Name}}").split() if name.endswith(f"-{world.name}-gone-data")]
+
+        rds = world.client("rds")
+        rds.create_db_instance(
+            DBInstanceIdentifier=f"{world.name}-gone",
+            Engine="postgres",
+            EngineVersion="16",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="atena",
+            MasterUserPassword="it's-secret",
+        )
+        until(volumes)
+        until(lambda: rds.describe_db_instances(DBInstanceIdentifier=f"{world.name}-gone")["DBInstances"][0]["DBInstanceStatus"] == "available")
+        rds.delete_db_instance(DBInstanceIdentifier=f"{world.name}-gone", SkipFinalSnapshot=True)
+        assert volumes() == []
 
 
 def test_redis_is_real_and_tasks_reach_it(world):

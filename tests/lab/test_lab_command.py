@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import boto3
@@ -67,10 +66,9 @@ def second(tmp_path_factory):
     lab.run("down")
 
 
-def test_up_again_changes_nothing_and_is_fast(second):
-    before, started = second.pid(), time.monotonic()
+def test_up_again_changes_nothing(second):
+    before = second.pid()
     second.ok("up")
-    assert time.monotonic() - started < 2
     assert second.pid() == before
 
 

@@ -170,11 +170,3 @@ def test_health_names_what_failed(app):
 def test_an_image_runs_as_no_root(app):
     task = app.world.ended(["python", "-c", "import os; print(os.getuid() != 0)"], image=app.api_image)
     assert app.world.lines(task) == ["True"]
-
-
-def test_an_image_is_built_in_seconds():
-    started = time.monotonic()
-    image = docker("build", "--no-cache", "--force-rm", "--quiet", "--file", str(APP / "packages/api/Dockerfile"), str(APP)).strip()
-    took = time.monotonic() - started
-    docker("rmi", image)
-    assert took < 20

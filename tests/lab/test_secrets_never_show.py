@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 import uuid
@@ -33,10 +34,11 @@ class Watch(threading.Thread):
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             self.search(path, "a process's arguments")
         for directory in self.directories:
-            for path in directory.rglob("*"):
-                if path.is_file() and not path.is_symlink():
-                    self.files.add(path)
-                    self.search(path, str(path))
+            for folder, _, names in os.walk(directory):  # passes over what goes away meanwhile, as Path.rglob does not
+                for path in (Path(folder, name) for name in names):
+                    if path.is_file() and not path.is_symlink():
+                        self.files.add(path)
+                        self.search(path, str(path))
 
     def search(self, path, where):
         try:
@@ -46,6 +48,7 @@ class Watch(threading.Thread):
         self.found.update((where, value.decode()[:4] + "...") for value in self.values if value in content)
 
     def __exit__(self, *_):
+        assert self.is_alive(), "the watch ended before what it watched"
         self._end.set()
         self.join()
         self.look()

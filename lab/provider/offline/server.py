@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
 import sys
 import tempfile
 import traceback
@@ -140,11 +141,24 @@ class Servicer(rpc.ProviderServicer):
         raise Failure("No such function", "The offline provider has no functions.")
 
     def StopProvider(self, request, context):
+        """Terraform was interrupted: what has begun is finished, so that its result reaches the state."""
         return pb.StopProvider.Response()
+
+
+class EndsWhenTold(runner._ShutdownInterceptor):
+    """`tf` ends the process at StopProvider too, and what was being created then is in AWS but not in Terraform's state."""
+
+    def intercept_service(self, continuation, handler_call_details):
+        if handler_call_details.method == "/tfplugin6.Provider/StopProvider":
+            return continuation(handler_call_details)
+        return super().intercept_service(continuation, handler_call_details)
 
 
 def serve(name: str) -> None:
     provider = Provider(name)
+    # Ctrl-C reaches the whole process group; only Terraform may answer it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    runner._ShutdownInterceptor = EndsWhenTold
     # `tf` brings transport and handshake; its own servicer knows neither list blocks nor object types nor planning from configuration.
     tf_provider.ProviderServicer = lambda unused: Servicer(provider)
     with tempfile.TemporaryDirectory() as private:

@@ -10,7 +10,7 @@ import json
 import pytest
 from docker.models.containers import ContainerCollection
 from ministack.core import responses
-from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, ssm
+from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, rds, ssm
 
 ACCOUNT = "111122223333"
 
@@ -178,3 +178,11 @@ def test_load_balancer_delete_leaves_listeners():
 
 def test_nothing_of_the_extension_is_applied_here():
     assert ContainerCollection.create.__name__ == "create"
+
+
+def test_task_origin_is_the_service_and_not_its_deployment():
+    assert '"startedBy": svc_name' in inspect.getsource(ecs)
+
+
+def test_database_delete_leaves_the_volume():
+    assert "volumes" not in inspect.getsource(rds._delete_db_instance_impl)
