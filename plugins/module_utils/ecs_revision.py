@@ -8,6 +8,7 @@ import re
 
 TEMPLATE_TAG = "atena:template"
 RELEASE_TAG = "atena:release"
+FROM_TAG = "atena:from"
 
 # What DescribeTaskDefinition adds to what was registered (API reference, 'TaskDefinition').
 _ANSWER_ONLY = {
@@ -26,7 +27,9 @@ _UNORDERED = {"environment": "name", "secrets": "name", "containerDefinitions": 
 # What ECS fills in when a container leaves it out.
 _CONTAINER_DEFAULTS = {"essential": True, "cpu": 0}
 
-_ECR = re.compile(r"^(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?$")
+_ECR = re.compile(
+    r"^(?P<registry>(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?$"
+)
 
 
 def tags_of(definition: dict) -> dict:
@@ -38,16 +41,9 @@ def is_template(definition: dict) -> bool:
     return tags_of(definition).get(TEMPLATE_TAG) == "true"
 
 
-def floating_images(definition: dict, images: dict) -> dict:
-    """{container: match of the ECR image name} for containers that neither have a given image nor a digest, but a tag in ECR."""
-    found = {}
-    for container in definition["containerDefinitions"]:
-        image = container.get("image", "")
-        if container["name"] not in images and "@" not in image:
-            match = _ECR.match(image)
-            if match:
-                found[container["name"]] = match
-    return found
+def ecr_name(image: str) -> re.Match | None:
+    """The parts of an image in ECR that has no digest: registry, account, region, repository, tag (None: 'latest' is meant); None for any other."""
+    return _ECR.match(image)
 
 
 def unpinned(definition: dict) -> list[str]:

@@ -118,72 +118,9 @@ rollout_needed:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
-
-
-def pin(call, template, images):
-    """Adds to `images` the digest that each ECR tag of the template has now. Returns all images to put in."""
-    pinned = dict(images)
-    for container, match in ecs_revision.floating_images(template, images).items():
-        tag = match["tag"] or "latest"
-        answer = call(
-            "ecr",
-            "describe_images",
-            f"find the image {match['repository']}:{tag} of container {container}",
-            registryId=match["account"],
-            repositoryName=match["repository"],
-            imageIds=[{"imageTag": tag}],
-        )
-        name = match.string.split("@")[0].removesuffix(f":{match['tag']}")
-        pinned[container] = f"{name}@{answer['imageDetails'][0]['imageDigest']}"
-    return pinned
-
-
-def prepare(call, module, item, service):
-    """Prepares one service. Returns (entry of RETURN's revisions, diff or None, warnings)."""
-    template_name = item["template"] or f"{item['name']}-template"
-    family = item["family"] or item["name"]
-    template = describe_task_definition(call, template_name)
-    if not ecs_revision.is_template(template):
-        raise CallFailed(
-            f"{template['taskDefinitionArn']} is no template (tag {ecs_revision.TEMPLATE_TAG} is not 'true'). Templates are registered by infra.yml; "
-            "a release is never made from another release."
-        )
-    wanted = ecs_revision.compose(template, family, pin(call, template, item["images"]))
-    running = describe_task_definition(call, service["taskDefinition"])
-    newest = describe_task_definition(call, family, absent_ok=True)
-    released = None if ecs_revision.is_template(running) else running
-    same = ecs_revision.choose(wanted, [released, newest])
-    changes = ecs_revision.differences(released, wanted)
-    entry = {
-        "service": item["name"],
-        "template": template["taskDefinitionArn"],
-        "running": service["taskDefinition"],
-        "registered": same is None,
-        "images": {container["name"]: container["image"] for container in wanted["containerDefinitions"]},
-        "differences": list(changes),
-    }
-    if same:
-        entry["task_definition"] = same["taskDefinitionArn"]
-    elif module.check_mode:
-        entry["task_definition"] = f"{family}:next"
-    else:
-        inherited = {key: value for key, value in ecs_revision.tags_of(template).items() if not key.startswith(("atena:", "aws:"))}
-        tags = {**inherited, **module.params["tags"], ecs_revision.RELEASE_TAG: module.params["release"], "atena:from": template["taskDefinitionArn"]}
-        answer = call(
-            "ecs",
-            "register_task_definition",
-            f"register a revision of {family}",
-            **wanted,
-            tags=[{"key": key, "value": str(value)} for key, value in sorted(tags.items())],
-        )
-        entry["task_definition"] = answer["taskDefinition"]["taskDefinitionArn"]
-    entry["rollout_needed"] = entry["task_definition"] != service["taskDefinition"]
-    diff = ecs_revision.as_diff(f"task definition of {item['name']}", changes) if changes else None
-    warnings = [f"{item['name']}: image without a digest, it can change under the release: {image}" for image in ecs_revision.unpinned(wanted)]
-    return entry, diff, [] if module.check_mode else warnings
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
+from ansible_collections.atena.aws.plugins.module_utils.release_prepare import Preparation
 
 
 def main():
@@ -206,25 +143,24 @@ def main():
         },
         supports_check_mode=True,
     )
-    call = Caller(module)
-    entries, diffs = [], []
+    call, params = Caller(module), module.params
     try:
-        services = describe_services(call, module.params["cluster"], [item["name"] for item in module.params["services"]])
-        for item in module.params["services"]:
-            entry, diff, warnings = prepare(call, module, item, services[item["name"]])
-            entries.append(entry)
-            diffs.extend([diff] if diff else [])
-            for warning in warnings:
-                module.warn(warning)
+        services = describe_services(call, params["cluster"], [item["name"] for item in params["services"]])
+        prepared = [Preparation(call, item, services[item["name"]]) for item in params["services"]]
+        if not module.check_mode:
+            for preparation in prepared:
+                preparation.register(call, params["release"], params["tags"])
+                for warning in preparation.warnings():
+                    module.warn(warning)
     except CallFailed as failed:
         module.fail_json(msg=str(failed))
     except ValueError as refused:
         module.fail_json(msg=f"Nothing was registered: {refused}.")
     module.exit_json(
-        changed=any(entry["registered"] for entry in entries),
-        revisions=entries,
-        rollout_needed=any(entry["rollout_needed"] for entry in entries),
-        diff=diffs,
+        changed=any(preparation.same is None for preparation in prepared),
+        revisions=[preparation.entry() for preparation in prepared],
+        rollout_needed=any(preparation.rollout_needed for preparation in prepared),
+        diff=[diff for preparation in prepared for diff in preparation.diff()],
     )
 
 

@@ -132,19 +132,23 @@ def test_templates_are_known_by_their_tag():
     assert not ecs_revision.is_template(template(tags=[]))
 
 
-def test_only_ecr_tags_without_a_given_image_float():
-    definition = template(
-        containerDefinitions=[
-            {"name": "api", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/a:1"},
-            {"name": "side", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/b:2"},
-            {"name": "pinned", "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/c@sha256:cc"},
-            {"name": "public", "image": "public.ecr.aws/x/y:3"},
-        ]
-    )
-    found = ecs_revision.floating_images(definition, {"api": DIGEST})
-    assert list(found) == ["side"]
-    assert (found["side"]["repository"], found["side"]["tag"], found["side"]["account"]) == ("team/b", "2", "123456789012")
-    assert ecs_revision.unpinned(definition)[-1] == "public: public.ecr.aws/x/y:3"
+@pytest.mark.parametrize(
+    "image, parts",
+    [
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/b:2", ("123456789012.dkr.ecr.us-east-1.amazonaws.com", "123456789012", "team/b", "2")),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/b", ("123456789012.dkr.ecr.us-east-1.amazonaws.com", "123456789012", "b", None)),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/c@sha256:cc", None),
+        ("public.ecr.aws/x/y:3", None),
+    ],
+)
+def test_only_a_tag_in_ecr_can_be_pinned(image, parts):
+    match = ecs_revision.ecr_name(image)
+    assert (match and (match["registry"], match["account"], match["repository"], match["tag"])) == parts
+
+
+def test_images_without_a_digest_are_named():
+    definition = template(containerDefinitions=[{"name": "a", "image": "x@sha256:1"}, {"name": "b", "image": "public.ecr.aws/x/y:3"}])
+    assert ecs_revision.unpinned(definition) == ["b: public.ecr.aws/x/y:3"]
 
 
 def test_the_diff_shows_changed_fields_only():
