@@ -27,9 +27,9 @@ _UNORDERED = {"environment": "name", "secrets": "name", "containerDefinitions": 
 # What ECS fills in when a container leaves it out.
 _CONTAINER_DEFAULTS = {"essential": True, "cpu": 0}
 
-_ECR = re.compile(
-    r"^(?P<registry>(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?$"
-)
+_ECR_REPOSITORY = r"^(?P<registry>(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[^:@]+)"
+_ECR = re.compile(_ECR_REPOSITORY + r"(?::(?P<tag>[^@]+))?$")
+_ECR_DIGEST = re.compile(_ECR_REPOSITORY + r"(?::[^@]+)?@(?P<digest>sha256:[0-9a-f]+)$")
 
 
 def tags_of(definition: dict) -> dict:
@@ -44,6 +44,11 @@ def is_template(definition: dict) -> bool:
 def ecr_name(image: str) -> re.Match | None:
     """The parts of an image in ECR that has no digest: registry, account, region, repository, tag (None: 'latest' is meant); None for any other."""
     return _ECR.match(image)
+
+
+def ecr_digest(image: str) -> re.Match | None:
+    """The parts of an image in ECR that has a digest: registry, account, region, repository, digest; None for any other."""
+    return _ECR_DIGEST.match(image)
 
 
 def unpinned(definition: dict) -> list[str]:

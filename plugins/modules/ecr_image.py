@@ -132,14 +132,9 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.atena.aws.plugins.module_utils import docker_cli, ecr_plan
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import put_tag
 
 _UNKNOWN = "sha256:known-after-push"
-_MEDIA_TYPES = [
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-]
 
 
 def images_by_tag(call, repository, tags):
@@ -154,23 +149,6 @@ def images_by_tag(call, repository, tags):
             if failed.code != "ImageNotFoundException":
                 raise
     return details
-
-
-def move_tag(call, repository, digest, tag):
-    answer = call(
-        "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MEDIA_TYPES
-    )
-    if not answer.get("images"):
-        raise CallFailed(f"ECR has no image {repository}@{digest} any more, though it had a moment ago. Did a lifecycle rule or a person delete it?")
-    image = answer["images"][0]
-    arguments = {"repositoryName": repository, "imageManifest": image["imageManifest"], "imageTag": tag}
-    if image.get("imageManifestMediaType"):
-        arguments["imageManifestMediaType"] = image["imageManifestMediaType"]
-    try:
-        call("ecr", "put_image", f"move the tag {tag} of {repository}", **arguments)
-    except CallFailed as failed:
-        if failed.code != "ImageAlreadyExistsException":  # somebody else moved it there first
-            raise
 
 
 class Builder:
@@ -232,7 +210,7 @@ def run(module):
             if planned["build"]:
                 digest = images_by_tag(call, repository, [params["tag"]])[0]["imageDigest"]
             for tag in planned["retag"]:
-                move_tag(call, repository, digest, tag)
+                put_tag(call, repository, digest, tag)
         result[item["name"]] = {
             "repository": repository,
             "tag": params["tag"],
