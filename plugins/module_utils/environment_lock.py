@@ -1,0 +1,321 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One lock over everything that writes to an environment: an item in the table that bootstrap made, changed by conditional writes only.
+
+No process lives as long as a playbook does, so nothing can renew the lock all along. Instead, whoever writes proves first that the lock is still
+its own (`held`) and renews it while it writes; the expiry covers the gaps between. A run that died leaves a lock that expires by itself.
+
+Time is what DynamoDB's answers say it is: a laptop whose clock is some minutes off would otherwise take over locks that are alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import getpass
+import socket
+import threading
+import time
+import uuid
+from email.utils import parsedate_to_datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, pauses
+
+PREFIX = "atena.aws/"
+DEFAULT_EXPIRY = 300
+
+# The option `lock` of every module that writes: the fact atena_lock, which the role `lock` sets. Its documentation is the fragment atena.aws.lock.
+LOCK_OPTIONS = {
+    "type": "dict",
+    "options": {
+        "table": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True},
+        "token": {"type": "str", "required": True, "no_log": False},
+        "expires_in": {"type": "int", "default": DEFAULT_EXPIRY},
+    },
+}
+
+_TEXTS = ("owner", "host", "reason", "token", "acquired_at", "heartbeat_at")
+_LONGEST_PAUSE = 5.0
+
+
+class LockTaken(CallFailed):
+    """Somebody else holds the lock; `holder` says who."""
+
+    def __init__(self, message: str, holder: dict):
+        super().__init__(message, "LockTaken")
+        self.holder = holder
+
+
+class LockLost(CallFailed):
+    """The lock that this run took is no longer its own; `holder` says whose it is now, or is None."""
+
+    def __init__(self, message: str, holder: dict | None):
+        super().__init__(message, "LockLost")
+        self.holder = holder
+
+
+def this_host() -> str:
+    """user@host of this process, for people who ask whose run that was."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError, ImportError):  # a container's user need not have a name
+        return socket.gethostname()
+
+
+def iso(moment: float) -> str:
+    """Epoch seconds as ISO 8601, UTC, to the second."""
+    return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_item(item: dict | None) -> dict | None:
+    """The lock's attributes as plain values. What a damaged item lacks is '' or 0, so that it counts as expired."""
+    if not item:
+        return None
+    lock = {name: item.get(name, {}).get("S", "") for name in _TEXTS}
+    lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
+    lock["expires_at"] = int(float(item.get("expires_at", {}).get("N", "0")))
+    return lock
+
+
+def to_item(lock: dict) -> dict:
+    item = {name: {"S": str(lock[name])} for name in _TEXTS}
+    return {"LockID": {"S": PREFIX + lock["name"]}, "expires_at": {"N": str(lock["expires_at"])}, **item}
+
+
+def expired(lock: dict, now: float) -> bool:
+    return lock["expires_at"] <= now
+
+
+def public(lock: dict | None) -> dict | None:
+    """What may be shown of somebody's lock: all but the token, which is what proves it."""
+    if lock is None:
+        return None
+    return {**{name: lock[name] for name in ("name", *_TEXTS) if name != "token"}, "expires_at": iso(lock["expires_at"])}
+
+
+def whose(lock: dict) -> str:
+    return f"{lock['owner'] or 'somebody'} on {lock['host'] or 'an unknown host'} ('{lock['reason']}', since {lock['acquired_at']})"
+
+
+def taken_text(lock: dict, now: float, waited: float = 0) -> str:
+    left = max(0, lock["expires_at"] - int(now))
+    patience = f"Waited {round(waited)} s for it. " if waited else ""
+    return (
+        f"The environment {lock['name']} is locked by {whose(lock)}. The lock was last renewed at {lock['heartbeat_at']} and expires in {left} s, at "
+        f"{iso(lock['expires_at'])}, unless it is renewed. {patience}Nothing was changed. Run this again when that run has ended, let it wait "
+        f"(-e atena_lock_wait_seconds=900), or, if that run is certainly dead: lock.yml -e lock_force={lock['name']}"
+    )
+
+
+def lost_text(name: str, now: dict | None) -> str:
+    whom = f"It is now held by {whose(now)}." if now else "Nobody holds it now: it was released by force."
+    return (
+        f"This run lost the lock of the environment {name}. {whom} So it stopped before it would write anything more. See what the other run does "
+        "(lock.yml, releases.yml, status.yml), and run this again afterwards; it goes on from what is there."
+    )
+
+
+def unproven_text(name: str, seconds: float, why: str) -> str:
+    return (
+        f"This run could not renew the lock of the environment {name} for {round(seconds)} s, so that it expired and another run may have taken it. "
+        f"It stopped before it would write anything more. {why}"
+    ).rstrip()
+
+
+class Lock:
+    """The lock of the environment `name`. `token` is what proves it: given by who holds it already, made anew by who acquires it."""
+
+    def __init__(self, call, table, name, token=None, expires_in=DEFAULT_EXPIRY, *, clock=time.time, monotonic=time.monotonic, sleep=time.sleep):
+        self.table, self.name, self.expires_in = table, name, expires_in
+        self.token = token or str(uuid.uuid4())
+        self.holder: dict | None = None
+        self._call, self._clock, self._monotonic, self._sleep = call, clock, monotonic, sleep
+        # AWS's clock minus ours; None until the first answer.
+        self._offset: float | None = None
+        self._key = {"LockID": {"S": PREFIX + name}}
+        self._taken_away = False
+        self._renewed: float | None = None
+        self._trouble = ""
+
+    # --- What the table says ------------------------------------------------------------------------------------------
+    def _ask(self, operation: str, doing: str, **arguments) -> dict:
+        try:
+            answer = self._call("dynamodb", operation, f"{doing} the lock of {self.name}", TableName=self.table, **arguments)
+        except CallFailed as error:
+            if error.code == "ResourceNotFoundException":
+                raise CallFailed(f"The lock table {self.table} does not exist. Run bootstrap.yml first, and check atena_lock_table.", error.code) from error
+            raise
+        date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        with contextlib.suppress(TypeError, ValueError):
+            self._offset = parsedate_to_datetime(date).timestamp() - self._clock()
+        return answer
+
+    def _conditional(self, operation: str, doing: str, **arguments) -> dict | None:
+        """The answer, or None if the condition did not hold."""
+        try:
+            return self._ask(operation, doing, **arguments)
+        except CallFailed as error:
+            if error.code == "ConditionalCheckFailedException":
+                return None
+            raise
+
+    @property
+    def now(self) -> float:
+        return self._clock() + (self._offset or 0.0)
+
+    def read(self) -> dict | None:
+        """Who holds it, expired or not: owner, host, reason, token, acquired_at, heartbeat_at, expires_at, name. None if it is free."""
+        return from_item(self._ask("get_item", "read", Key=self._key, ConsistentRead=True).get("Item"))
+
+    # --- Acquire and release ------------------------------------------------------------------------------------------
+    def acquire(self, reason: str, operator: str, wait: float = 0, say=lambda text: None) -> dict:
+        """Takes the lock, if need be after waiting up to `wait` seconds. Raises LockTaken.
+
+        {'token', 'acquired': False if this token held it already, 'taken_over': whose expired lock it was, or None}
+        """
+        begin, shown = self._monotonic(), None
+        pause = pauses(_LONGEST_PAUSE, shortest=0.5)
+        while True:
+            found = self.read()
+            if found and found["token"] == self.token:
+                # Also so when a first attempt arrived, its answer was lost, and the retry was refused: by ourselves.
+                self.prove()
+                return {"token": self.token, "acquired": False, "taken_over": None}
+            if (found is None or expired(found, self.now)) and self._take(found, reason, operator):
+                taken_over = public(found)
+                if taken_over:
+                    say(f"Took over the lock of {self.name}, which expired at {taken_over['expires_at']}: it was held by {whose(found)}.")
+                return {"token": self.token, "acquired": True, "taken_over": taken_over}
+            waited = self._monotonic() - begin
+            if found and not expired(found, self.now):
+                if waited >= wait:
+                    raise LockTaken(taken_text(found, self.now, waited if wait else 0), public(found))
+                if found["token"] != shown:
+                    shown = found["token"]
+                    say(f"Waiting up to {round(wait - waited)} s for the lock of {self.name}, held by {whose(found)}.")
+                self._sleep(min(next(pause), wait - waited))
+
+    def _take(self, found: dict | None, reason: str, operator: str) -> bool:
+        """One conditional write: of many that try at the same time, one succeeds."""
+        now = self.now
+        lock = {"name": self.name, "owner": operator, "host": this_host(), "reason": reason, "token": self.token}
+        lock.update(acquired_at=iso(now), heartbeat_at=iso(now), expires_at=int(now) + self.expires_in)
+        # Only what was judged is taken over: not what its holder renewed, or another one took, since.
+        condition = {"ConditionExpression": "attribute_not_exists(LockID)"}
+        if found:
+            condition = self._still(found["token"])
+            condition["ConditionExpression"] += " AND (attribute_not_exists(expires_at) OR expires_at <= :now)"
+            condition["ExpressionAttributeValues"][":now"] = {"N": str(int(now))}
+        started = self._monotonic()
+        if self._conditional("put_item", "take", Item=to_item(lock), **condition) is None:
+            return False
+        self._renewed = started
+        return True
+
+    def release(self) -> bool:
+        """Gives it back. False if it was not this token's any more, in which case nothing is done."""
+        return self._delete(self.token, "release")
+
+    def force_release(self) -> dict | None:
+        """Takes it away from whoever holds it. Returns whose it was, or None. A lock that changes hands meanwhile stays."""
+        found = self.read()
+        if found is None:
+            return None
+        if not self._delete(found["token"], "force the release of"):
+            current = self.read()
+            if current is not None and current["token"] != found["token"]:
+                raise CallFailed(f"The lock of {self.name} changed hands meanwhile: it is held by {whose(current)}. Nothing was done. See who that is first.")
+        return found
+
+    @staticmethod
+    def _still(token: str) -> dict:
+        """The condition that the item is the one that was read; '' stands for a damaged one without a token."""
+        if not token:
+            return {"ConditionExpression": "attribute_not_exists(#token)", "ExpressionAttributeNames": {"#token": "token"}, "ExpressionAttributeValues": {}}
+        return {
+            "ConditionExpression": "#token = :token",
+            "ExpressionAttributeNames": {"#token": "token"},
+            "ExpressionAttributeValues": {":token": {"S": token}},
+        }
+
+    def _delete(self, token: str, doing: str) -> bool:
+        condition = {name: value for name, value in self._still(token).items() if value}
+        return self._conditional("delete_item", doing, Key=self._key, **condition) is not None
+
+    # --- Hold while writing -------------------------------------------------------------------------------------------
+    def prove(self) -> None:
+        """Renews the lock, which proves that it is held. Raises LockLost if it is not."""
+        if self._offset is None:
+            self.read()
+        started, now, condition = self._monotonic(), self.now, self._still(self.token)
+        condition["ExpressionAttributeValues"].update({":now": {"S": iso(now)}, ":expires_at": {"N": str(int(now) + self.expires_in)}})
+        answer = self._conditional(
+            *("update_item", "renew"),
+            Key=self._key,
+            UpdateExpression="SET heartbeat_at = :now, expires_at = :expires_at",
+            **condition,
+        )
+        if answer is None:
+            self._taken_away = True
+            self.holder = public(self.read())
+            raise LockLost(lost_text(self.name, self.holder), self.holder)
+        self._renewed, self._trouble = started, ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether this run may no longer write: another one has the lock, or no renewal came through for as long as the lock lasts."""
+        return self._taken_away or (self._renewed is not None and self._monotonic() - self._renewed >= self.expires_in)
+
+    def check(self) -> None:
+        """Raises LockLost if the lock was lost. Asks nobody: for loops that look often. Before a large step, `prove` is better."""
+        if self._taken_away:
+            raise LockLost(lost_text(self.name, self.holder), self.holder)
+        if self.lost:
+            raise LockLost(unproven_text(self.name, self._monotonic() - self._renewed, self._trouble), None)
+
+    @contextlib.contextmanager
+    def held(self):
+        """While it lasts, the lock is this run's and is renewed. Raises LockLost at once if it is another's; `lost` and `check` tell in between."""
+        self.prove()
+        stop = threading.Event()
+        thread = threading.Thread(target=self._keep, args=(stop,), name=f"lock of {self.name}", daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            stop.set()
+            # A renewal that is under way meanwhile does no harm: it is conditional on the token.
+            thread.join(timeout=2)
+
+    def _keep(self, stop: threading.Event) -> None:
+        while not self._taken_away and not stop.wait(self.expires_in / 3):
+            self._beat()
+
+    def _beat(self) -> None:
+        """One renewal. A failure is kept for the text: the next attempt, or the lock's expiry, decides."""
+        try:
+            self.prove()
+        except CallFailed as error:
+            self._trouble = str(error)
+
+
+class NoLock:
+    """Stands in where a module was given no lock: nothing is checked."""
+
+    lost = False
+
+    def prove(self) -> None:
+        pass
+
+    check = prove
+
+
+@contextlib.contextmanager
+def holding(call, options: dict | None, check_mode: bool = False):
+    """Around what a module writes: holds the lock that its option `lock` names. Without one, or in check mode, it does nothing."""
+    if not options or check_mode:
+        yield NoLock()
+        return
+    with Lock(call, options["table"], options["name"], options["token"], options["expires_in"]).held() as lock:
+        yield lock
