@@ -14,16 +14,23 @@ except ImportError:
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
 
+# Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors').
+THROTTLES = ("ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "TooManyRequestsException", "RequestLimitExceeded")
 # A call is tried again for about two minutes when AWS throttles it or answers with a server's error.
-_RETRY = {"retries": 12, "delay": 1, "max_delay": 20, "catch_extra_error_codes": ["ServerException", "InternalFailure", "ServiceUnavailable"]}
+_RETRY = {"retries": 12, "delay": 1, "max_delay": 20, "catch_extra_error_codes": ["ServerException", "InternalFailure", "ServiceUnavailable", *THROTTLES]}
+_ONCE_RETRIES = 24
 
 
 class CallFailed(Exception):
-    """An AWS call that stays failed; its text is ready for the user, `code` is the service's error code."""
+    """An AWS call that stays failed; its text is ready for the user, `code` is the service's error code.
 
-    def __init__(self, message: str, code: str = ""):
+    `unsure`: AWS may have done it all the same (the connection broke, or AWS had an error of its own).
+    """
+
+    def __init__(self, message: str, code: str = "", unsure: bool = False):
         super().__init__(message)
         self.code = code
+        self.unsure = unsure
 
 
 class Caller:
@@ -46,6 +53,25 @@ class Caller:
             code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
             raise CallFailed(explain(error, doing), code) from error
 
+    def once(self, service: str, operation: str, doing: str, /, **arguments):
+        """Like a plain call, for what must not be done twice: sent again only after a refusal for too many calls. Raises CallFailed."""
+        key = (service, "once")
+        if key not in self._clients:
+            # botocore's own retries would send it again after a broken connection, too.
+            self._clients[key] = self._module.client(service, config={"retries": {"total_max_attempts": 1}})
+        pause = pauses(10, 0.25)
+        for attempt in range(_ONCE_RETRIES + 1):
+            try:
+                return getattr(self._clients[key], operation)(**arguments)
+            except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+                response = getattr(error, "response", {})
+                code = response.get("Error", {}).get("Code", "")
+                if code in THROTTLES and attempt < _ONCE_RETRIES:
+                    time.sleep(next(pause))
+                    continue
+                server_side = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500
+                raise CallFailed(explain(error, doing), code, unsure=server_side and code not in THROTTLES) from error
+
     def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments) -> list:
         """All items under `key` over every page of a list call."""
         items, token = [], {}
@@ -63,6 +89,11 @@ def pauses(longest: float, shortest: float = 0.25):
     while True:
         yield pause
         pause = min(pause * 1.5, longest)
+
+
+def pace(elapsed: float, longest: float, shortest: float = 0.25) -> float:
+    """Seconds to sleep between two looks at something that has been going on for `elapsed`: a twelfth of it, so that its end is seen in time."""
+    return min(longest, max(shortest, elapsed / 12))
 
 
 class Deadline:

@@ -39,6 +39,23 @@ options:
           - The desired count when the service never ran a release, that is while it still has its template. Unset leaves the count alone.
             A later release never touches the count.
         type: int
+      previous:
+        description:
+          - What to go back to on a failure, instead of what the service has now. For going on after a release that was interrupted.
+        type: dict
+        suboptions:
+          task_definition:
+            description: The revision (C(family:revision) or ARN).
+            type: str
+            required: true
+          desired_count:
+            description: The desired count of then.
+            type: int
+            required: true
+          is_first:
+            description: Whether the service had never run a release; then it goes back to count 0.
+            type: bool
+            default: false
   wait_timeout:
     description: Seconds for all deployments together; then they are reverted. A revert has as long again.
     type: int
@@ -107,7 +124,7 @@ services:
       description: The deployment that was waited for; empty in check mode.
       type: str
 reverted:
-  description: Names of the services that were brought back and are stable there.
+  description: Names of the services that are on what they had before, and stable there.
   returned: failure after an update
   type: list
   elements: str
@@ -126,157 +143,39 @@ duration_seconds:
   type: float
 """
 
-import time
-
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import ecs_rollout
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pauses
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, stopped_tasks, target_states
-from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
-
-
-class Rollout:
-    """One run of the module: the services as they were, what was started, and the way back."""
-
-    def __init__(self, module):
-        self.params, self.check_mode = module.params, module.check_mode
-        self.call = Caller(module)
-        self.cluster = self.params["cluster"]
-        self.items = {item["name"]: item for item in self.params["services"]}
-        self.previous, self.updates, self.deployments = {}, {}, {}
-
-    def read(self):
-        """Reads every service and resolves every target before anything is changed."""
-        for name, service in describe_services(self.call, self.cluster, list(self.items)).items():
-            target = describe_task_definition(self.call, self.items[name]["task_definition"], absent_ok=self.check_mode)
-            arn = target["taskDefinitionArn"] if target else self.items[name]["task_definition"]
-            first = is_template(describe_task_definition(self.call, service["taskDefinition"]))
-            self.previous[name] = {"taskDefinition": service["taskDefinition"], "desiredCount": service["desiredCount"], "is_first": first}
-            self.updates[name] = ecs_rollout.plan_update(service, arn, first, self.items[name]["initial_count"])
-            self.deployments[name] = ecs_rollout.primary(service).get("id", "")
-
-    def update(self, name, arguments):
-        answer = self.call("ecs", "update_service", f"update the service {name}", cluster=self.cluster, service=name, **arguments)
-        self.deployments[name] = ecs_rollout.primary(answer["service"])["id"]
-
-    def wait(self, names):
-        """Waits until each deployment is done or one failed. Returns {name: reason} of those that failed or were not done in time."""
-        deadline, pause = Deadline(self.params["wait_timeout"]), pauses(self.params["wait_delay"])
-        while True:
-            states = {}
-            for name, service in describe_services(self.call, self.cluster, names).items():
-                balanced = any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", []))
-                targets = target_states(self.call, service) if balanced else []
-                states[name] = ecs_rollout.assess(service, self.deployments[name], targets, balanced)
-            failed = {name: reason for name, (state, reason) in states.items() if state == ecs_rollout.FAILED}
-            if failed:
-                return failed
-            going = {name: reason for name, (state, reason) in states.items() if state == ecs_rollout.GOING}
-            if not going:
-                return {}
-            if deadline.passed:
-                return {name: f"{reason}; not done after {self.params['wait_timeout']} s" for name, reason in going.items()}
-            time.sleep(next(pause))
-
-    def evidence(self, names):
-        found = {}
-        for name in names:
-            try:
-                found[name] = stopped_tasks(self.call, self.cluster, name, self.deployments[name], self.params["log_lines"])
-            except CallFailed as failed:
-                found[name] = [{"reason": f"its tasks could not be read: {failed}"}]
-        return found
-
-    def revert(self, names):
-        """Brings services back and waits there. Returns {name: reason} of those not proved stable."""
-        lost, moved = {}, []
-        for name in names:
-            try:
-                service = describe_services(self.call, self.cluster, [name])[name]
-                arguments = ecs_rollout.plan_revert(service, self.previous[name])
-                if arguments:
-                    self.update(name, arguments)
-                else:
-                    self.deployments[name] = ecs_rollout.primary(service)["id"]
-                moved.append(name)
-            except CallFailed as failed:
-                lost[name] = str(failed)
-        try:
-            lost.update(self.wait(moved) if moved else {})
-        except CallFailed as failed:
-            lost.update({name: str(failed) for name in moved})
-        return lost
-
-    def entries(self):
-        return [
-            {
-                "name": name,
-                "task_definition": self.items[name]["task_definition"],
-                "previous": self.previous[name]["taskDefinition"],
-                "updated": bool(self.updates[name]),
-                "first_release": self.previous[name]["is_first"],
-                "desired_count": self.updates[name].get("desiredCount", self.previous[name]["desiredCount"]),
-                "deployment_id": "" if self.check_mode else self.deployments[name],
-            }
-            for name in self.items
-        ]
-
-    def diff(self):
-        changed = {name: update for name, update in self.updates.items() if update}
-        return {
-            "before": {name: {key: self.previous[name][key] for key in update} for name, update in changed.items()},
-            "after": changed,
-        }
-
-
-def failure_text(failed, evidence, reverted, lost):
-    """The paragraph a person reads at two in the morning."""
-    lines = ["The rollout failed. " + " ".join(f"{reason.rstrip('.')}." for reason in failed.values())]
-    for name, tasks in evidence.items():
-        for task in tasks[:1]:
-            lines.append(f"{name}, task {task.get('task_id', '?')}: {task['reason']}")
-            for container, tail in task.get("log_tail", {}).items():
-                lines.extend([f"Last log lines of {container}:", *(f"  {line}" for line in tail)])
-    if reverted:
-        lines.append(f"Back on what they had before, and stable: {', '.join(reverted)}.")
-    for name, reason in lost.items():
-        lines.append(f"NOT proved stable on what it had before: {name}: {reason}")
-    return "\n".join(lines)
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
 
 
 def run(module):
-    rollout = Rollout(module)
+    params = module.params
+    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+    rollout = RolloutRun(Caller(module), params["cluster"], params["services"], check_mode=module.check_mode, **options)
     rollout.read()
-    updated = [name for name, update in rollout.updates.items() if update]
-    result = {"changed": bool(updated), "services": rollout.entries(), "diff": rollout.diff()}
+    result = {"changed": bool(rollout.updated), "services": rollout.entries(), "diff": rollout.diff()}
     if module.check_mode:
         return result
-    begin, started, failed = time.monotonic(), [], {}
-    for name in [name for name in rollout.items if name in updated]:
-        try:
-            rollout.update(name, rollout.updates[name])
-        except CallFailed as refused:
-            failed = {name: str(refused).rstrip(".")}
-            break
-        started.append(name)
-    if not failed:
-        try:
-            failed = rollout.wait(list(rollout.items))
-        except CallFailed as lost_sight:
-            module.fail_json(
-                msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
-                **{**result, "services": rollout.entries()},
-            )
-    if not failed:
-        return {**result, "services": rollout.entries(), "duration_seconds": round(time.monotonic() - begin, 1)}
-    evidence = rollout.evidence([name for name in failed if rollout.deployments[name]])
-    entries = rollout.entries()
-    lost = rollout.revert(started)
-    reverted = [name for name in started if name not in lost]
+    try:
+        with interruptible():
+            failed = rollout.roll_out()
+            if not failed:
+                return {**result, "services": rollout.entries(), "duration_seconds": round(rollout.elapsed, 1)}
+            evidence, entries = rollout.evidence(failed), rollout.entries()
+            lost = rollout.revert()
+    except Interrupted as interrupted:
+        module.fail_json(msg=f"{interrupted} {rollout.left_behind()}", **{**result, "services": rollout.entries()})
+    except CallFailed as lost_sight:
+        module.fail_json(
+            msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
+            **{**result, "services": rollout.entries()},
+        )
+    reverted = [name for name in rollout.items if name not in lost]
     module.fail_json(
         msg=failure_text(failed, evidence, reverted, lost),
-        changed=bool(started),
+        changed=True,
         services=entries,
         failed_tasks=evidence,
         reverted=reverted,
@@ -296,6 +195,14 @@ def main():
                     "name": {"type": "str", "required": True},
                     "task_definition": {"type": "str", "required": True},
                     "initial_count": {"type": "int"},
+                    "previous": {
+                        "type": "dict",
+                        "options": {
+                            "task_definition": {"type": "str", "required": True},
+                            "desired_count": {"type": "int", "required": True},
+                            "is_first": {"type": "bool", "default": False},
+                        },
+                    },
                 },
             },
             "wait_timeout": {"type": "int", "default": 900},

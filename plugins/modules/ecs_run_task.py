@@ -179,121 +179,41 @@ duration_seconds:
 """
 
 import time
-import uuid
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import ecs_task
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pauses
-from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
-
-# After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
-_STOP_PATIENCE = 150
-
-
-def plan_run(call, params):
-    """Reads what the run needs, and refuses what RunTask would refuse. Returns (task definition, RunTask's arguments)."""
-    service = None
-    if params["service"]:
-        service = describe_services(call, params["cluster"], [params["service"]])[params["service"]]
-    name = params["task_definition"] or (service or {}).get("taskDefinition")
-    if not name:
-        raise CallFailed("Give task_definition, or service to run what the service runs.")
-    definition = describe_task_definition(call, name)
-    unknown = ecs_task.unknown_containers(definition, params["container_overrides"])
-    if unknown:
-        known = ", ".join(container["name"] for container in definition["containerDefinitions"])
-        raise CallFailed(f"{definition['taskDefinitionArn']} has no container {', '.join(unknown)}; it has: {known}. Nothing was run.")
-    network = ecs_task.network_of(service, params["network_configuration"])
-    if network is None and definition.get("networkMode") == "awsvpc":
-        raise CallFailed(f"{name} needs subnets (network mode awsvpc): give service, or network_configuration. Nothing was run.")
-    arguments = {
-        "cluster": params["cluster"],
-        "taskDefinition": definition["taskDefinitionArn"],
-        "launchType": params["launch_type"],
-        "startedBy": params["started_by"],
-        "clientToken": params["client_token"] or str(uuid.uuid4()),
-        "count": 1,
-        "propagateTags": "TASK_DEFINITION",
-    }
-    if network:
-        arguments["networkConfiguration"] = {"awsvpcConfiguration": network}
-    if (service or {}).get("platformVersion") and params["launch_type"] == "FARGATE":
-        arguments["platformVersion"] = service["platformVersion"]
-    changes = ecs_task.overrides(params["container_overrides"])
-    if changes:
-        arguments["overrides"] = changes
-    return definition, arguments
-
-
-def wait_for_end(call, params, definition, arn):
-    """Follows the task to STOPPED. Returns (described task, logs, timed out)."""
-    deadline, timed_out, pause = Deadline(params["wait_timeout"]), False, pauses(params["wait_delay"])
-    streams = log_streams(definition, ecs_task.task_id(arn))
-    readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
-    logs = {name: [] for name in readers}
-    while True:
-        found = describe_tasks(call, params["cluster"], [arn])
-        if found and found[0]["lastStatus"] == "STOPPED":
-            # A task that never started wrote nothing that could still arrive.
-            drain(readers, logs, patience=5.0 if found[0].get("startedAt") else 0.0)
-            return found[0], logs, timed_out
-        if deadline.passed and timed_out:
-            raise CallFailed(
-                f"The task {arn} ran out of its {params['wait_timeout']} s, was told to stop, and has not stopped since. Look at it in the console."
-            )
-        if deadline.passed:
-            timed_out = True
-            call("ecs", "stop_task", f"stop the task {arn}", cluster=params["cluster"], task=arn, reason=f"atena.aws: longer than {params['wait_timeout']} s")
-            deadline, pause = Deadline(_STOP_PATIENCE), pauses(params["wait_delay"])
-        time.sleep(next(pause))
+from ansible_collections.atena.aws.plugins.module_utils import task_run
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 
 
 def run(module):
     params, call = module.params, Caller(module)
-    definition, arguments = plan_run(call, params)
-    result = {
-        "changed": True,
-        "task_arn": "",
-        "task_definition": definition["taskDefinitionArn"],
-        "images": {container["name"]: container.get("image", "") for container in definition["containerDefinitions"]},
-    }
+    definition, arguments = task_run.plan_run(call, params)
+    result = {"changed": True, "task_arn": "", "task_definition": definition["taskDefinitionArn"], "images": task_run.images(definition)}
     if module.check_mode:
         return result
     begin = time.monotonic()
-    answer = call("ecs", "run_task", f"run {definition['taskDefinitionArn']}", **arguments)
-    failures = ecs_task.start_failures(answer)
-    if failures:
-        module.fail_json(msg=f"ECS did not start {definition['taskDefinitionArn']} in {params['cluster']}: {failures}")
-    result["task_arn"] = answer["tasks"][0]["taskArn"]
-    if not params["wait"]:
-        return result
     try:
-        task, logs, timed_out = wait_for_end(call, params, definition, result["task_arn"])
+        with interruptible():
+            result["task_arn"] = task_run.start(call, arguments)
+            if not params["wait"]:
+                return result
+            following = task_run.TaskRun(
+                call, params["cluster"], definition, result["task_arn"], wait_timeout=params["wait_timeout"], wait_delay=params["wait_delay"]
+            )
+            succeeded, ended = following.finish()
+    except Interrupted as interrupted:
+        left = f"The task {result['task_arn']} goes on by itself; it was not stopped." if result["task_arn"] else "Whether the task started is not known."
+        module.fail_json(msg=f"{interrupted} {left}", **result)
     except CallFailed as failed:
+        if not result["task_arn"]:
+            raise
         module.fail_json(msg=f"Lost sight of the task {result['task_arn']}, which may still run: {failed}", **result)
-    ended = ecs_task.outcome(task)
-    reason = f"took longer than {params['wait_timeout']} s and was stopped; {ended['reason']}".rstrip("; ") if timed_out else ended["reason"]
-    result.update(
-        exit_codes=ended["exit_codes"],
-        reason=reason,
-        stop_code=task.get("stopCode", ""),
-        stopped_reason=task.get("stoppedReason", ""),
-        logs=logs,
-        started_at=iso(task.get("startedAt")),
-        stopped_at=iso(task.get("stoppedAt")),
-        duration_seconds=round(time.monotonic() - begin, 1),
-    )
-    if timed_out or ended["state"] == "failed":
-        tail = [line for lines in logs.values() for line in lines][-15:]
-        shown = "\n".join(["Last log lines:", *tail]) if tail else "It wrote no log line."
-        module.fail_json(msg=f"The task {ecs_task.task_id(result['task_arn'])} failed: {reason}\n{shown}", **result)
+    result.update(ended, duration_seconds=round(time.monotonic() - begin, 1))
+    if not succeeded:
+        module.fail_json(msg=task_run.failure_text(result["task_arn"], ended), **result)
     return result
-
-
-def iso(moment):
-    return moment.isoformat() if moment else ""
 
 
 def main():

@@ -2,7 +2,7 @@
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams, tail_of_task
-from ansible_collections.atena.aws.plugins.modules.ecs_rollout import failure_text
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
 
 OPTIONS = {"awslogs-group": "/ecs/a", "awslogs-stream-prefix": "ecs"}
 DEFINITION = {

@@ -1,0 +1,72 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Ctrl-C and SIGTERM in a module that waits: it ends with a word about the state it leaves, and never between a write and its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(Exception):
+    """A signal asked this run to end; its text names the signal."""
+
+
+class _State:
+    """Signal handlers belong to the process, and so does this."""
+
+    shields = 0
+    pending = None
+    active = False
+
+
+def _handle(number, _frame):
+    if _State.shields:
+        _State.pending = number
+    else:
+        _raise(number)
+
+
+def _raise(number):
+    _State.pending = None
+    raise Interrupted(f"This run was interrupted ({signal.Signals(number).name}).")
+
+
+@contextlib.contextmanager
+def interruptible():
+    """While it holds, the first signal raises Interrupted in the main thread; later ones are ignored, so that the answer gets out."""
+    if _State.active:
+        yield
+        return
+
+    def once(number, frame):
+        for other in _NUMBERS:
+            signal.signal(other, signal.SIG_IGN)
+        _handle(number, frame)
+
+    previous = [(number, signal.signal(number, once)) for number in _NUMBERS]
+    _State.active = True
+    try:
+        yield
+    except Interrupted:
+        # The handlers stay away: what is left to do is to say what happened.
+        previous = []
+        raise
+    finally:
+        _State.active, _State.pending = False, None
+        for number, handler in previous:
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def shielded():
+    """While it holds, a signal waits for its end: around a call that changes something, whose answer must be known."""
+    _State.shields += 1
+    try:
+        yield
+    finally:
+        _State.shields -= 1
+    if _State.pending is not None and not _State.shields:
+        _raise(_State.pending)
