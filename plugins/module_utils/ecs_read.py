@@ -25,6 +25,20 @@ def describe_services(call, cluster: str, names: list[str]) -> dict:
     return found
 
 
+def running_task_definitions(call, cluster: str, names: list[str]) -> dict:
+    """{name: task definition's ARN} of those services that there are; {} where there is no such cluster."""
+    found = {}
+    for start in range(0, len(names), _SERVICES_A_CALL):
+        try:
+            answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=names[start : start + _SERVICES_A_CALL])
+        except CallFailed as failed:
+            if failed.code == "ClusterNotFoundException":
+                return {}
+            raise
+        found.update({service["serviceName"]: service["taskDefinition"] for service in answer["services"] if service["status"] == "ACTIVE"})
+    return found
+
+
 def describe_task_definition(call, name: str, absent_ok: bool = False) -> dict | None:
     """A task definition by family (its newest ACTIVE revision), family:revision or ARN, with its tags under 'tags'."""
     try:

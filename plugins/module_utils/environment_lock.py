@@ -23,6 +23,8 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFai
 
 PREFIX = "atena.aws/"
 DEFAULT_EXPIRY = 300
+# A module's start alone takes a second or more; a shorter lock would expire between two tasks.
+SHORTEST_EXPIRY = 5
 
 # The option `lock` of every module that writes: the fact atena_lock, which the role `lock` sets. Its documentation is the fragment atena.aws.lock.
 LOCK_OPTIONS = {
@@ -98,20 +100,28 @@ def whose(lock: dict) -> str:
     return f"{lock['owner'] or 'somebody'} on {lock['host'] or 'an unknown host'} ('{lock['reason']}', since {lock['acquired_at']})"
 
 
+def standing_text(name: str, lock: dict | None, now: float) -> str:
+    """Who holds the lock, in a sentence."""
+    if lock is None:
+        return f"{name} is not locked."
+    if expired(lock, now):
+        return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock['expires_at'])}, and the next run takes it over."
+    left = lock["expires_at"] - int(now)
+    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; it expires in {left} s, at {iso(lock['expires_at'])}, unless it is renewed."
+
+
 def taken_text(lock: dict, now: float, waited: float = 0) -> str:
-    left = max(0, lock["expires_at"] - int(now))
     patience = f"Waited {round(waited)} s for it. " if waited else ""
     return (
-        f"The environment {lock['name']} is locked by {whose(lock)}. The lock was last renewed at {lock['heartbeat_at']} and expires in {left} s, at "
-        f"{iso(lock['expires_at'])}, unless it is renewed. {patience}Nothing was changed. Run this again when that run has ended, let it wait "
-        f"(-e atena_lock_wait_seconds=900), or, if that run is certainly dead: lock.yml -e lock_force={lock['name']}"
+        f"The environment {standing_text(lock['name'], lock, now)} {patience}Nothing was changed. Run this again when that run has ended, let this "
+        f"one wait (-e atena_lock_wait_seconds=900), or, if that run is certainly dead: lock.yml -e lock_force={lock['name']}"
     )
 
 
 def lost_text(name: str, now: dict | None) -> str:
-    whom = f"It is now held by {whose(now)}." if now else "Nobody holds it now: it was released by force."
+    whom = f"It is now held by {whose(now)}." if now else "It was released by force, or it expired and another run had it meanwhile."
     return (
-        f"This run lost the lock of the environment {name}. {whom} So it stopped before it would write anything more. See what the other run does "
+        f"This run lost the lock of the environment {name}. {whom} So it stopped before it would write anything more. See what the other run does or did "
         "(lock.yml, releases.yml, status.yml), and run this again afterwards; it goes on from what is there."
     )
 
@@ -258,7 +268,8 @@ class Lock:
         )
         if answer is None:
             self._taken_away = True
-            self.holder = public(self.read())
+            with contextlib.suppress(CallFailed):  # lost it is in any case
+                self.holder = public(self.read())
             raise LockLost(lost_text(self.name, self.holder), self.holder)
         self._renewed, self._trouble = started, ""
 
@@ -275,11 +286,14 @@ class Lock:
             raise LockLost(unproven_text(self.name, self._monotonic() - self._renewed, self._trouble), None)
 
     @contextlib.contextmanager
-    def held(self):
-        """While it lasts, the lock is this run's and is renewed. Raises LockLost at once if it is another's; `lost` and `check` tell in between."""
+    def held(self, on_lost=lambda: None):
+        """While it lasts, the lock is this run's and is renewed. Raises LockLost at once if it is another's.
+
+        In between `lost` and `check` tell, and `on_lost` is called once, from another thread, when it is lost.
+        """
         self.prove()
         stop = threading.Event()
-        thread = threading.Thread(target=self._keep, args=(stop,), name=f"lock of {self.name}", daemon=True)
+        thread = threading.Thread(target=self._keep, args=(stop, on_lost), name=f"lock of {self.name}", daemon=True)
         thread.start()
         try:
             yield self
@@ -288,9 +302,12 @@ class Lock:
             # A renewal that is under way meanwhile does no harm: it is conditional on the token.
             thread.join(timeout=2)
 
-    def _keep(self, stop: threading.Event) -> None:
-        while not self._taken_away and not stop.wait(self.expires_in / 3):
+    def _keep(self, stop: threading.Event, on_lost) -> None:
+        while not stop.wait(self.expires_in / 3):
             self._beat()
+            if self.lost:
+                on_lost()
+                return
 
     def _beat(self) -> None:
         """One renewal. A failure is kept for the text: the next attempt, or the lock's expiry, decides."""
@@ -308,14 +325,18 @@ class NoLock:
     def prove(self) -> None:
         pass
 
-    check = prove
+    def check(self) -> None:
+        pass
+
+    def release(self) -> bool:
+        return False
 
 
 @contextlib.contextmanager
-def holding(call, options: dict | None, check_mode: bool = False):
-    """Around what a module writes: holds the lock that its option `lock` names. Without one, or in check mode, it does nothing."""
+def holding(call, options: dict | None, check_mode: bool = False, on_lost=lambda: None):
+    """Around what a module writes: holds the lock that its option `lock` names (see Lock.held). Without one, or in check mode, it does nothing."""
     if not options or check_mode:
         yield NoLock()
         return
-    with Lock(call, options["table"], options["name"], options["token"], options["expires_in"]).held() as lock:
+    with Lock(call, options["table"], options["name"], options["token"], options["expires_in"]).held(on_lost) as lock:
         yield lock

@@ -207,8 +207,16 @@ class Ledger:
     def _where(self, identity: str) -> str:
         return f"s3://{self.bucket}/{self._key(identity)}"
 
+    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+        try:
+            return self._call("s3", operation, doing, Bucket=self.bucket, **arguments)
+        except CallFailed as error:
+            if error.code != "NoSuchBucket":
+                raise
+            raise CallFailed(f"The state bucket {self.bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.", error.code) from error
+
     def _get(self, identity: str) -> dict:
-        answer = self._call("s3", "get_object", f"read {self._where(identity)}", Bucket=self.bucket, Key=self._key(identity))
+        answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
         record = decode(answer["Body"].read(), self._where(identity))
         self._etags[identity] = answer["ETag"]
         return record
@@ -219,14 +227,8 @@ class Ledger:
         pause = pauses(4)
         for attempt in range(_CONFLICTS):
             try:
-                answer = self._call(
-                    *("s3", "put_object", f"write {self._where(identity)}"),
-                    Bucket=self.bucket,
-                    Key=self._key(identity),
-                    Body=encode(record),
-                    ContentType="application/json",
-                    **condition,
-                )
+                doing = f"write {self._where(identity)}"
+                answer = self._s3("put_object", doing, Key=self._key(identity), Body=encode(record), ContentType="application/json", **condition)
             except CallFailed as error:
                 # Somebody writes it at this moment: S3 asks to try again.
                 if error.code == "ConditionalRequestConflict" and attempt < _CONFLICTS - 1:
@@ -275,8 +277,7 @@ class Ledger:
         """All ids, newest first."""
         names, more = [], {}
         while True:
-            doing = f"list the releases in s3://{self.bucket}/{self.prefix}"
-            answer = self._call("s3", "list_objects_v2", doing, Bucket=self.bucket, Prefix=self.prefix, **more)
+            answer = self._s3("list_objects_v2", f"list the releases in s3://{self.bucket}/{self.prefix}", Prefix=self.prefix, **more)
             keys = [entry["Key"][len(self.prefix) :] for entry in answer.get("Contents", [])]
             names.extend(key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key)
             if not answer.get("NextContinuationToken"):

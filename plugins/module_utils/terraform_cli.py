@@ -48,14 +48,21 @@ class Terraform:
         self.environment = {name: value for name, value in base.items() if not name.startswith(_FOREIGN)}
         self.environment.update(TF_DATA_DIR=str(self.data), TF_WORKSPACE="default", TF_IN_AUTOMATION="1", TF_INPUT="0", CHECKPOINT_DISABLE="1")
         self.interrupted = False
-        self._process = None
+        self._process = self._told = None
 
     def _forward(self, _signal_number, _frame):
+        self.interrupt()
+
+    def interrupt(self):
+        """Stops Terraform in good order, and then this process's work. Also called from a thread, when the environment's lock is lost."""
+        self.interrupted = True
+        self._tell(self._process)
+
+    def _tell(self, process):
         """One SIGINT and no more: at the first Terraform finishes what it is doing, writes its state and unlocks it; at a second it gives up."""
-        if not self.interrupted:
-            self.interrupted = True
-            if self._process is not None:
-                self._process.send_signal(signal.SIGINT)
+        if process is not None and process is not self._told:
+            self._told = process
+            process.send_signal(signal.SIGINT)
 
     @contextlib.contextmanager
     def guarded(self):
@@ -84,7 +91,7 @@ class Terraform:
             )
             if self.interrupted:
                 # It came while the process was being started, when there was nobody to forward it to.
-                self._process.send_signal(signal.SIGINT)
+                self._tell(self._process)
             try:
                 code = self._process.wait()
             finally:

@@ -95,6 +95,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.lock
 attributes:
   check_mode:
     support: full
@@ -184,6 +185,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.atena.aws.plugins.module_utils import task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 
 
@@ -195,7 +197,7 @@ def run(module):
         return result
     begin = time.monotonic()
     try:
-        with interruptible():
+        with interruptible(), holding(call, params["lock"]):
             result["task_arn"] = task_run.start(call, arguments)
             if not params["wait"]:
                 return result
@@ -248,6 +250,7 @@ def main():
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 900},
             "wait_delay": {"type": "int", "default": 3},
+            "lock": LOCK_OPTIONS,
         },
         required_one_of=[("task_definition", "service")],
         supports_check_mode=True,

@@ -60,6 +60,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.lock
 attributes:
   check_mode:
     support: full
@@ -125,6 +126,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.atena.aws.plugins.module_utils import ssm_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 
 # GetParameters takes no more names than this at a time.
 _BATCH = 10
@@ -185,8 +187,9 @@ def work(module, call):
     if module._diff:
         result["diff"] = [difference(name, current, action, params) for name, _value, action in planned]
     if planned and not module.check_mode:
-        for name, value, action in planned:
-            write(call, module, name, value, action)
+        with holding(call, params["lock"]):
+            for name, value, action in planned:
+                write(call, module, name, value, action)
         current = read_all(call, path, names)
     result["secrets"] = ssm_secrets.report(names, current, planned, placeholder)
     result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode)
@@ -205,6 +208,7 @@ def main():
             "advice": {"type": "str", "default": ""},
             "description": {"type": "str", "default": ""},
             "tags": {"type": "dict", "default": {}},
+            "lock": LOCK_OPTIONS,
         },
         supports_check_mode=True,
     )

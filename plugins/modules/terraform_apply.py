@@ -14,7 +14,10 @@ description:
     only checks, leaves its plan file behind, passes variables as process arguments and returns Terraform's raw text."
   - In check mode it plans without a lock, so nothing is written anywhere but in the working copy's C(.terraform).
   - Variables are read from the working copy, for instance from C(terraform.auto.tfvars.json), so that no value is a process's argument.
-  - An interruption (Ctrl-C, SIGTERM) is passed to Terraform once; the module waits until Terraform wrote its state and released its lock.
+  - An interruption (Ctrl-C, SIGTERM) is passed to Terraform once; the module waits until Terraform wrote its state and released its lock, and
+    then gives back O(lock), so that the next run need not wait for it to expire.
+  - A run that lost O(lock) to another one applies nothing; one that loses it during the apply stops Terraform in the same good order.
+  - The options for region, credentials and endpoint are for O(lock) alone. Terraform has its own, in the configuration and the environment.
   - C(TF_CLI_ARGS*), C(TF_WORKSPACE), C(TF_DATA_DIR) and C(TF_INPUT) of the caller's environment are not passed on.
 author:
   - The atena.aws founders (@atena)
@@ -43,7 +46,11 @@ options:
     type: str
     default: terraform
 extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.lock
 attributes:
   check_mode:
     support: full
@@ -134,13 +141,16 @@ terraform_version:
   sample: 1.11.4
 """
 
+import contextlib
 import json
 import os
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
 
 
@@ -174,7 +184,7 @@ def apply_plan(terraform, params, path, scratch):
     return (messages[-1]["outputs"] if messages else {}), diagnostics
 
 
-def work(module, terraform, scratch):
+def work(module, terraform, scratch, lock):
     params = module.params
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
@@ -191,6 +201,7 @@ def work(module, terraform, scratch):
             raise Refused(refusals)
         outputs = plan.get("planned_values", {}).get("outputs", {})
         if not module.check_mode:
+            lock.prove()
             outputs, diagnostics = apply_plan(terraform, params, path, scratch)
     for warning in errors.warnings(diagnostics):
         module.warn(warning)
@@ -202,14 +213,33 @@ def work(module, terraform, scratch):
     return result
 
 
+def locked_work(module, terraform):
+    """`work` under the environment's lock. Losing the lock stops Terraform like an interruption does, but is told as what it is."""
+    with terraform.guarded(), terraform.scratch() as scratch, holding(Caller(module), module.params["lock"], module.check_mode, terraform.interrupt) as lock:
+        try:
+            return work(module, terraform, scratch, lock)
+        except TerraformError as error:
+            try:
+                lock.check()
+            except LockLost as lost:
+                raise TerraformError(f"{lost} {error}") from error
+            raise
+        finally:
+            if terraform.interrupted:
+                # The play that would give it back is gone too. If this fails, it expires.
+                with contextlib.suppress(CallFailed):
+                    lock.release()
+
+
 def main():
-    module = AnsibleModule(
+    module = AnsibleAWSModule(
         argument_spec={
             "project_path": {"type": "path", "required": True},
             "allow_destroy": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 60},
             "parallelism": {"type": "int", "default": 10},
             "executable": {"type": "str", "default": "terraform"},
+            "lock": LOCK_OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -224,9 +254,8 @@ def main():
         module.fail_json(msg=f"The working copy {project} does not exist. infra.yml makes it.")
     terraform = Terraform(executable, project)
     try:
-        with terraform.guarded(), terraform.scratch() as scratch:
-            result = work(module, terraform, scratch)
-    except TerraformError as error:
+        result = locked_work(module, terraform)
+    except (TerraformError, CallFailed) as error:
         module.fail_json(msg=str(error), **getattr(error, "details", {}))
     module.exit_json(**result)
 

@@ -45,8 +45,8 @@ def test_an_interrupted_apply_loses_nothing(lab, arguments):
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
     process.communicate(timeout=60)
     assert process.returncode != 0
-    # The one that was interrupted may still be finishing: the lock makes this one wait for it.
-    lab.playbook("infra.yml", *arguments).must_succeed()
+    # The one that was interrupted may still be finishing: this one waits for its lock, which it gives back when Terraform has stopped.
+    lab.playbook("infra.yml", *arguments, "-e", "atena_lock_wait_seconds=120").must_succeed()
     assert len(vpcs(lab)) == 1
     assert lab.playbook("infra.yml", "--check", *arguments).must_succeed().changed == 0
 

@@ -7,6 +7,7 @@ and the image registry in method and path. Whatever it does not know counts as a
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import threading
 from dataclasses import dataclass
@@ -25,9 +26,23 @@ class Call:
     service: str
     operation: str
     writes: bool
+    # Whether it is about the environment's lock, which a run may take and give back without changing anything.
+    lock: bool = False
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}"
+
+
+def is_lock(service: str, body: bytes) -> bool:
+    """Whether a DynamoDB request is about the item of an environment's lock. Terraform's state lock in the same table is not one."""
+    if service != "dynamodb":
+        return False
+    try:
+        request = json.loads(body)
+        named = {**request.get("Item", {}), **request.get("Key", {})}
+        return named["LockID"]["S"].startswith("atena.aws/")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def read_call(method: str, path: str, headers: dict, body: bytes) -> Call:
@@ -41,7 +56,7 @@ def read_call(method: str, path: str, headers: dict, body: bytes) -> Call:
     service = match[1] if match else "unsigned"
     if "x-amz-target" in headers:
         operation = headers["x-amz-target"].rsplit(".", 1)[-1]
-        return Call(service, operation, not READING.match(operation))
+        return Call(service, operation, not READING.match(operation), is_lock(service, body))
     if service in _REST:
         return Call(service, f"{method} {parts.path}{'?' + parts.query if parts.query else ''}", method not in ("GET", "HEAD"))
     if b"Action=" in body or "Action=" in parts.query:
@@ -105,8 +120,9 @@ class Wire:
         # localhost, not 127.0.0.1: Docker takes both for insecure registries, botocore signs whichever it is given.
         self.endpoint = f"http://localhost:{self._server.server_port}"
 
-    def writes(self) -> list[str]:
-        return [str(call) for call in self.calls if call.writes]
+    def writes(self, besides_lock: bool = False) -> list[str]:
+        """The calls that change something; with `besides_lock`, but for those that take, renew or give back the environment's lock."""
+        return [str(call) for call in self.calls if call.writes and not (besides_lock and call.lock)]
 
     def __enter__(self):
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

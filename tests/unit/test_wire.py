@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
-from wire import read_call  # noqa: E402
+from wire import Call, Wire, read_call  # noqa: E402
 
 
 def signed(service, **more):
@@ -36,3 +36,29 @@ def signed(service, **more):
 def test_calls_are_named_and_writes_are_known(request_, wanted):
     call = read_call(*request_)
     assert (str(call), call.writes) == wanted
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body", "wanted"),
+    [
+        ("dynamodb", "PutItem", b'{"Item": {"LockID": {"S": "atena.aws/atena-prod"}}, "TableName": "locks"}', True),
+        ("dynamodb", "UpdateItem", b'{"Key": {"LockID": {"S": "atena.aws/atena-prod"}}}', True),
+        ("dynamodb", "DeleteItem", b'{"Key": {"LockID": {"S": "atena.aws/atena-prod"}}}', True),
+        # Terraform's state lock, whose text may well hold the name
+        ("dynamodb", "PutItem", b'{"Item": {"LockID": {"S": "bucket/atena/prod/terraform.tfstate"}, "Info": {"S": "atena.aws/atena-prod"}}}', False),
+        ("dynamodb", "CreateTable", b'{"TableName": "atena.aws/"}', False),
+        ("dynamodb", "BatchWriteItem", b"[]", False),
+        ("ecs", "UpdateService", b'{"Key": {"LockID": {"S": "atena.aws/atena-prod"}}}', False),
+        ("dynamodb", "PutItem", b"no JSON", False),
+    ],
+)
+def test_what_is_about_the_lock_is_known(service, operation, body, wanted):
+    call = read_call("POST", "/", signed(service, **{"x-amz-target": f"X.{operation}"}), body)
+    assert (call.writes, call.lock) == (True, wanted)
+
+
+def test_writes_can_be_told_without_those_of_the_lock():
+    with Wire("http://localhost:1") as wire:
+        wire.calls += [Call("dynamodb", "PutItem", True, lock=True), Call("dynamodb", "GetItem", False, lock=True), Call("ecs", "UpdateService", True)]
+    assert wire.writes() == ["dynamodb:PutItem", "ecs:UpdateService"]
+    assert wire.writes(besides_lock=True) == ["ecs:UpdateService"]

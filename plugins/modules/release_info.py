@@ -1,0 +1,220 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+---
+module: release_info
+version_added: 0.1.0
+short_description: List the releases on record, and tell which one runs
+description:
+  - Reads the ledger of releases, one JSON object each in the state bucket, newest first.
+  - Which one runs is judged by what the ECS services run now, and not by which record is the newest - a release that failed and was taken
+    back runs no longer.
+  - "The gap it closes: ECS knows task definition revisions, but not which of several services belong to one release, whether it succeeded,
+    who did it, or whether a migration ran."
+author:
+  - The atena.aws founders (@atena)
+options:
+  bucket:
+    description: The state bucket.
+    type: str
+    required: true
+  prefix:
+    description: What the records' keys begin with.
+    type: str
+    required: true
+  count:
+    description: How many of the newest are read.
+    type: int
+    default: 50
+  cluster:
+    description: The ECS cluster, for telling which release runs. Unset, or where it has none of the services, none is marked.
+    type: str
+  reference:
+    description: An id, a commit, or the beginning of one. Fails, listing what there is, if it is unknown or names several commits.
+    type: str
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: List the last releases
+  atena.aws.release_info:
+    bucket: atena-terraform-state-123456789012
+    prefix: atena/prod/releases/
+    cluster: atena-prod-cluster
+    count: 5
+
+- name: Look one up, and see what migrated the database since
+  atena.aws.release_info:
+    bucket: atena-terraform-state-123456789012
+    prefix: atena/prod/releases/
+    reference: 3f2a91c
+"""
+
+RETURN = r"""
+releases:
+  description: The newest records, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains: &record
+    format:
+      description: The record's format.
+      type: int
+    id:
+      description: Its name; sorts by time.
+      type: str
+      sample: 20260131T120000Z-3f2a91c0d4e5-9b1c
+    environment:
+      description: The environment's name.
+      type: str
+    release:
+      description: The commit.
+      type: str
+    kind:
+      description: C(deploy), C(rollback) or another verb.
+      type: str
+    outcome:
+      description: C(running), C(succeeded), C(failed) or C(interrupted).
+      type: str
+    step:
+      description: How far it came - C(prepared), C(migrating), C(migrated), C(rolling_out), C(reverting) or C(done).
+      type: str
+    reason:
+      description: Why it failed; empty otherwise.
+      type: str
+    operator:
+      description: Who did it, an ARN.
+      type: str
+    host:
+      description: User and machine it was done on.
+      type: str
+    started_at:
+      description: When, ISO 8601.
+      type: str
+    ended_at:
+      description: When it ended, ISO 8601; empty if it has not.
+      type: str
+    images:
+      description: The image of each service, by digest.
+      type: dict
+    services:
+      description: The services, as C(name), C(task_definition), C(desired_count) and C(previous), which is what they go back to.
+      type: list
+      elements: dict
+    migration:
+      description: C(outcome), C(task_arn), C(exit_code) and C(duration_seconds) of the database migration.
+      type: dict
+    schema:
+      description: Git's hash of the migrations of that commit; empty if unknown.
+      type: str
+    secrets:
+      description: The version of each secret.
+      type: dict
+    reverted:
+      description: Services that were taken back.
+      type: list
+      elements: str
+    not_reverted:
+      description: Services that should have been taken back and were not.
+      type: list
+      elements: str
+    evidence:
+      description: Key of the diagnosis in the bucket; empty if there is none.
+      type: str
+    running:
+      description: Whether this is what runs.
+      type: bool
+running:
+  description: Id of the release that runs; empty if none of those read does, or O(cluster) is unset.
+  returned: success
+  type: str
+previous:
+  description: Id of the release before the running one, to which a rollback goes; empty if there is none.
+  returned: success
+  type: str
+interrupted:
+  description: Id of a release that has begun and not ended - one that goes on at this moment, or whose run died; empty if there is none.
+  returned: success
+  type: str
+lines:
+  description: The list for people; C(*) marks what runs.
+  returned: success
+  type: list
+  elements: str
+release:
+  description: The record that O(reference) names, like those in RV(releases) but for C(running).
+  returned: when O(reference) is set
+  type: dict
+migrated_since:
+  description: Ids of the releases after RV(release) whose migrations may have changed the schema that its code knows.
+  returned: when O(reference) is set
+  type: list
+  elements: str
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import running_task_definitions
+
+
+def name_of(record):
+    return record["id"] if record else ""
+
+
+def work(module, call):
+    params = module.params
+    ledger = ledgers.Ledger(call, params["bucket"], params["prefix"])
+    records = ledger.recent(params["count"])
+    names = sorted({service["name"] for record in records for service in record["services"]})
+    running = running_task_definitions(call, params["cluster"], names) if params["cluster"] and names else {}
+    marked = ledgers.mark_running(records, running)
+    current = ledgers.running_record(marked)
+    result = {
+        "changed": False,
+        "releases": marked,
+        "running": name_of(current),
+        "previous": name_of(ledgers.previous_good(records, current) if current else None),
+        "interrupted": name_of(ledgers.interrupted(records)),
+        "lines": ledgers.lines(marked),
+    }
+    if params["reference"]:
+        result["release"] = ledger.find(params["reference"])
+        result["migrated_since"] = [record["id"] for record in ledgers.migrated_since(records, result["release"])]
+    return result
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "bucket": {"type": "str", "required": True},
+            "prefix": {"type": "str", "required": True},
+            "count": {"type": "int", "default": 50},
+            "cluster": {"type": "str"},
+            "reference": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = work(module, Caller(module))
+    except CallFailed as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
