@@ -25,6 +25,8 @@ PIECES = (
     "nat_addresses",
     "load_balancer_delete",
     "database_delete",
+    "layer_downloads",
+    "policy_simulation",
 )
 
 

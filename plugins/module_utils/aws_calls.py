@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 try:
+    import boto3.session
+    import botocore.config
     import botocore.exceptions
 except ImportError:
     pass  # AnsibleAWSModule says so
 
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry, RetryingBotoClientWrapper
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
 
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors').
@@ -34,16 +38,34 @@ class CallFailed(Exception):
 
 
 class Caller:
-    """AWS's clients of one module run, made when first needed."""
+    """AWS's clients of one module run, made when first needed, from any thread.
+
+    They share one boto3 session. AnsibleAWSModule.client() makes a new one for each client, which reads the same data files again: 2.0 s of
+    processor time for eleven clients instead of 0.6 s, and with an assumed role one more call to STS each.
+    """
 
     def __init__(self, module):
         self._module = module
         self._clients = {}
+        self._session = None
+        self._lock = threading.Lock()  # sessions make clients in one thread at a time only
 
     def client(self, service: str):
-        if service not in self._clients:
-            self._clients[service] = self._module.client(service, retry_decorator=AWSRetry.jittered_backoff(**_RETRY))
-        return self._clients[service]
+        with self._lock:
+            if service not in self._clients:
+                try:
+                    self._clients[service] = RetryingBotoClientWrapper(self._new(service), AWSRetry.jittered_backoff(**_RETRY))
+                except (ValueError, botocore.exceptions.BotoCoreError) as error:
+                    self._module.fail_json(msg=explain(error, "connect to AWS"))
+            return self._clients[service]
+
+    def _new(self, service: str):
+        region, endpoint, options = get_aws_connection_info(self._module)
+        profile, config = options.pop("profile_name", None), botocore.config.Config(user_agent_extra="Ansible atena.aws")
+        config = config.merge(options.pop("aws_config", None) or botocore.config.Config())
+        if self._session is None:
+            self._session = boto3.session.Session(profile_name=profile)
+        return self._session.client(service, region_name=region, endpoint_url=endpoint, config=config, **options)
 
     def __call__(self, service: str, operation: str, doing: str, /, **arguments):
         """Calls `operation` (snake_case) and returns its answer. `doing` completes 'Could not'. Raises CallFailed."""

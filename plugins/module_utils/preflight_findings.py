@@ -24,6 +24,16 @@ def bad(check: str, subject: str, says: str, remedy: str) -> dict:
     return finding(check, subject, FAILED, says, remedy)
 
 
+def unread(fact) -> str | None:
+    """Why a fact could not be read, or None. The reading leaves {"unread": reason} in the fact's place."""
+    return fact["unread"] if isinstance(fact, dict) and set(fact) == {"unread"} else None
+
+
+def not_determined(check: str, subject: str, fact: dict) -> dict:
+    remedy = "Give the caller the reading permissions that the README of the role preflight lists."
+    return doubt(check, subject, f"could not be determined. {fact['unread']}", remedy)
+
+
 def result_of(findings: list[dict]) -> dict:
     counts = [item["status"] for item in findings]
     return {"findings": findings, "failed": counts.count(FAILED), "warnings": counts.count(WARNING)}

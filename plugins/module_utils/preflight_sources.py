@@ -1,0 +1,277 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The single readings of a preflight: one function for one fact. None is what does not exist; no secret's value leaves this file."""
+
+from __future__ import annotations
+
+import json
+
+from ansible.module_utils.urls import open_url
+from ansible_collections.atena.aws.plugins.module_utils import preflight_access
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.task_references import ecr_image, role_name
+
+# With these every further call fails as well: there is nothing to judge. (The empty code: no answer at all.)
+FATAL = {"", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
+
+_MANIFESTS = [
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+]
+_LARGEST_CONFIGURATION = 4 << 20
+
+
+def absent_as(default, codes, function):
+    """The function's result, or `default` where AWS says that the thing does not exist."""
+    try:
+        return function()
+    except CallFailed as failed:
+        if failed.code in codes:
+            return default
+        raise
+
+
+def pages(call, service: str, operation: str, doing: str, key: str, /, sent="NextToken", given="NextToken", **arguments) -> list:
+    """All items of a list call; services differ in how they name the token."""
+    items, token = [], {}
+    while True:
+        answer = call(service, operation, doing, **arguments, **token)
+        items.extend(answer.get(key, []))
+        if not answer.get(given):
+            return items
+        token = {sent: answer[given]}
+
+
+# --- Images ---
+
+
+def platforms_of(manifest: dict) -> list[dict] | None:
+    """[{"os", "architecture"}] that a manifest itself tells: of a list, one for each image; None for that of a single image."""
+    if "manifests" not in manifest:
+        return None
+    found = [item.get("platform") or {} for item in manifest["manifests"]]
+    # Build attestations are listed beside the images, for the platform 'unknown'.
+    return [{"os": item.get("os", ""), "architecture": item.get("architecture", "")} for item in found if item.get("architecture") != "unknown"]
+
+
+def image(call, reference: str, region: str) -> dict | None:
+    """{"exists", "platforms": [..] or None, "why"}; None for an image that is not in this region's ECR."""
+    known = ecr_image(reference)
+    if known is None or known["region"] != region:
+        return None
+    place = {"registryId": known["account"], "repositoryName": known["repository"]}
+    try:
+        answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=_MANIFESTS)
+    except CallFailed as failed:
+        if failed.code == "RepositoryNotFoundException":
+            return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
+        raise
+    if not answer.get("images"):
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not hold it"}
+    manifest = json.loads(answer["images"][0]["imageManifest"])
+    platforms, why = platforms_of(manifest), ""
+    if platforms is None:
+        try:
+            platforms = [_configured(call, place, manifest)]
+        except CallFailed as failed:
+            if failed.code in FATAL:
+                raise
+            why = str(failed)
+        except (OSError, ValueError, KeyError) as error:
+            why = f"Could not read the image's configuration: {error}."
+    return {"exists": True, "platforms": platforms, "why": why}
+
+
+def _configured(call, place: dict, manifest: dict) -> dict:
+    """A single image's platform is in its configuration blob only, which ECR gives out by a signed address, as to an engine that pulls."""
+    digest = manifest["config"]["digest"]
+    url = call("ecr", "get_download_url_for_layer", f"read the configuration of {place['repositoryName']}@{digest}", **place, layerDigest=digest)["downloadUrl"]
+    with open_url(url, timeout=10) as answer:
+        configuration = json.loads(answer.read(_LARGEST_CONFIGURATION))
+    return {"os": configuration.get("os", ""), "architecture": configuration.get("architecture", "")}
+
+
+# --- Secrets ---
+
+
+def parameter_state(parameter: dict, placeholder: str) -> str:
+    """What may be known of a secret's value: 'set', 'placeholder' or 'empty'."""
+    value = parameter.get("Value", "")
+    return "placeholder" if value == placeholder else "set" if value.strip() else "empty"
+
+
+def parameters(call, names: list[str], placeholder: str) -> dict:
+    """{name: {"state": "set"|"placeholder"|"empty"|"missing"} or {"unread": why}} of at most ten parameters."""
+    doing, refused = f"read the parameters {', '.join(names)}", None
+    try:
+        answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=True)
+    except CallFailed as failed:
+        if failed.code in FATAL:
+            raise
+        # Without the key's permission one still learns which of them exist.
+        refused = {"unread": str(failed)}
+        answer = absent_as({"Parameters": []}, {failed.code}, lambda: call("ssm", "get_parameters", doing, Names=names, WithDecryption=False))
+    found = {name: refused for name in names if refused}
+    for parameter in answer["Parameters"] if not refused else []:
+        found[parameter["Name"] + parameter.get("Selector", "")] = {"state": parameter_state(parameter, placeholder)}
+    found.update({name: {"state": "missing"} for name in answer.get("InvalidParameters", [])})
+    return found
+
+
+def keys(call, names: list[str]) -> dict:
+    """{parameter: ARN of its key} of those that are encrypted with a key of their own. At most fifty names."""
+    filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
+    described = pages(call, "ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
+    own = {item["Name"]: item["KeyId"] for item in described if item.get("KeyId") and item["KeyId"] != preflight_access.OWN_KEY}
+    arns = {key: call("kms", "describe_key", f"read the key {key}", KeyId=key)["KeyMetadata"]["Arn"] for key in sorted(set(own.values()))}
+    return {name: arns[key] for name, key in own.items()}
+
+
+# --- Roles ---
+
+
+def role(call, arn: str) -> dict:
+    """{"trust": document, "bounded": whether a permissions boundary is set} or {"missing": True}."""
+    found = absent_as(None, {"NoSuchEntity"}, lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
+    return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
+
+
+def simulation(call, arn: str, need: dict) -> dict | None:
+    """{(action, resource): decision} as IAM decides it itself; None where its answer leaves some of it out."""
+    context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
+    arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
+    doing = f"simulate what the role {role_name(arn)} may do"
+    answers = pages(call, "iam", "simulate_principal_policy", doing, "EvaluationResults", sent="Marker", given="Marker", **arguments)
+    return preflight_access.simulated(answers, need)
+
+
+def policies(call, arn: str) -> dict:
+    """{"documents": [..], "bounded"}: all policies of a role, inline and attached."""
+    name = role_name(arn)
+    documents = []
+    doing = f"list the policies of the role {name}"
+    for policy in pages(call, "iam", "list_role_policies", doing, "PolicyNames", sent="Marker", given="Marker", RoleName=name):
+        doing = f"read the policy {policy} of the role {name}"
+        documents.append(call("iam", "get_role_policy", doing, RoleName=name, PolicyName=policy)["PolicyDocument"])
+    doing = f"list the policies attached to the role {name}"
+    for policy in pages(call, "iam", "list_attached_role_policies", doing, "AttachedPolicies", sent="Marker", given="Marker", RoleName=name):
+        doing = f"read the policy {policy['PolicyArn']}"
+        version = call("iam", "get_policy", doing, PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        documents.append(call("iam", "get_policy_version", doing, PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"])
+    return {"documents": documents, "bounded": role(call, arn).get("bounded", False)}
+
+
+# --- Logs, load balancer, data ---
+
+
+def log_group(call, name: str) -> bool:
+    groups = pages(call, "logs", "describe_log_groups", f"find the log group {name}", "logGroups", "nextToken", "nextToken", logGroupNamePrefix=name)
+    return any(group["logGroupName"] == name for group in groups)
+
+
+def target_group(call, arn: str) -> dict | None:
+    found = absent_as([], {"TargetGroupNotFound"}, lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"])
+    return found[0] if found else None
+
+
+def attributes(call, arn: str) -> dict:
+    answer = absent_as(
+        {"Attributes": []},
+        {"TargetGroupNotFound"},
+        lambda: call("elbv2", "describe_target_group_attributes", f"read the attributes of {arn}", TargetGroupArn=arn),
+    )
+    return {item["Key"]: item.get("Value", "") for item in answer["Attributes"]}
+
+
+def forwards(actions: list[dict]) -> set:
+    """ARNs of the target groups that a listener's or a rule's actions send requests to."""
+    found = set()
+    for action in actions:
+        groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+        found.update(group["TargetGroupArn"] for group in groups if group.get("Weight", 1) > 0)
+        if not groups and action.get("TargetGroupArn"):
+            found.add(action["TargetGroupArn"])
+    return found
+
+
+def balancer(call, arn: str, group: str) -> dict | None:
+    """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if needed)."""
+    found = absent_as(
+        [],
+        {"LoadBalancerNotFound"},
+        lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {arn}", LoadBalancerArns=[arn])["LoadBalancers"],
+    )
+    if not found:
+        return None
+    listeners = pages(call, "elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", "Marker", "NextMarker", LoadBalancerArn=arn)
+    reached = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
+    if group not in reached:
+        for listener in listeners:
+            place = listener["ListenerArn"]
+            rules = pages(call, "elbv2", "describe_rules", f"read the rules of {place}", "Rules", "Marker", "NextMarker", ListenerArn=place)
+            reached = reached.union(*(forwards(rule.get("Actions", [])) for rule in rules))
+    return {**found[0], "forwards_to": sorted(reached)}
+
+
+def database(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
+        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
+    )
+    return found[0] if found else None
+
+
+def redis(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
+        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
+    )
+    return found[0] if found else None
+
+
+# --- The environment's own records ---
+
+
+def gates(call, bucket: str, key: str) -> dict | None:
+    """The gates; {} for an object that is no JSON object."""
+    answer = absent_as(None, {"NoSuchKey", "NoSuchBucket"}, lambda: call("s3", "get_object", f"read the gates s3://{bucket}/{key}", Bucket=bucket, Key=key))
+    if answer is None:
+        return None
+    try:
+        said = json.loads(answer["Body"].read())
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {}
+
+
+def lock(call, table: str, name: str, own_token: str) -> dict | None:
+    """Who holds the lock; None when nobody does. The token itself, which proves the holding, is not kept."""
+    item = absent_as(
+        {},
+        {"ResourceNotFoundException"},
+        lambda: call("dynamodb", "get_item", f"read the lock of {name}", TableName=table, Key={"LockID": {"S": f"atena.aws/{name}"}}, ConsistentRead=True),
+    ).get("Item")
+    if not item:
+        return None
+    plain = {key: next(iter(value.values())) for key, value in item.items()}
+    token = plain.pop("token", "")
+    return {**plain, "expires_at": float(plain.get("expires_at") or 0), "ours": bool(own_token) and token == own_token}
+
+
+# --- Network ---
+
+
+def vpc_configuration(service: dict) -> dict:
+    return (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+
+
+def subnets(call, identifiers: list[str]) -> list[dict]:
+    return call("ec2", "describe_subnets", f"read the subnets {', '.join(identifiers)}", SubnetIds=identifiers)["Subnets"]
+
+
+def of_vpcs(call, operation: str, doing: str, key: str, vpcs: list[str], filters: str = "Filters") -> list[dict]:
+    return pages(call, "ec2", operation, doing, key, **{filters: [{"Name": "vpc-id", "Values": vpcs}]})
