@@ -10,6 +10,8 @@ from pathlib import Path
 PIECES = (
     "containers",
     "gateway",
+    "control",
+    "faults",
     "registry",
     "task_secrets",
     "task_images",

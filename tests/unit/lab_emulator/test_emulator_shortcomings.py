@@ -186,3 +186,11 @@ def test_task_origin_is_the_service_and_not_its_deployment():
 
 def test_database_delete_leaves_the_volume():
     assert "volumes" not in inspect.getsource(rds._delete_db_instance_impl)
+
+
+def test_faults_cannot_be_asked_for():
+    from ministack import app
+
+    source = inspect.getsource(app)
+    assert "SlowDown" not in source
+    assert "fault" not in source.lower().replace("default", "")

@@ -1,0 +1,89 @@
+"""AWS's bad days, by name: the client of the lab's `/_lab/faults` and `/_lab/settings`.
+
+    with Faults(endpoint) as faults:
+        throttled = faults.throttle("ecs:UpdateService", times=20)
+        ...
+        assert faults.hits(throttled) == 20
+
+What was asked for is forgotten at the end of the block. lab/emulator/extension/fault_rules.py says what each option does.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+
+class Faults:
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self._ids: list[str] = []
+
+    def __enter__(self) -> Faults:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.clear()
+
+    def throttle(self, operation: str, **options: Any) -> str:
+        """Refused for too many calls, in the service's own words."""
+        return self._add(operation, "throttle", options)
+
+    def error(self, operation: str, code: str = "", message: str = "", **options: Any) -> str:
+        """The service's error of this code; an internal one (500) without a code."""
+        return self._add(operation, "error", {"code": code, "message": message, **options})
+
+    def expire(self, operation: str = "*", **options: Any) -> str:
+        """The caller's session token is no longer valid."""
+        return self.error(operation, "ExpiredTokenException", "The security token included in the request is expired", **options)
+
+    def delay(self, operation: str, seconds: float, **options: Any) -> str:
+        return self._add(operation, "delay", {"seconds": seconds, **options})
+
+    def drop(self, operation: str, **options: Any) -> str:
+        """The connection is reset before the operation is carried out; after it with carried_out=True."""
+        return self._add(operation, "drop", options)
+
+    def rewrite(self, operation: str, patch: Any = None, replace: dict[str, str] | None = None, **options: Any) -> str:
+        return self._add(operation, "rewrite", {"patch": patch, "replace": replace or {}, **options})
+
+    def hits(self, fault_id: str) -> int:
+        """How many requests met this fault so far."""
+        return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)
+
+    def met(self, fault_id: str, seconds: float = 60) -> None:
+        """Return when a request has met this fault."""
+        deadline = time.monotonic() + seconds
+        while not self.hits(fault_id):
+            assert time.monotonic() < deadline, f"no request met the fault {fault_id} within {seconds} s: {self.list()}"
+            time.sleep(0.05)
+
+    def list(self) -> list[dict[str, Any]]:
+        return self._ask("GET", "faults")
+
+    def remove(self, fault_id: str) -> None:
+        self._ask("DELETE", f"faults/{fault_id}")
+        self._ids.remove(fault_id)
+
+    def clear(self) -> None:
+        """Forget what this client asked for."""
+        for fault_id in list(self._ids):
+            self.remove(fault_id)
+
+    def _add(self, operation: str, kind: str, options: dict[str, Any]) -> str:
+        fault = self._ask("POST", "faults", {"operation": operation, "kind": kind, **options})
+        self._ids.append(fault["id"])
+        return fault["id"]
+
+    def _ask(self, method: str, path: str, content: Any = None) -> Any:
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(f"{self.endpoint}/_lab/{path}", data=data, method=method, headers={"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(f"{method} {path}: {error.code} {error.read().decode()}") from None
