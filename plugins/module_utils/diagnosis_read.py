@@ -1,19 +1,319 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Gathers what a diagnosis judges, with the calls side by side. A part that cannot be read is itself a fact: nothing here fails."""
+"""Gathers what a diagnosis judges, in four rounds of calls side by side. A part that cannot be read is itself a fact: nothing here fails."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import json
 from datetime import UTC, datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import diagnosis
+from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, task_references
+from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts as facts_of
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
+from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import last_lines, log_streams
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, describe_tasks
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
+from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 FORMAT = 1
+_CLIENTS = ("ecs", "ec2", "elbv2", "rds", "elasticache", "ssm", "ecr", "logs", "s3")
+_THREADS = 12
+_SERVICES_A_CALL = 10
+_PARAMETERS_A_CALL = 10
+_LOG_LINES = 20
+
+
+class _Reading:
+    """One gathering: the request, the pool, and what could not be read."""
+
+    def __init__(self, call, request: dict, pool):
+        self.call, self.request, self._pool = call, request, pool
+        self.unreadable = []
+
+    def round(self, parts: dict) -> dict:
+        """{part: result} of `parts` {part: (default, function, *arguments)}, side by side; a part that fails is noted and gets its default."""
+        started = {part: self._pool.submit(function, *arguments) for part, (_default, function, *arguments) in parts.items()}
+        results = {}
+        for part, future in started.items():
+            try:
+                results[part] = future.result()
+            except CallFailed as failed:
+                self.unreadable.append({"part": part, "why": str(failed), "code": failed.code})
+                results[part] = parts[part][0]
+            except Exception as error:
+                # A diagnosis is made when something else failed: an answer of an unforeseen shape must not hide that.
+                self.unreadable.append({"part": part, "why": explain(error, f"make sense of the answer on {part}"), "code": type(error).__name__})
+                results[part] = parts[part][0]
+        return results
+
+    # --- What depends on nothing ---
+
+    def services(self):
+        cluster, names = self.request["cluster"], self.request["services"]
+        found = []
+        for start in range(0, len(names), _SERVICES_A_CALL):
+            some = names[start : start + _SERVICES_A_CALL]
+            answer = absent_as(
+                {"services": []},
+                {"ClusterNotFoundException"},
+                lambda some=some: self.call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
+            )
+            found += [service for service in answer["services"] if service["status"] == "ACTIVE"]
+        return {service["serviceName"]: facts_of.service_entry(service) for service in found}
+
+    def tasks(self):
+        """Running tasks, and those that ended within about the last hour; AWS forgets the others."""
+        cluster, arns = self.request["cluster"], list(self.request.get("tasks") or [])
+        for status in ("STOPPED", "RUNNING"):
+            doing = f"list the tasks of {cluster}"
+            arns += absent_as(
+                [],
+                {"ClusterNotFoundException"},
+                lambda status=status, doing=doing: self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
+            )
+        described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))
+        return [facts_of.task_entry(task) for task in described]
+
+    def load_balancer(self):
+        name = f"{self.request['name']}-alb"
+        balancer = environment_read.describe_load_balancer(self.call, name)
+        if not balancer:
+            return None
+        listeners = self.call("elbv2", "describe_listeners", f"read the listeners of {name}", LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        return facts_of.load_balancer_entry(balancer, listeners)
+
+    def database(self):
+        found = environment_read.describe_database(self.call, self.request["database_id"])
+        return facts_of.database_entry(found) if found else None
+
+    def redis(self):
+        identifier = self.request["redis_id"]
+        found = environment_read.describe_redis(self.call, identifier)
+        if found:
+            return facts_of.redis_entry(found)
+        snapshots = self.call("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", CacheClusterId=identifier)["Snapshots"]
+        return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
+
+    def parameters(self):
+        return environment_read.parameters_below(self.call, self.request["ssm_path"])
+
+    def gates(self):
+        bucket, key = self.request["gates_bucket"], self.request["gates_key"]
+        answer = absent_as(
+            None, {"NoSuchKey", "NoSuchBucket"}, lambda: self.call("s3", "get_object", f"read the gates object s3://{bucket}/{key}", Bucket=bucket, Key=key)
+        )
+        return json.loads(answer["Body"].read()) if answer else None
+
+    def health(self):
+        status, content = health.ask(self.request["url"], timeout=5)
+        return {"url": self.request["url"], "status": status, "content": content}
+
+    def first_round(self):
+        request = self.request
+        parts = {"services": ({}, self.services), "tasks": ([], self.tasks), "load_balancer": (None, self.load_balancer)}
+        for part, needed in (
+            ("database", ["database_id"]),
+            ("redis", ["redis_id"]),
+            ("parameters", ["ssm_path"]),
+            ("gates", ["gates_bucket", "gates_key"]),
+            ("health", ["url"]),
+        ):
+            if all(request.get(key) for key in needed):
+                parts[part] = (None, getattr(self, part))
+        return self.round(parts)
+
+    # --- What services, tasks and the others name ---
+
+    def definition(self, arn):
+        return describe_task_definition(self.call, arn, absent_ok=True)
+
+    def target_group(self, arn):
+        groups = self.call("elbv2", "describe_target_groups", f"read the target group {arn}", TargetGroupArns=[arn])["TargetGroups"]
+        targets = self.call("elbv2", "describe_target_health", f"read the targets' health in {arn}", TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return facts_of.target_group_entry(groups[0], targets)
+
+    def groups(self, ids):
+        found = self.call("ec2", "describe_security_groups", f"read the security groups {', '.join(ids)}", GroupIds=ids)["SecurityGroups"]
+        keys = ("GroupName", "IpPermissions", "IpPermissionsEgress")
+        return {group["GroupId"]: {key: group.get(key, []) for key in keys} for group in found}
+
+    def routes(self, subnets):
+        """{subnet: its way out}, the NAT gateway's state with it."""
+        doing = "read the routes of the tasks' subnets"
+        vpcs = {item["VpcId"] for item in self.call("ec2", "describe_subnets", doing, SubnetIds=subnets)["Subnets"]}
+        tables = self.call("ec2", "describe_route_tables", doing, Filters=[{"Name": "vpc-id", "Values": sorted(vpcs)}])["RouteTables"]
+        found = {subnet: facts_of.default_route(subnet, tables) for subnet in subnets}
+        gateways = sorted({route["via"] for route in found.values() if route["via"].startswith("nat-")})
+        if gateways:
+            answer = self.call("ec2", "describe_nat_gateways", doing, Filter=[{"Name": "nat-gateway-id", "Values": gateways}])["NatGateways"]
+            states = {gateway["NatGatewayId"]: gateway["State"] for gateway in answer}
+            for route in found.values():
+                if route["via"].startswith("nat-"):
+                    route["gateway_state"] = states.get(route["via"], "deleted")
+        if any(not route["via"] for route in found.values()):
+            endpoints = self.call("ec2", "describe_vpc_endpoints", doing, Filters=[{"Name": "vpc-id", "Values": sorted(vpcs)}])["VpcEndpoints"]
+            for route in found.values():
+                route["endpoints"] = sorted(endpoint["ServiceName"] for endpoint in endpoints)
+        return found
+
+    def second_round(self, first):
+        services = first["services"].values()
+        arns = {deployment["task_definition"] for service in services for deployment in service["deployments"]}
+        arns |= {service["task_definition"] for service in services}
+        arns |= {task["task_definition"] for task in first["tasks"] if task["state"] in ("failed", "running")}
+        groups = {group for service in services for group in service["security_groups"]}
+        for part in ("load_balancer", "database", "redis"):
+            groups |= set((first.get(part) or {}).get("security_groups", []))
+        subnets = {subnet for service in services for subnet in service["subnets"]}
+        parts = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
+        for service in services:
+            parts.update({f"target group {item['target_group']}": (None, self.target_group, item["target_group"]) for item in service["balancers"]})
+        if groups:
+            parts["security groups"] = ({}, self.groups, sorted(groups))
+        if subnets:
+            parts["routes"] = ({}, self.routes, sorted(subnets))
+        return self.round(parts)
+
+    # --- What task definitions name, and the logs ---
+
+    def image(self, reference):
+        """{'exists', 'why'}; None for an image that is not in ECR."""
+        known = task_references.ecr_image(reference)
+        if not known:
+            return None
+        try:
+            self.call(
+                "ecr",
+                "describe_images",
+                f"find the image {reference}",
+                registryId=known["account"],
+                repositoryName=known["repository"],
+                imageIds=[known["image_id"]],
+            )
+        except CallFailed as failed:
+            if failed.code == "ImageNotFoundException":
+                return {"exists": False, "why": f"ECR's repository {known['repository']} has no such image"}
+            if failed.code == "RepositoryNotFoundException":
+                return {"exists": False, "why": f"ECR has no repository {known['repository']}"}
+            raise
+        return {"exists": True, "why": ""}
+
+    def other_parameters(self, names):
+        """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
+        found, missing = {}, []
+        for start in range(0, len(names), _PARAMETERS_A_CALL):
+            some = names[start : start + _PARAMETERS_A_CALL]
+            answer = self.call("ssm", "get_parameters", f"read the parameters {', '.join(some)}", Names=some, WithDecryption=True)
+            found.update({parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]})
+            missing += answer.get("InvalidParameters", [])
+        return {"values": found, "missing": missing}
+
+    def log_group(self, name):
+        answer = self.call("logs", "describe_log_groups", f"find the log group {name}", logGroupNamePrefix=name)
+        return any(group["logGroupName"] == name for group in answer["logGroups"])
+
+    def third_round(self, definitions, tasks, outside):
+        parts = {}
+        for definition in definitions.values():
+            region = definition["taskDefinitionArn"].split(":")[3]
+            parts.update({f"image {image}": (None, self.image, image) for image in task_references.images_of(definition).values()})
+            groups = [group for group, its_region in task_references.log_groups_of(definition, region).items() if its_region == region]
+            parts.update({f"log group {group}": (None, self.log_group, group) for group in groups})
+        if outside:
+            parts["other parameters"] = (None, self.other_parameters, sorted(outside))
+        count = self.request.get("log_lines") or _LOG_LINES
+        worth = facts_of.logs_worth_reading(tasks, self.request.get("tasks") or [])
+        for task in tasks:
+            definition = definitions.get(task["task_definition"])
+            if task["task_arn"] in worth and definition:
+                for container, (group, stream) in log_streams(definition, task["task_id"]).items():
+                    parts[f"log of {container} in task {task['task_id']}"] = ([], last_lines, self.call, group, stream, count)
+        return self.round(parts)
+
+    # --- All of it ---
+
+    def facts(self):
+        first = self.first_round()
+        second = self.second_round(first)
+        definitions = {part.removeprefix("task definition "): item for part, item in second.items() if part.startswith("task definition ") and item}
+        parameters = first.get("parameters")
+        below = {parameter["Name"] for parameter in parameters or []}
+        referred = {}
+        for arn, definition in definitions.items():
+            names = {reference: task_references.parameter_name(reference, arn.split(":")[3]) for reference in task_references.secrets_of(definition)}
+            referred.update({reference: name for reference, name in names.items() if name})
+        path = (self.request.get("ssm_path") or "").rstrip("/") + "/"
+        outside = {name for name in referred.values() if not name.startswith(path)}
+        third = self.third_round(definitions, first["tasks"], outside)
+        others = third.get("other parameters") or {"values": {}, "missing": []}
+        missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
+
+        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates", "health")}
+        found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
+        found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
+        found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
+        found["groups"], found["routes"] = second.get("security groups", {}), second.get("routes", {})
+        for kind, key in (("image ", "images"), ("log group ", "log_groups")):
+            found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
+        found["secrets"] = self.secrets(parameters, referred, missing, found)
+        self.attach_logs(found["tasks"], definitions, third)
+        values = [parameter["Value"] for parameter in parameters or [] if parameter["Type"] == "SecureString"] + list(others["values"].values())
+        knows_all = parameters is not None or not self.request.get("ssm_path")
+        return self.redacted(found, values, knows_all and (not outside or third.get("other parameters") is not None))
+
+    def secrets(self, parameters, referred, missing, found):
+        """What may be known of the secrets; None if they could not be read."""
+        if parameters is None:
+            return None
+        by_name = {parameter["Name"].rsplit("/", 1)[-1]: parameter["Value"] for parameter in parameters}
+        placeholder = self.request.get("placeholder") or environment_read.PLACEHOLDER
+        return {
+            "path": self.request["ssm_path"],
+            "parameters": [environment_read.parameter_entry(parameter, placeholder) for parameter in parameters],
+            "referred": referred,
+            "missing": sorted(missing),
+            "database_url_is_right": facts_of.points_to(by_name["DATABASE_URL"], found["database"]) if "DATABASE_URL" in by_name else None,
+            "redis_url_is_right": facts_of.points_to(by_name["REDIS_URL"], found["redis"]) if "REDIS_URL" in by_name else None,
+        }
+
+    def attach_logs(self, tasks, definitions, third):
+        for task in tasks:
+            definition = definitions.get(task["task_definition"])
+            for container in log_streams(definition, task["task_id"]) if definition else {}:
+                lines = third.get(f"log of {container} in task {task['task_id']}")
+                if lines:
+                    task["log_tail"][container] = lines
+
+    def redacted(self, found, values, knows_all):
+        """The facts without secrets. Log lines of which it is not known what in them is secret are left out: CloudWatch keeps them."""
+        redactor = Redactor(values, harmless=(self.request.get("placeholder") or environment_read.PLACEHOLDER,))
+        for task in found["tasks"]:
+            task["stopped_reason"] = redactor.text(task["stopped_reason"])
+            for container in task["containers"]:
+                container["reason"] = redactor.text(container["reason"])
+            if not knows_all:
+                task["log_tail"] = {}
+            for lines in task["log_tail"].values():
+                for line in lines:
+                    line["message"] = redactor.text(line["message"])
+        for service in found["services"].values():
+            for event in service["events"]:
+                event["message"] = redactor.text(event["message"])
+        if found["health"]:
+            found["health"]["content"] = redactor.text(found["health"]["content"]) if knows_all else ""
+        found["logs_withheld"] = not knows_all
+        found["unreadable"] = [{**item, "why": redactor.text(item["why"])} for item in self.unreadable]
+        return redactor.everything(found)
 
 
 def gather(call, request: dict) -> dict:
     """All facts of one diagnosis, without any secret's value in them."""
-    return {}
+    for service in _CLIENTS:
+        call.client(service)  # boto3 sessions make clients in one thread only
+    with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        return _Reading(call, request, pool).facts()
 
 
 def diagnose(call, request: dict) -> dict:
@@ -21,13 +321,13 @@ def diagnose(call, request: dict) -> dict:
 
     request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),
     tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), url (the
-    application's health address, asked once). diagnosis.as_text() makes it readable. All of it is JSON, and no secret's value is in it.
+    application's health address, asked once), playbook_command ("ansible-playbook {playbook}": how the remedies name a playbook).
+    diagnosis.as_text() makes it readable. All of it is JSON, and no secret's value is in it. A task that ended is known to AWS for about an
+    hour, so there is time to bring services back first.
     """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     facts = gather(call, request)
-    return {
-        "format": FORMAT,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": request["name"],
-        "findings": diagnosis.findings(facts),
-        "facts": facts,
-    }
+    facts.update(at=now, **{key: request.get(key) for key in ("name", "cluster", "tasks", "playbook_command")})
+    facts["asked_for"] = sorted(key for key in ("database_id", "redis_id", "ssm_path", "gates_key", "url") if request.get(key))
+    facts["ids"] = {key: request.get(key) for key in ("database_id", "redis_id", "ssm_path")}
+    return {"format": FORMAT, "at": now, "environment": request["name"], "findings": diagnosis.findings(facts), "facts": facts}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 
@@ -66,14 +67,28 @@ def drain(readers: dict, lines: dict, patience: float = 5.0, pause: float = 0.5)
             time.sleep(pause)
 
 
+def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
+    """[{"at": ISO 8601, "message"}]: the last `count` lines of a stream; [] if nothing was ever written to it. Raises CallFailed."""
+    try:
+        answer = call("logs", "get_log_events", f"read the log {group}", logGroupName=group, logStreamName=stream, limit=count, startFromHead=False)
+    except CallFailed as failed:
+        if failed.code == "ResourceNotFoundException":
+            return []
+        raise
+    return [
+        {"at": datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC).isoformat(timespec="seconds"), "message": event["message"].rstrip("\n")}
+        for event in answer["events"]
+    ][-count:]
+
+
 def tail_of_task(call, task_definition: dict, task_id: str, count: int) -> dict:
     """{container: its last `count` log lines} of a task that ended; a container without lines is left out."""
     tails = {}
     for container, (group, stream) in log_streams(task_definition, task_id).items():
         try:
-            answer = call("logs", "get_log_events", f"read the log {group}", logGroupName=group, logStreamName=stream, limit=count, startFromHead=False)
+            lines = last_lines(call, group, stream, count)
         except CallFailed:
             continue  # evidence is gathered as far as it can be had; the failure itself is told by the caller
-        if answer["events"]:
-            tails[container] = [event["message"].rstrip("\n") for event in answer["events"]][-count:]
+        if lines:
+            tails[container] = [line["message"] for line in lines]
     return tails

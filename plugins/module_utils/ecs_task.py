@@ -4,15 +4,7 @@
 
 from __future__ import annotations
 
-# 'reason' of RunTask's failures (Amazon ECS developer guide, 'API failures messages').
-_START_REMEDIES = {
-    "RESOURCE:MEMORY": "There is no capacity for the task's memory. Lower the memory, or try again later or in other subnets.",
-    "RESOURCE:CPU": "There is no capacity for the task's CPU. Lower the CPU, or try again later or in other subnets.",
-    "RESOURCE:FARGATE": "Fargate has no capacity in these availability zones now. Try again later, or add subnets in another zone.",
-    "Capacity is unavailable at this time. Please try again later or in a different availability zone": "Try again later, or add subnets in another zone.",
-    "MISSING": "The task definition or cluster was not found.",
-    "INACTIVE": "The cluster or the task definition was deleted.",
-}
+from ansible_collections.atena.aws.plugins.module_utils.failure_words import what_aws_says
 
 
 def task_id(task_arn: str) -> str:
@@ -29,23 +21,14 @@ def start_failures(answer: dict) -> str | None:
     for failure in failures:
         reason = failure.get("reason", "unknown")
         detail = f" ({failure['detail']})" if failure.get("detail") else ""
-        remedy = _START_REMEDIES.get(reason, "")
-        sentences.append(f"{reason}{detail}. {remedy}".strip())
+        sentences.append(f"{reason}{detail}. {likely_cause(reason)}".strip())
     return " ".join(sentences)
 
 
 def likely_cause(text: str) -> str:
     """The remedy for a stopped reason or container reason that AWS gives; '' for one we do not know."""
-    lowered = text.lower()
-    if "cannotpullcontainererror" in lowered or "pull image" in lowered:
-        return "The image could not be pulled: check that it was pushed to ECR, and the way out of the private subnets (NAT gateway)."
-    if "resourceinitializationerror" in lowered and ("secret" in lowered or "ssm" in lowered or "parameter" in lowered):
-        return "A secret could not be read: check the SSM parameter's name, that it exists, and the execution role's permission (ssm:GetParameters)."
-    if "outofmemory" in lowered:
-        return "The container needed more memory than it has: raise the service's memory (atena_api_memory, atena_workers_memory) and apply infra.yml."
-    if "elb health checks" in lowered:
-        return "The load balancer's health check failed: check the container's port, the health check's path and the security groups."
-    return ""
+    words = what_aws_says(text)
+    return words.remedy if words else ""
 
 
 def outcome(task: dict) -> dict:

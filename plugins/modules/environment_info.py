@@ -102,32 +102,18 @@ problems:
   elements: str
 """
 
-import concurrent.futures
-
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import status_text
+from ansible_collections.atena.aws.plugins.module_utils import environment_read, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
 
-PLACEHOLDER = "CHANGE_ME"
-
-
-def absent_as(default, codes, function):
-    """The function's result, or `default` where AWS says that the thing does not exist."""
-    try:
-        return function()
-    except CallFailed as failed:
-        if failed.code in codes:
-            return default
-        raise
-
 
 def read_services(call, name, keys):
     wanted = [f"{name}-{key}" for key in keys]
-    answer = absent_as(
+    answer = environment_read.absent_as(
         {"services": []},
         {"ClusterNotFoundException"},
         lambda: call("ecs", "describe_services", f"read the services of {name}-cluster", cluster=f"{name}-cluster", services=wanted),
@@ -155,26 +141,17 @@ def read_services(call, name, keys):
 
 
 def read_load_balancer(call, name):
-    found = absent_as(
-        [],
-        {"LoadBalancerNotFound"},
-        lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {name}-alb", Names=[f"{name}-alb"])["LoadBalancers"],
-    )
-    return {"load_balancer": {"dns_name": found[0]["DNSName"], "state": found[0].get("State", {}).get("Code", "")} if found else None}
+    found = environment_read.describe_load_balancer(call, f"{name}-alb")
+    return {"load_balancer": {"dns_name": found["DNSName"], "state": found.get("State", {}).get("Code", "")} if found else None}
 
 
 def read_database(call, name):
     identifier = f"{name}-db"
-    found = absent_as(
-        [],
-        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
-        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
-    )
-    if not found:
+    database = environment_read.describe_database(call, identifier)
+    if not database:
         return {"database": None}
     snapshots = call("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", DBInstanceIdentifier=identifier)["DBSnapshots"]
     times = [snapshot["SnapshotCreateTime"] for snapshot in snapshots if snapshot.get("SnapshotCreateTime") and snapshot["Status"] == "available"]
-    database = found[0]
     restart = database.get("AutomaticRestartTime")
     return {
         "database": {
@@ -189,42 +166,20 @@ def read_database(call, name):
 
 
 def read_redis(call, name):
-    identifier = f"{name}-redis"
-    found = absent_as(
-        [],
-        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
-        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
-    )
-    if not found:
+    cluster = environment_read.describe_redis(call, f"{name}-redis")
+    if not cluster:
         return {"redis": None}
-    nodes = found[0].get("CacheNodes") or [{}]
     return {
         "redis": {
-            "status": found[0]["CacheClusterStatus"],
-            "engine_version": f"{found[0]['Engine']} {found[0]['EngineVersion']}",
-            "endpoint": (nodes[0].get("Endpoint") or {}).get("Address", ""),
+            "status": cluster["CacheClusterStatus"],
+            "engine_version": f"{cluster['Engine']} {cluster['EngineVersion']}",
+            "endpoint": environment_read.redis_endpoint(cluster).get("Address", ""),
         }
     }
 
 
 def read_secrets(call, path):
-    parameters, token = [], {}
-    while True:
-        answer = call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=True, **token)
-        parameters.extend(answer["Parameters"])
-        if not answer.get("NextToken"):
-            break
-        token = {"NextToken": answer["NextToken"]}
-    entries = [
-        {
-            "name": parameter["Name"],
-            "type": parameter["Type"],
-            "version": parameter["Version"],
-            "last_modified": parameter["LastModifiedDate"].isoformat(),
-            "is_set": parameter["Value"] not in ("", PLACEHOLDER),
-        }
-        for parameter in parameters
-    ]
+    entries = [environment_read.parameter_entry(parameter) for parameter in environment_read.parameters_below(call, path)]
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
 
 
@@ -238,20 +193,17 @@ def main():
         supports_check_mode=True,
     )
     name, call = module.params["name"], Caller(module)
-    for service in ("ecs", "elbv2", "rds", "elasticache", "ssm"):
-        call.client(service)  # boto3 sessions make clients in one thread only
-    readers = [
-        lambda: read_services(call, name, module.params["services"]),
-        lambda: read_load_balancer(call, name),
-        lambda: read_database(call, name),
-        lambda: read_redis(call, name),
-        lambda: read_secrets(call, module.params["ssm_path"]),
-    ]
+    readers = {
+        "services": lambda: read_services(call, name, module.params["services"]),
+        "load_balancer": lambda: read_load_balancer(call, name),
+        "database": lambda: read_database(call, name),
+        "redis": lambda: read_redis(call, name),
+        "secrets": lambda: read_secrets(call, module.params["ssm_path"]),
+    }
     result = {}
     try:
-        with concurrent.futures.ThreadPoolExecutor(max_workers=len(readers)) as pool:
-            for part in [pool.submit(reader) for reader in readers]:
-                result.update(part.result())
+        for part in environment_read.side_by_side(call, ("ecs", "elbv2", "rds", "elasticache", "ssm"), readers).values():
+            result.update(part)
     except CallFailed as failed:
         module.fail_json(msg=str(failed))
     module.exit_json(changed=False, **result, summary=status_text.summary(result), problems=status_text.problems(result))

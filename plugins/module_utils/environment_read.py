@@ -1,0 +1,87 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What our modules read of an environment around its services: load balancer, database, Redis, secrets. What does not exist is None or empty."""
+
+from __future__ import annotations
+
+import concurrent.futures
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+
+PLACEHOLDER = "CHANGE_ME"
+
+
+def absent_as(default, codes, function):
+    """The function's result, or `default` where AWS says that the thing does not exist."""
+    try:
+        return function()
+    except CallFailed as failed:
+        if failed.code in codes:
+            return default
+        raise
+
+
+def side_by_side(call, services, readers: dict) -> dict:
+    """{key: result} of `readers` ({key: function}), all running at once. Raises the first CallFailed.
+
+    services: those that the readers call; boto3 sessions make clients in one thread only, so they are made here.
+    """
+    for service in services:
+        call.client(service)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(readers))) as pool:
+        started = {key: pool.submit(reader) for key, reader in readers.items()}
+        return {key: future.result() for key, future in started.items()}
+
+
+def describe_load_balancer(call, name: str) -> dict | None:
+    found = absent_as(
+        [],
+        {"LoadBalancerNotFound"},
+        lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {name}", Names=[name])["LoadBalancers"],
+    )
+    return found[0] if found else None
+
+
+def describe_database(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
+        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
+    )
+    return found[0] if found else None
+
+
+def describe_redis(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
+        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
+    )
+    return found[0] if found else None
+
+
+def redis_endpoint(cluster: dict) -> dict:
+    """{'Address', 'Port'} of the first node, where its clients connect; {} while it has none."""
+    return (cluster.get("CacheNodes") or [{}])[0].get("Endpoint") or {}
+
+
+def parameters_below(call, path: str, decrypted: bool = True) -> list[dict]:
+    """All parameters below a path, with their values: none of those may be shown, returned or saved."""
+    parameters, token = [], {}
+    while True:
+        answer = call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=decrypted, **token)
+        parameters.extend(answer["Parameters"])
+        if not answer.get("NextToken"):
+            return parameters
+        token = {"NextToken": answer["NextToken"]}
+
+
+def parameter_entry(parameter: dict, placeholder: str = PLACEHOLDER) -> dict:
+    """What people may know of a parameter: never its value."""
+    return {
+        "name": parameter["Name"],
+        "type": parameter["Type"],
+        "version": parameter["Version"],
+        "last_modified": parameter["LastModifiedDate"].isoformat(),
+        "is_set": parameter["Value"] not in ("", placeholder),
+    }

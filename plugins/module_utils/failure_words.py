@@ -1,0 +1,210 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What AWS's and an application's own words of a failure mean: tables, and looking things up in them. No call to AWS here."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# The network gave up: no answer, as against an answer that says no.
+_NO_ANSWER = r"i/o timeout|deadline exceeded|connection refused|no such host|request canceled|requestcanceled|connection issue|send request failed|dial tcp"
+_NOT_ALLOWED = r"accessdenied|access denied|not authorized|unauthorized|403 forbidden|no basic auth|denied:"
+
+
+class Words(NamedTuple):
+    """One kind of failure: `pattern` is searched in AWS's sentence (any case); `remedy` holds for every environment."""
+
+    code: str
+    pattern: str
+    cause: str
+    remedy: str
+
+
+# Stopped reasons, containers' reasons, RunTask's failures and service events (Amazon ECS developer guide: 'Stopped tasks error codes',
+# 'API failures messages', 'Service event messages'). The first that matches counts, so the special stands before the general.
+AWS_WORDS = (
+    Words(
+        "wrong_architecture",
+        r"does not contain descriptor matching platform|exec format error|no matching manifest for linux",
+        "The image is built for another processor than the task definition asks for",
+        "Build it for the service's architecture (atena_services: architecture), or change that and apply infra.yml; then deploy.yml.",
+    ),
+    Words(
+        "registry_denied",
+        rf"(cannotpull|ecr registry auth).*({_NOT_ALLOWED})",
+        "ECS may not pull the image",
+        "Give the execution role the permission to pull (infra.yml does) and check the repository's policy.",
+    ),
+    Words(
+        "no_way_out",
+        rf"(cannotpull|pull image|resourceinitializationerror).*({_NO_ANSWER})",
+        "The task cannot reach AWS from its subnet (ECR, SSM or CloudWatch Logs)",
+        "Check the way out of the private subnets: NAT gateway, route to it, and the tasks' security group on port 443. infra.yml puts them back.",
+    ),
+    Words(
+        "image_missing",
+        r"(cannotpull|pull image).*(not found|manifest unknown|does not exist|manifest for)",
+        "The image is not in the registry",
+        "The image could not be pulled: check that it was pushed to ECR. deploy.yml builds and pushes it.",
+    ),
+    Words(
+        "image_not_pulled",
+        r"cannotpull|pull image",
+        "The image could not be pulled",
+        "The image could not be pulled: check that it was pushed to ECR, and the way out of the private subnets (NAT gateway).",
+    ),
+    Words(
+        "log_group_missing",
+        r"logger args|log group does not exist|create (cloudwatch )?(log )?stream",
+        "ECS cannot write to the log group",
+        "The log group is missing or may not be written to: infra.yml creates it and the execution role's permission.",
+    ),
+    Words(
+        "secret_denied",
+        rf"resourceinitializationerror.*(secret|ssm|parameter|kms).*({_NOT_ALLOWED})",
+        "ECS may not read a secret",
+        "Give the execution role ssm:GetParameters on the path of the secrets, and kms:Decrypt (infra.yml does).",
+    ),
+    Words(
+        "secret_missing",
+        r"resourceinitializationerror.*(secret|ssm|parameter)",
+        "A secret could not be read",
+        "A secret could not be read: check the SSM parameter's name, that it exists, and the execution role's permission (ssm:GetParameters).",
+    ),
+    Words(
+        "role_not_assumable",
+        r"unable to assume the (service linked )?role|unable to assume role|role .* cannot be assumed",
+        "ECS may not assume the task's role",
+        "The execution or task role is missing or does not trust ecs-tasks.amazonaws.com: infra.yml puts it back.",
+    ),
+    Words(
+        "out_of_memory",
+        r"outofmemory|out of memory",
+        "The container needed more memory than it has",
+        "The container needed more memory than it has: raise the service's memory (atena_api_memory, atena_workers_memory) and apply infra.yml.",
+    ),
+    Words(
+        "health_check_failed",
+        r"elb health checks|is unhealthy in \(?target-group",
+        "The load balancer's health check failed",
+        "The load balancer's health check failed: check the container's port, the health check's path and the security groups.",
+    ),
+    Words(
+        "container_health_failed",
+        r"container health checks",
+        "The container's own health check failed",
+        "Run the command of the container's health check by hand in the image, and read the container's log.",
+    ),
+    Words(
+        "command_not_found",
+        r"(cannotstart|cannotcreate).*(executable file not found|no such file or directory|permission denied)",
+        "The container's command cannot be started",
+        "Correct the image's CMD or ENTRYPOINT (or the service's command in atena_services), then deploy.yml.",
+    ),
+    Words(
+        "not_started",
+        r"cannotstart|cannotcreate",
+        "The container could not be started",
+        "Read AWS's words above; then correct the image or the task definition.",
+    ),
+    Words("no_memory_left", r"resource:memory", "There is no capacity for the task's memory", "Lower the memory, or try again later or in other subnets."),
+    Words("no_cpu_left", r"resource:cpu", "There is no capacity for the task's CPU", "Lower the CPU, or try again later or in other subnets."),
+    Words(
+        "no_capacity",
+        r"resource:fargate|capacity is unavailable|unable to place a task",
+        "Fargate has no capacity in these availability zones now",
+        "Try again later, or add subnets in another zone.",
+    ),
+    Words(
+        "no_addresses",
+        r"(insufficient|not enough) free addresses|insufficientfreeaddresses|eni(s)? limit|resource:eni",
+        "The subnets have no free address for another task",
+        "Stop what is not needed there, or give the environment larger subnets.",
+    ),
+    Words(
+        "no_listener",
+        r"does not have an associated load balancer",
+        "The target group belongs to no load balancer",
+        "Apply infra.yml: it makes the load balancer and its listener.",
+    ),
+    Words(
+        "aws_side",
+        r"timeout waiting for (network interface|ephemeralstorage) provisioning|internalerror|agenterror|host is unreachable",
+        "AWS could not set the task up",
+        "ECS tries again by itself. If it stays so, look at the AWS Health Dashboard.",
+    ),
+    Words("cluster_missing", r"^(missing|inactive)\b", "The task definition or the cluster does not exist", "Run infra.yml first, and check the names."),
+)
+
+
+class Line(NamedTuple):
+    """What a line of an application's log tells. `about` is the part that it complains of; both patterns must be found in it."""
+
+    code: str
+    about: str
+    pattern: str
+    context: str
+    cause: str
+
+
+_POSTGRES = r"postgres|database|psycopg|prisma|pg_|sqlstate|connection to server|port 5432|:5432\b"
+_REDIS = r"redis|bullmq|:6379\b|port 6379"
+_UNREACHABLE = (
+    r"connection refused|econnrefused|timed? ?out|etimedout|timeout expired|could not translate host|enotfound|getaddrinfo|"
+    r"name or service not known|name resolution|no route to host|ehostunreach|can't reach|could not connect|server closed the connection|"
+    r"econnreset|connection reset|connection is closed|error 11[013] connecting"
+)
+
+LOG_WORDS = (
+    Line("wrong_architecture", "image", r"exec format error", "", "The image is built for another processor than the task definition asks for"),
+    Line("database_credentials", "database", r"authentication failed for|28P01|role \"[^\"]*\" does not exist", "", "The database refuses the credentials"),
+    Line("database_encryption", "database", r"no pg_hba\.conf entry", "", "The database refuses a connection without TLS"),
+    Line("database_connections", "database", r"too many clients|remaining connection slots|too many connections", "", "The database has no connection left"),
+    Line("database_full", "database", r"no space left on device|53100|disk full", _POSTGRES, "The database's disk is full"),
+    Line("database_absent", "database", r"database \"[^\"]*\" does not exist|3D000", "", "The server has no database of that name"),
+    Line("schema_behind", "schema", r"relation \"[^\"]*\" does not exist|column \S+ does not exist|42P01|42703", "", "The database's schema lacks something"),
+    Line("redis_full", "redis", r"OOM command not allowed", "", "Redis is full and takes no new job"),
+    Line("redis_credentials", "redis", r"NOAUTH|WRONGPASS|invalid username-password", "", "Redis refuses the credentials"),
+    Line("redis_read_only", "redis", r"READONLY You can't write", "", "Redis is read-only here"),
+    Line("database_unreachable", "database", _UNREACHABLE, _POSTGRES, "The application cannot reach the database"),
+    Line("redis_unreachable", "redis", _UNREACHABLE, _REDIS, "The application cannot reach Redis"),
+    Line(
+        "out_of_memory",
+        "memory",
+        r"heap out of memory|\bMemoryError\b|cannot allocate memory|std::bad_alloc",
+        "",
+        "The application ran out of memory inside its container",
+    ),
+    Line("port_taken", "port", r"EADDRINUSE|address already in use", "", "The application's port is taken inside its container"),
+    Line("image_incomplete", "image", r"Cannot find module|ModuleNotFoundError|MODULE_NOT_FOUND", "", "The image lacks a file that the application needs"),
+)
+
+# Exit codes with a meaning of their own (128 + n is 'ended by signal n').
+EXIT_CODES = {
+    0: "ended by itself without an error, which a service must not",
+    126: "the command is no program, or may not be run",
+    127: "the command was not found in the image",
+    134: "the program aborted (SIGABRT), as Node.js does when its heap is full",
+    137: "killed (SIGKILL)",
+    139: "the program crashed (SIGSEGV)",
+    143: "ended by SIGTERM",
+}
+
+
+def what_aws_says(text: str) -> Words | None:
+    """The kind of failure that AWS's sentence tells of; None for one we do not know."""
+    return next((words for words in AWS_WORDS if re.search(words.pattern, text, re.IGNORECASE | re.DOTALL)), None)
+
+
+def what_a_line_says(text: str) -> Line | None:
+    """What a log line complains of; None for an ordinary one."""
+    return next((line for line in LOG_WORDS if re.search(line.pattern, text, re.IGNORECASE) and re.search(line.context, text, re.IGNORECASE)), None)
+
+
+def exit_code_means(code: int | None) -> str:
+    if code is None:
+        return ""
+    if code in EXIT_CODES:
+        return EXIT_CODES[code]
+    return f"ended by signal {code - 128}" if 128 < code < 160 else ""
