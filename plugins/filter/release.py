@@ -18,19 +18,18 @@ def release_images(services: dict, name: str) -> list[dict]:
     ]
 
 
-def release_services(order: list[str], name: str, images: dict) -> list[dict]:
-    """ecs_release_revision's `services`, in the order of the rollout. `images`: ecr_image's result."""
-    return [{"name": f"{name}-{key}", "images": {key: images[key]["image"]}} for key in order]
-
-
-def rollout_services(revisions: list[dict], name: str, services: dict) -> list[dict]:
-    """ecs_rollout's `services` from ecs_release_revision's `revisions`."""
-    counts = {f"{name}-{key}": int(service.get("desired_count", 1)) for key, service in services.items()}
+def release_services(services: dict, order: list[str], name: str, images: dict, registry: str, tag: str) -> list[dict]:
+    """ecs_release's `services`, in the order of the rollout. `images`: ecr_image's result; a service that is not in it has `tag` in `registry`."""
     return [
-        {"name": revision["service"], "task_definition": revision["task_definition"], "initial_count": counts[revision["service"]]} for revision in revisions
+        {
+            "name": f"{name}-{key}",
+            "images": {key: images[key]["image"] if key in images else f"{registry}/{name}-{key}:{tag}"},
+            "initial_count": int(services[key].get("desired_count", 1)),
+        }
+        for key in order
     ]
 
 
 class FilterModule:
     def filters(self):
-        return {"release_images": release_images, "release_services": release_services, "rollout_services": rollout_services}
+        return {"release_images": release_images, "release_services": release_services}

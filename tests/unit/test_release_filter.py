@@ -12,20 +12,9 @@ def test_each_service_has_an_image_in_a_repository_of_its_name():
     ]
 
 
-def test_services_are_prepared_in_the_order_of_the_rollout():
-    images = {"api": {"image": "r/api@sha256:1"}, "workers": {"image": "r/workers@sha256:2"}}
-    assert release.release_services(["workers", "api"], "shop-prod", images) == [
-        {"name": "shop-prod-workers", "images": {"workers": "r/workers@sha256:2"}},
-        {"name": "shop-prod-api", "images": {"api": "r/api@sha256:1"}},
-    ]
-
-
-def test_a_rollout_knows_the_count_of_a_first_release():
-    revisions = [
-        {"service": "shop-prod-api", "task_definition": "shop-prod-api:7", "changed": True},
-        {"service": "shop-prod-workers", "task_definition": "w:1"},
-    ]
-    assert release.rollout_services(revisions, "shop-prod", SERVICES) == [
-        {"name": "shop-prod-api", "task_definition": "shop-prod-api:7", "initial_count": 2},
-        {"name": "shop-prod-workers", "task_definition": "w:1", "initial_count": 1},
+def test_a_service_is_released_with_what_was_built_or_by_its_tag_in_the_order_of_the_rollout():
+    images = {"api": {"image": "r/shop-prod-api@sha256:1"}}
+    assert release.release_services(SERVICES, ["workers", "api"], "shop-prod", images, "r", "sha-2") == [
+        {"name": "shop-prod-workers", "images": {"workers": "r/shop-prod-workers:sha-2"}, "initial_count": 1},
+        {"name": "shop-prod-api", "images": {"api": "r/shop-prod-api@sha256:1"}, "initial_count": 2},
     ]

@@ -1,0 +1,59 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Lines that a module tells while it works. Ansible shows a module's output only at its end; the action plugin of the same name reads these as they come."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+LONGEST = 1000
+# ECMA-48's escape sequences (CSI, OSC, and the short ones), as an application's log lines may hold them.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """The text without anything that moves a cursor, changes a colour or the direction of writing; cut where it is endless."""
+    text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST} more characters)"
+
+
+def clock(seconds: float) -> str:
+    """'0:07', '15:00', '1:02:03'."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """Writes one JSON object a line to `path`; does nothing without one. What is told is a help to the one who waits: it never fails the work."""
+
+    def __init__(self, path: str | None):
+        self._file = None
+        if path:
+            try:
+                self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            except OSError:
+                return
+            # So that the action plugin can pass a signal on to the one process that knows what to say about it.
+            self._write({"pid": os.getpid()})
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens: what is read only to be told need not be read else."""
+        return self._file is not None
+
+    def say(self, text: str) -> None:
+        for line in text.splitlines():
+            if line.strip():
+                self._write({"text": plain(line)})
+
+    def _write(self, message: dict) -> None:
+        if self._file is None:
+            return
+        try:
+            os.write(self._file, json.dumps(message).encode() + b"\n")
+        except OSError:
+            self._file = None

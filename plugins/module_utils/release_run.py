@@ -1,0 +1,384 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One release of all services, under the lock: preflight, prepare, record, migrate, roll out, health; and on any failure all of them back.
+
+The order and what is written when are here; each step's work is in the file that is named after it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ledger, preflight, release_targets, task_run
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
+from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.release_evidence import gather_evidence
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
+
+
+class ReleaseFailed(Exception):
+    """The release did not succeed; its text is what the user reads, `outcome` what the ledger says."""
+
+    def __init__(self, message: str, outcome: str = ledger.FAILED):
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class Release:
+    """One run. `params` are ecs_release's options; `result` grows as it goes, so that a failure returns what was known."""
+
+    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+        self.call, self.params, self.check_mode = call, params, check_mode
+        self.say = say or (lambda text: None)
+        self.cluster = params["cluster"] or f"{params['name']}-cluster"
+        self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
+        self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
+        self.begin = time.monotonic()
+        self.records, self.targets, self.record, self.goal, self.rollout = [], [], None, None, None
+        self.warnings = []
+        self.result = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
+
+    # --- What is to be done -------------------------------------------------------------------------------------------
+    def plan(self) -> None:
+        """Reads the services, the ledger and the task definitions, and decides; writes nothing."""
+        items = self.params["services"]
+        services = describe_services(self.call, self.cluster, [item["name"] for item in items])
+        self.records = self.ledger.recent()
+        if self.params["rollback_to"]:
+            self.goal = self._rollback_goal(services)
+            self.result["release"] = self.goal["release"]
+            self.targets = release_targets.of_record(self.call, self.goal, items, services)
+        else:
+            self.targets = [release_targets.Preparation(self.call, item, services[item["name"]]) for item in items]
+        self.unfinished = release_targets.unfinished_release(self.records)
+        self.result.update(
+            services=[self._entry(target) for target in self.targets],
+            diff=[diff for target in self.targets for diff in target.diff()],
+        )
+
+    def _rollback_goal(self, services: dict) -> dict:
+        running = ledger.running_record(ledger.mark_running(self.records, {name: service["taskDefinition"] for name, service in services.items()}))
+        if self.params["rollback_to"] != "previous":
+            goal = self.ledger.find(self.params["rollback_to"])
+        else:
+            goal = ledger.previous_good(self.records, running or ledger.last_good(self.records))
+        if goal is None:
+            raise ReleaseFailed("The ledger has no earlier release that succeeded. Nothing was changed. releases.yml shows what there is.")
+        if goal["outcome"] != ledger.SUCCEEDED and not any(r["release"] == goal["release"] and r["outcome"] == ledger.SUCCEEDED for r in self.records):
+            raise ReleaseFailed(
+                f"The release {goal['id']} never succeeded ({goal['outcome']}: {goal['reason'] or 'no reason on record'}). Nothing was changed."
+            )
+        over = ledger.migrated_since(self.records, goal)
+        self.result["migrated_since"] = [record["id"] for record in over]
+        if over and not self.params["allow_over_migration"] and (running or {}).get("id") != goal["id"]:
+            raise ReleaseFailed(
+                f"Migrations ran since {goal['release'][:12]} was released ({', '.join(record['id'] for record in over)}), and going back does not undo "
+                "them: the old code would meet the newer schema. Nothing was changed. If it can live with that, say so: -e rollback_over_migration=true"
+            )
+        return goal
+
+    def _entry(self, target) -> dict:
+        return {
+            "name": target.name,
+            "task_definition": target.arn,
+            "previous": target.service["taskDefinition"],
+            "rollout_needed": target.rollout_needed,
+            "registered": target.same is None,
+            "images": target.images,
+            "differences": list(target.changes),
+        }
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not self.unfinished and not any(target.rollout_needed for target in self.targets)
+
+    def run(self) -> dict:
+        """Returns the result; raises ReleaseFailed or CallFailed, after which `result` tells what is known."""
+        self.plan()
+        if self.check_mode:
+            return self._predict()
+        if self.nothing_to_do:
+            return self._confirm()
+        with interruptible(), self._locked():
+            if self.waited:
+                self.plan()  # somebody else may have released meanwhile
+            if self.nothing_to_do:
+                return self._confirm()
+            return self._release()
+
+    def _predict(self) -> dict:
+        changed = not self.nothing_to_do
+        would = [f"{target.name}: {', '.join(target.changes) or 'goes on with what it has'}" for target in self.targets if target.rollout_needed]
+        migrates = bool(self.params["migration"]) and any(target.rollout_needed for target in self.targets) and not self.goal
+        return {**self.result, "changed": changed, "outcome": "predicted", "would": would, "would_migrate": migrates}
+
+    def _confirm(self) -> dict:
+        """It runs already: see that it does so well. Nothing is written."""
+        rollout = self._new_rollout({})
+        failed = rollout.wait(list(rollout.items))
+        if failed:
+            raise ReleaseFailed(
+                f"{self.result['release'][:12]} is what the services have, but they are not well. " + " ".join(f"{r}." for r in failed.values())
+            )
+        health = self._health()
+        if not health["healthy"]:
+            raise ReleaseFailed(f"{self.result['release'][:12]} already runs, but {self._health_words(health)}.")
+        return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
+
+    @contextlib.contextmanager
+    def _locked(self):
+        started = time.monotonic()
+        kind = "rollback" if self.goal else "deploy"
+        taken = self.lock.acquire(f"{kind} {self.result['release'][:12]}", self.params["operator"], self.params["lock"]["wait"], self.say)
+        self.waited = taken["taken_over"] is not None or time.monotonic() - started > 1
+        try:
+            with self.lock.held():
+                yield
+        finally:
+            with contextlib.suppress(CallFailed):  # it expires by itself, and what happened matters more
+                self.lock.release()
+
+    # --- Doing it -----------------------------------------------------------------------------------------------------
+    def _release(self) -> dict:
+        try:
+            self._settle_unfinished()
+            self._preflight()
+            self._prepare()
+            self._migrate()
+            self._roll_out()
+        except ReleaseFailed as failed:
+            self._end(failed.outcome, str(failed))
+            raise
+        except Interrupted as interrupted:
+            left = self.rollout.left_behind() if self.rollout else "No service was changed. Run the playbook again."
+            self._end(ledger.INTERRUPTED, f"{interrupted} {left}")
+            raise ReleaseFailed(f"{interrupted} {left}", ledger.INTERRUPTED) from interrupted
+        except CallFailed as lost_sight:
+            if self.record is None:
+                raise
+            # Not `failed`: what became of it is not known, and the next run has to find out.
+            self._end(ledger.INTERRUPTED, str(lost_sight))
+            raise ReleaseFailed(f"{lost_sight} {self.rollout.left_behind() if self.rollout else 'No service was changed.'}", ledger.INTERRUPTED) from lost_sight
+        self._end(ledger.SUCCEEDED, "")
+        self._protect()
+        return {**self.result, "changed": True, "outcome": ledger.SUCCEEDED, "duration_seconds": self._took()}
+
+    def _settle_unfinished(self) -> None:
+        """Deals with a release whose run died: its task is waited for, its record closed, and what it had to go back to is kept."""
+        found = self.unfinished
+        if not found:
+            return
+        self.say(f"The release {found['id']} of {found['operator']} was interrupted while {found['step'].replace('_', ' ')}; this one takes over from it.")
+        arguments = {"cluster": self.cluster, "startedBy": self._started_by(found["id"])}
+        for arn in self.call.pages("ecs", "list_tasks", "look for a migration of the interrupted release", "taskArns", **arguments):
+            task = self.call("ecs", "describe_tasks", f"read the task {arn}", cluster=self.cluster, tasks=[arn])["tasks"][0]
+            self.say(f"Its migration still runs ({arn.rsplit('/', 1)[-1]}); waiting for its end: two at once could harm the schema.")
+            definition = describe_task_definition(self.call, task["taskDefinitionArn"])
+            timeout = (self.params["migration"] or {}).get("timeout", 900)
+            task_run.TaskRun(
+                self.call, self.cluster, definition, arn, wait_timeout=timeout, wait_delay=self.params["wait_delay"], guard=self.lock.check
+            ).finish()
+        if found["outcome"] == ledger.RUNNING:
+            self.ledger.save(ledger.ended(found, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}"))
+
+    def _preflight(self) -> None:
+        request = {
+            **self.params["preflight"],
+            "name": self.params["name"],
+            "cluster": self.cluster,
+            "services": [{"name": t.name, "images": t.images, **({"task_definition": t.arn} if t.same else {})} for t in self.targets],
+            "rollout_timeout": self.params["wait_timeout"],
+            "lock_table": self.params["lock"]["table"],
+            "own_token": self.lock.token,
+        }
+        verdict = preflight.preflight(self.call, request)
+        self.result["preflight"] = verdict
+        for finding in verdict["findings"]:
+            if finding["status"] == "warning":
+                self.warnings.append(f"{finding['subject']}: {finding['says']} {finding['remedy']}".strip())
+        if verdict["failed"]:
+            raise ReleaseFailed("\n".join([*preflight.verdict_lines(verdict), "Nothing was changed."]))
+        self.say(f"preflight: {len(verdict['findings'])} checks, {verdict['warnings']} warnings")
+
+    def _prepare(self) -> None:
+        for target in self.targets:
+            target.register(self.call, self.result["release"], self.params["tags"])
+            self.warnings.extend(target.warnings())
+        self.result["services"] = [{**self._entry(target), "rollout_needed": target.rollout_needed} for target in self.targets]
+        record = ledger.new_record(
+            environment=self.params["name"],
+            release=self.result["release"],
+            kind="rollback" if self.goal else "deploy",
+            operator=self.params["operator"],
+            host=this_host(),
+            images={container: image for target in self.targets for container, image in target.images.items()},
+            services=[
+                {
+                    "name": target.name,
+                    "task_definition": target.arn,
+                    "desired_count": target.service["desiredCount"],
+                    "previous": release_targets.come_back_to(target, self.unfinished),
+                }
+                for target in self.targets
+            ],
+            schema=self._schema(),
+            secrets=self._secret_versions(),
+        )
+        self.record = self.ledger.create(record)
+        self.result["release_id"] = record["id"]
+        self.result["changed"] = True
+
+    def _schema(self) -> str:
+        """Which migrations the release knows; for one that was not built here, as its commit's earlier record says."""
+        if self.goal:
+            return self.goal["schema"]
+        return self.params["schema"] or next((r["schema"] for r in self.records if r["release"] == self.result["release"] and r["schema"]), "")
+
+    def _secret_versions(self) -> dict:
+        path = self.params["preflight"].get("ssm_path")
+        if not path:
+            return {}
+        found, token = {}, {}
+        while True:
+            answer = self.call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=False, **token)
+            found.update({parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in answer["Parameters"]})
+            if not answer.get("NextToken"):
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def _started_by(self, identity: str) -> str:
+        return f"atena.aws/{identity}"
+
+    def _migrate(self) -> None:
+        options = self.params["migration"]
+        target = next((t for t in self.targets if options and t.name == options["service"]), None)
+        if self.goal or target is None or not any(t.rollout_needed for t in self.targets):
+            return
+        definition, arguments = task_run.plan_run(
+            self.call,
+            {
+                "cluster": self.cluster,
+                "service": target.name,
+                "task_definition": target.arn,
+                "container_overrides": [{"name": options["container"], "command": options["command"]}],
+                "started_by": self._started_by(self.record["id"]),
+                "client_token": self.record["id"],
+            },
+        )
+        self._save(step="migrating", migration={**self.record["migration"], "outcome": "running"})
+        began = time.monotonic()
+        succeeded, ended, arn = False, {"reason": "", "logs": {}, "exit_codes": {}}, ""
+        try:
+            arn = task_run.start(self.call, arguments)
+            run = task_run.TaskRun(
+                *(self.call, self.cluster, definition, arn),
+                wait_timeout=options["timeout"],
+                wait_delay=self.params["wait_delay"],
+                on_line=lambda container, line: self.say(f"migration: {line}"),
+                guard=self.lock.check,
+            )
+            succeeded, ended = run.finish()
+        except CallFailed as failed:
+            if failed.code:
+                raise  # AWS answered with an error, or the lock was lost
+            ended["reason"] = str(failed)
+        migration = {
+            "outcome": "succeeded" if succeeded else "failed",
+            "task_arn": arn,
+            "exit_code": ended["exit_codes"].get(options["container"]),
+            "duration_seconds": round(time.monotonic() - began, 1),
+        }
+        self.result["migration"] = {**migration, "reason": ended["reason"], "logs": ended["logs"].get(options["container"], [])}
+        self._save(migration=migration, **({"step": "migrated"} if succeeded else {}))
+        if not succeeded:
+            words = task_run.failure_text(arn, ended) if arn else ended["reason"]
+            raise ReleaseFailed(f"The migration failed, so no service was changed. {words}{self._evidence([arn] if arn else [])}")
+
+    # --- Rolling out, and back ----------------------------------------------------------------------------------------
+    def _new_rollout(self, previous: dict) -> RolloutRun:
+        counts = {item["name"]: item["initial_count"] for item in self.params["services"]}
+        items = [{"name": t.name, "task_definition": t.arn, "initial_count": counts[t.name], "previous": previous.get(t.name)} for t in self.targets]
+        options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+        rollout = RolloutRun(self.call, self.cluster, items, say=self.say, guard=self.lock.check if previous else None, **options)
+        rollout.read()
+        return rollout
+
+    def _roll_out(self) -> None:
+        self.rollout = self._new_rollout({entry["name"]: entry["previous"] for entry in self.record["services"]})
+        counts = {entry["name"]: entry["desired_count"] for entry in self.rollout.entries()}
+        self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.record["services"]])
+        failed = self.rollout.roll_out()
+        words = ""
+        if not failed:
+            health = self._health()
+            if health["healthy"]:
+                return
+            words = f"All services were stable on {self.result['release'][:12]}, but {self._health_words(health)}."
+        evidence = self.rollout.evidence(failed or self.rollout.items)
+        found = self._evidence([task["task_arn"] for tasks in evidence.values() for task in tasks if task.get("task_arn")])
+        self._save(step="reverting")
+        self.say("going back: " + (words or " ".join(failed.values())))
+        lost = self.rollout.revert()
+        reverted = [name for name in self.rollout.items if name not in lost]
+        self._save(reverted=reverted, not_reverted=sorted(lost))
+        self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence)
+        text = failure_text(failed, evidence, reverted, lost) if failed else failure_text({"health": words}, {}, reverted, lost)
+        raise ReleaseFailed(text + found)
+
+    def _health(self) -> dict:
+        options = self.params["health"]
+        self.result["address"] = options["url"] or self._own_address()
+        if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
+            return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}
+        health = wait_until_healthy(self.result["address"] + options["path"], options["attempts"], options["delay"], self.say)
+        self.result["health"] = health
+        return health
+
+    def _own_address(self) -> str:
+        name = f"{self.params['name']}-alb"
+        try:
+            found = self.call("elbv2", "describe_load_balancers", f"find the address of {name}", Names=[name])["LoadBalancers"]
+        except CallFailed as failed:
+            if failed.code not in ("LoadBalancerNotFound", "LoadBalancerNotFoundException"):
+                raise
+            return ""
+        return f"http://{found[0]['DNSName']}"
+
+    def _health_words(self, health: dict) -> str:
+        return (
+            f"{self.result['address']}{self.params['health']['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
+        )
+
+    # --- The record ---------------------------------------------------------------------------------------------------
+    def _save(self, **changes) -> None:
+        self.record = self.ledger.save({**self.record, **changes})
+
+    def _end(self, outcome: str, reason: str) -> None:
+        """Writes the end into the record. Where that cannot be written, the record stays `running`, which the next run reads as interrupted."""
+        self.result.update(outcome=outcome, duration_seconds=self._took())
+        if self.record is None:
+            return
+        try:
+            self.record = self.ledger.save(ledger.ended(self.record, outcome, reason.splitlines()[0] if reason else ""))
+        except CallFailed as failed:
+            self.warnings.append(f"The ledger could not be brought up to date: {failed}")
+
+    def _evidence(self, tasks: list[str]) -> str:
+        """Diagnoses before AWS forgets. Returns what to add to the message."""
+        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.record["id"], tasks)
+        self.record = {**self.record, "evidence": key}
+        return words
+
+    def _protect(self) -> None:
+        """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""
+        try:
+            ecr_tags.keep(self.call, ledger.kept([self.record, *(r for r in self.records if r["id"] != self.record["id"])], self.params["kept_releases"]))
+        except CallFailed as failed:
+            self.warnings.append(f"The images of the last releases could not be protected from prune: {failed}")
+
+    def _took(self) -> float:
+        return round(time.monotonic() - self.begin, 1)

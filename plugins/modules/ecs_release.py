@@ -1,0 +1,365 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+DOCUMENTATION = r"""
+module: ecs_release
+version_added: 0.1.0
+short_description: Release all services of an environment together, or none
+description:
+  - Under the environment's lock - preflight, prepare a revision of each service, write it into the ledger, migrate from the new revision, update
+    all services, wait for all, ask the application's health. On any failure every service goes back to what it had and is proved stable there.
+  - With O(rollback_to) it brings all services back to an earlier release of the ledger in the same way, without a migration.
+  - What already runs is only looked at, without a writing call. A release whose run was killed is finished or taken back by the next one.
+  - "The gap it closes: M(community.aws.ecs_service) and M(community.aws.ecs_task) know one service or task, no order, no way back and no record."
+author:
+  - The atena.aws founders (@atena)
+options:
+  name:
+    description: The environment, such as C(atena-prod).
+    type: str
+    required: true
+  cluster:
+    description: The ECS cluster; C(<name>-cluster) if unset.
+    type: str
+  release:
+    description: The commit that is released. One of O(release) and O(rollback_to) is needed.
+    type: str
+  rollback_to:
+    description: >-
+      C(previous), or what names an earlier release that succeeded - its id, its commit, or the beginning of one.
+    type: str
+  allow_over_migration:
+    description: Whether to go back although migrations ran since, which the old code may not understand.
+    type: bool
+    default: false
+  services:
+    description: The services, in the order of their updates.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The service.
+        type: str
+        required: true
+      images:
+        description: The image of each container; an ECR tag is pinned to the digest that it has now.
+        type: dict
+        default: {}
+      initial_count:
+        description: Desired count of a first release. Later releases leave the count alone.
+        type: int
+        default: 1
+  migration:
+    description: What runs from the new revision before any service changes. Unset, nothing does.
+    type: dict
+    suboptions:
+      service:
+        description: The service whose revision and network it runs with.
+        type: str
+        required: true
+      container:
+        description: The container.
+        type: str
+        required: true
+      command:
+        description: The command.
+        type: list
+        elements: str
+        required: true
+      timeout:
+        description: Seconds after which it is stopped and has failed.
+        type: int
+        default: 900
+  schema:
+    description: Which migrations the commit knows (the git object of their directory); tells a roll-back whether it crosses one.
+    type: str
+    default: ""
+  health:
+    description: How the application is asked.
+    type: dict
+    required: true
+    suboptions:
+      url:
+        description: Its address; empty means the load balancer's own name.
+        type: str
+        default: ""
+      path:
+        description: The path.
+        type: str
+        default: /health
+      attempts:
+        description: How often at the most.
+        type: int
+        default: 10
+      delay:
+        description: Seconds between two attempts.
+        type: int
+        default: 6
+  preflight:
+    description: What the preflight and the diagnosis look at beside the services.
+    type: dict
+    default: {}
+    suboptions:
+      ssm_path:
+        description: Path of the secrets.
+        type: str
+      placeholder:
+        description: Value of a secret that nobody set.
+        type: str
+        default: CHANGE_ME
+      database_id:
+        description: The RDS instance.
+        type: str
+      redis_id:
+        description: The ElastiCache cluster.
+        type: str
+      gates_bucket:
+        description: Bucket of the object with the power and Redis gates.
+        type: str
+      gates_key:
+        description: Its key.
+        type: str
+  ledger:
+    description: Where releases are recorded.
+    type: dict
+    required: true
+    suboptions:
+      bucket:
+        description: The bucket.
+        type: str
+        required: true
+      prefix:
+        description: What the keys begin with, with a slash at its end.
+        type: str
+        required: true
+  evidence:
+    description: Where a failed release's diagnosis is kept.
+    type: dict
+    default: {}
+    suboptions:
+      directory:
+        description: A directory on the controller. Unset, none.
+        type: path
+      prefix:
+        description: What the keys in the ledger's bucket begin with.
+        type: str
+        default: evidence/
+  lock:
+    description: The environment's lock, taken for the release and given back at its end.
+    type: dict
+    required: true
+    suboptions:
+      table:
+        description: The DynamoDB table.
+        type: str
+        required: true
+      name:
+        description: The lock's name, which is the environment's.
+        type: str
+        required: true
+      expires_in:
+        description: Seconds after which the lock of a run that died is free.
+        type: int
+        default: 300
+      wait:
+        description: Seconds to wait for a lock that somebody else has.
+        type: int
+        default: 0
+  operator:
+    description: Who releases; written into lock and ledger.
+    type: str
+    required: true
+  tags:
+    description: Tags of the registered revisions.
+    type: dict
+    default: {}
+  kept_releases:
+    description: How many of the last releases keep a protecting tag on their images.
+    type: int
+    default: 10
+  wait_timeout:
+    description: Seconds in which all services together must be stable.
+    type: int
+    default: 900
+  wait_delay:
+    description: Longest pause between two looks, in seconds.
+    type: int
+    default: 3
+  log_lines:
+    description: Log lines of each container to show of a task that failed.
+    type: int
+    default: 20
+  progress_file:
+    description: Where the lines of the live view are written. The action plugin of the same name fills it in.
+    type: path
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+    details: Tells which revisions it would register and roll out; the lock, the ledger and the preflight are left out.
+  diff_mode:
+    support: full
+    details: Names each field in which the new revision differs from the running one.
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Release a commit whose images are in ECR
+  atena.aws.ecs_release:
+    name: atena-prod
+    release: 3f1c2aa9d2f4c5b60718293a4b5c6d7e8f901234
+    services:
+      - name: atena-prod-api
+        images:
+          api: 123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api:sha-3f1c2aa9d2f4c5b60718293a4b5c6d7e8f901234
+      - name: atena-prod-workers
+        images:
+          workers: 123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-workers:sha-3f1c2aa9d2f4c5b60718293a4b5c6d7e8f901234
+    migration:
+      service: atena-prod-api
+      container: api
+      command: [node, packages/database/dist/migrate.js]
+    health:
+      path: /health
+    ledger: {bucket: atena-terraform-state-123456789012, prefix: atena/prod/releases/}
+    lock: {table: atena-terraform-locks, name: atena-prod}
+    operator: arn:aws:iam::123456789012:user/ana
+"""
+
+RETURN = r"""
+outcome:
+  description: C(succeeded), C(nothing_to_do), C(predicted) (check mode), C(failed) or C(interrupted).
+  returned: always
+  type: str
+release:
+  description: The commit.
+  returned: always
+  type: str
+release_id:
+  description: The record in the ledger; empty if none was written.
+  returned: always
+  type: str
+services:
+  description: One entry for each service.
+  returned: when the services could be read
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service.
+      type: str
+    task_definition:
+      description: ARN of the revision that is released; C(<family>:next) for one that is not registered.
+      type: str
+    previous:
+      description: ARN of what the service had before.
+      type: str
+    rollout_needed:
+      description: Whether the service did not have it yet.
+      type: bool
+    registered:
+      description: Whether it was (in check mode, would be) registered by this call.
+      type: bool
+    images:
+      description: The image of each container.
+      type: dict
+    differences:
+      description: The fields in which it differs from what the service had.
+      type: list
+      elements: str
+would:
+  description: What would change, a line for each service.
+  returned: in check mode
+  type: list
+  elements: str
+would_migrate:
+  description: Whether the migration would run.
+  returned: in check mode
+  type: bool
+migration:
+  description: C(outcome), C(task_arn), C(exit_code), C(duration_seconds), C(reason) and C(logs) of the migration; null if none ran.
+  returned: always
+  type: dict
+migrated_since:
+  description: Ids of releases after the target that may have changed the schema.
+  returned: when rolling back
+  type: list
+  elements: str
+preflight:
+  description: The preflight's C(findings), and how many C(failed) and are C(warnings).
+  returned: when it ran
+  type: dict
+health:
+  description: C(healthy), C(status), C(content) and C(attempts) of the application's answer; null if it was not asked.
+  returned: always
+  type: dict
+address:
+  description: Where the application answers.
+  returned: when it was asked
+  type: str
+failed_tasks:
+  description: For each service that failed, its last tasks with C(reason), C(exit_codes) and C(log_tail).
+  returned: when a rollout failed
+  type: dict
+reverted:
+  description: Services that are back on what they had, and stable.
+  returned: when a rollout failed
+  type: list
+  elements: str
+not_reverted:
+  description: Services that could not be proved stable on what they had.
+  returned: when a rollout failed
+  type: list
+  elements: str
+evidence:
+  description: The file with the diagnosis; empty if none was saved.
+  returned: when a migration or a rollout failed
+  type: str
+summary:
+  description: The same for people.
+  returned: success
+  type: list
+  elements: str
+duration_seconds:
+  description: How long it took.
+  returned: when it was done or tried
+  type: float
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.release_arguments import ARGUMENTS
+from ansible_collections.atena.aws.plugins.module_utils.release_run import Release, ReleaseFailed
+from ansible_collections.atena.aws.plugins.module_utils.release_text import summary
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec=ARGUMENTS, required_one_of=[("release", "rollback_to")], mutually_exclusive=[("release", "rollback_to")], supports_check_mode=True
+    )
+    release = Release(Caller(module), module.params, say=Progress(module.params["progress_file"]).say, check_mode=module.check_mode)
+    problem = None
+    try:
+        release.result = release.run()
+    except ValueError as refused:
+        problem = f"Nothing was changed: {refused}."
+    except (ReleaseFailed, CallFailed, Interrupted) as failed:
+        problem = str(failed)
+    for warning in release.warnings:
+        module.warn(warning)
+    if problem:
+        module.fail_json(msg=problem, **{**release.result, "outcome": release.result["outcome"] or "failed"})
+    module.exit_json(**release.result, summary=summary(release.result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a module and shows the lines that it tells while it works."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import tempfile
+import threading
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import merge_hash
+
+_LOOK_EVERY = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ProgressAction(ActionBase):
+    """Base of the action plugins of modules with the option `progress_file`."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        del tmp  # tmp no longer has any effect
+        variables = task_vars or {}
+        wrap_async = self._task.async_val and not self._connection.has_native_async
+        arguments = dict(self._task.args)
+        if wrap_async or not self._is_shown(arguments, variables):
+            result = merge_hash(result, self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))
+        else:
+            with _shown(_prefix(variables)) as path:
+                arguments["progress_file"] = path
+                result = merge_hash(result, self._execute_module(module_args=arguments, task_vars=task_vars))
+            # A name that is gone already, and another in each run.
+            result.get("invocation", {}).get("module_args", {}).pop("progress_file", None)
+        if not wrap_async:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _is_shown(self, arguments, variables):
+        """A file on this machine helps only where the module runs on it, as the same user; and what is secret stays so."""
+        if arguments.get("progress_file") or self._task.no_log:
+            return False
+        if self._connection.transport != "local" or self._connection.become:
+            return False
+        return str(self._templar.template(variables.get("atena_progress", "full"))) != "quiet"
+
+
+def _prefix(variables):
+    """The host's name in front of each line when there are several, whose lines come mixed."""
+    several = len(variables.get("ansible_play_hosts_all") or []) > 1
+    return f"  {variables.get('inventory_hostname', '')}: " if several else "  "
+
+
+@contextlib.contextmanager
+def _shown(prefix):
+    """Gives the path of a new private file, and shows each line that comes to be in it until the end."""
+    handle, path = tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP)
+    tail = _Tail(handle, path, prefix)
+    tail.start()
+    with tail.passing_signals_on():
+        try:
+            yield path
+        finally:
+            tail.finish()
+
+
+class _Tail(threading.Thread):
+    """Shows the lines of a file as they come."""
+
+    def __init__(self, handle, path, prefix):
+        super().__init__(daemon=True, name="progress")
+        self._handle, self._path, self._prefix = handle, path, prefix
+        self._rest, self._at, self._pid = b"", 0, None
+        self._ended, self._came = threading.Event(), []
+        self._direct = None
+        # Whoever reads a JSON document from standard output wants nothing else there.
+        self._to_stderr = C.DEFAULT_STDOUT_CALLBACK.endswith("json")
+
+    def run(self):
+        # A signal that the system hands to this thread would not wake the main one, whose handler is waited for.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            while not self._ended.wait(_LOOK_EVERY):
+                self._read()
+            self._read()
+        except Exception as problem:  # the module's work is not to fail because it cannot be watched
+            with contextlib.suppress(Exception):
+                Display().warning(f"The progress of this task can no longer be shown: {problem}")
+
+    def finish(self):
+        self._ended.set()
+        self.join()
+        os.close(self._handle)
+        self._remove()
+
+    def _remove(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+    def _read(self):
+        while fresh := os.pread(self._handle, 65536, self._at):
+            self._at += len(fresh)
+            *lines, self._rest = (self._rest + fresh).split(b"\n")
+            for line in lines:
+                self._tell(json.loads(line))
+
+    def _tell(self, message):
+        if "pid" in message:
+            self._pid = message["pid"]
+            # Both sides have it open: nothing is left behind, however this ends.
+            self._remove()
+            if self._came:
+                self._pass_on()
+        elif self._direct is not None:
+            os.write(self._direct, f"{self._prefix}{message['text']}\n".encode())
+        else:
+            Display().display(f"{self._prefix}{message['text']}", stderr=self._to_stderr)
+
+    @contextlib.contextmanager
+    def passing_signals_on(self):
+        """Passes Ctrl-C and SIGTERM to the module and waits for its last words, before this process does with them what it would have done.
+
+        Ansible's worker ends at once, and its main process no longer shows what workers send: so they go to its standard error directly,
+        where the system has a way there.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        error_output = _standard_error_of(os.getppid())
+
+        def remember(number, _frame):
+            self._came.append(number)
+            self._direct = error_output
+            if self._pid is not None and len(self._came) == 1:
+                self._pass_on()
+
+        previous = {number: signal.signal(number, remember) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            if error_output is not None:
+                os.close(error_output)
+            if self._came:
+                os.kill(os.getpid(), self._came[0])
+
+    def _pass_on(self):
+        with contextlib.suppress(OSError):
+            os.kill(self._pid, self._came[0])
+
+
+def _standard_error_of(pid):
+    try:
+        return os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return None
