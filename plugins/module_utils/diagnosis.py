@@ -69,7 +69,7 @@ def _order(found: Found) -> tuple:
 
 
 def _merged(found: list[Found]) -> list[Found]:
-    """One finding for one cause of one subject, with the evidence of all; a consequence is told with its cause."""
+    """One finding for one cause, with the evidence of all; a consequence is told with its cause."""
     result = {}
     for item in sorted(found, key=_order):
         key = (item.code, item.subject, item.past)
@@ -79,9 +79,13 @@ def _merged(found: list[Found]) -> list[Found]:
             result[key] = item
     kept = []
     for item in result.values():
-        deeper = [other for other in result.values() if other is not item and item.explained_by(other)]
+        deeper = next((other for other in result.values() if other is not item and item.explained_by(other)), None)
         if deeper:
-            deeper[0].add(*item.evidence)
+            deeper.add(*item.evidence)
+            continue
+        twin = next((other for other in kept if item.is_twin(other)), None)
+        if twin:
+            twin.subject = f"{twin.subject}, {item.subject}"
         else:
             kept.append(item)
     return kept

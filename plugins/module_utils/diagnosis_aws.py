@@ -59,9 +59,9 @@ def services(view: View):
 
 def database(view: View):
     entry = view.database
-    if not view.asked_for("database_id") or not view.was_read("database"):
+    identifier = view.request.get("database_id")
+    if not identifier or not view.was_read("database"):
         return
-    identifier = view.facts["ids"]["database_id"]
     if not entry:
         remedy = f"If it was never there: {view.playbook('infra.yml')}. If it was deleted, restore its final snapshot before."
         yield Found("database_missing", identifier, "The database does not exist", remedy, about=("database",))
@@ -91,7 +91,7 @@ def database(view: View):
 
 def redis(view: View):
     entry = view.redis
-    if not view.asked_for("redis_id") or not view.was_read("redis") or not entry:
+    if not view.was_read("redis") or not entry:
         return
     if entry["status"] == "absent":
         if view.is_off:
@@ -121,7 +121,7 @@ def addresses(view: View):
         ("redis_url_is_right", "REDIS_URL", "redis", view.redis, "Redis"),
     ):
         if secrets.get(key) is False:
-            parameter = f"{secrets['path'].rstrip('/')}/{name}"
+            parameter = f"{view.ssm_path}/{name}"
             again = f"`aws ssm delete-parameter --name {parameter}`, then {view.playbook('infra.yml')} writes it anew"
             written = f"{view.playbook('start.yml')} writes the new address; without it: {again}" if part == "redis" else again[0].upper() + again[1:]
             yield Found(
@@ -208,11 +208,11 @@ def paths(view: View):
         hops = []
         if view.load_balancer:
             for side in service["balancers"]:
-                hops.append(("path_to_service", "the load balancer", name, view.load_balancer["security_groups"], own, side["port"], name))
+                hops.append(("path_to_service", "the load balancer", "the tasks", view.load_balancer["security_groups"], own, side["port"], name))
         if view.database:
-            hops.append(("path_to_database", name, "the database", own, view.database["security_groups"], view.database["port"], "database"))
+            hops.append(("path_to_database", "the tasks", "the database", own, view.database["security_groups"], view.database["port"], "database"))
         if view.redis and view.redis["status"] != "absent":
-            hops.append(("path_to_redis", name, "Redis", own, view.redis["security_groups"], view.redis["port"], "redis"))
+            hops.append(("path_to_redis", "the tasks", "Redis", own, view.redis["security_groups"], view.redis["port"], "redis"))
         for code, source, target, out_of, into, port, about in hops:
             missing = security_paths.blocked(view.groups, out_of, into, port)
             if missing:
@@ -225,7 +225,7 @@ def secrets(view: View):
     known = view.facts["secrets"]
     if not known:
         return
-    path = known["path"].rstrip("/") + "/"
+    path = view.ssm_path + "/"
     for name, service in view.services.items():
         gone = {}
         for arn in view.current(service):

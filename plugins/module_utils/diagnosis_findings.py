@@ -36,6 +36,11 @@ class Found:
         if other.certainty == CERTAIN and self.certainty != CERTAIN:
             self.certainty, self.cause, self.remedy = other.certainty, other.cause, other.remedy
 
+    def is_twin(self, other: Found) -> bool:
+        """The very same, of another subject: one missing rule stops all services."""
+        same = ("code", "cause", "remedy", "certainty", "evidence", "past")
+        return all(getattr(self, name) == getattr(other, name) for name in same)
+
     def explained_by(self, other: Found) -> bool:
         return self.past == other.past and not other.follows and any(part in other.about for part in self.follows)
 
@@ -50,7 +55,9 @@ class View:
 
     def __init__(self, facts: dict):
         self.facts = facts
-        self.name, self.cluster = facts["name"], facts["cluster"]
+        self.request = facts["request"]
+        self.name, self.cluster = self.request["name"], self.request["cluster"]
+        self.ssm_path = self.request.get("ssm_path", "").rstrip("/")
         self.services = facts["services"] or {}
         self.tasks = facts["tasks"] or []
         self.database, self.redis, self.load_balancer = facts["database"], facts["redis"], facts["load_balancer"]
@@ -60,12 +67,9 @@ class View:
     def was_read(self, part: str) -> bool:
         return part not in self._unread
 
-    def asked_for(self, key: str) -> bool:
-        return key in self.facts["asked_for"]
-
     def playbook(self, name: str) -> str:
         """The command that runs a playbook, as a person types it."""
-        return f"`{(self.facts.get('playbook_command') or 'ansible-playbook {playbook}').format(playbook=name)}`"
+        return f"`{self.request.get('playbook_command', 'ansible-playbook {playbook}').format(playbook=name)}`"
 
     def key(self, service: str) -> str:
         """The service's key in atena_services."""
@@ -95,9 +99,12 @@ class View:
     def is_moving(self, service: dict) -> bool:
         return sum(item["running_count"] > 0 for item in service["deployments"]) > 1
 
+    def was_asked_for(self, task: dict) -> bool:
+        return task["task_arn"] in self.request.get("tasks", [])
+
     def is_past(self, task: dict) -> bool:
         """Whether the task belongs to what was replaced since (or is a one-off task that nobody asked about)."""
-        if task["task_arn"] in (self.facts.get("tasks") or []):
+        if self.was_asked_for(task):
             return False
         service = self.services.get(task["service"])
         return not service or task["started_by"] not in {item["id"] for item in service["deployments"]}

@@ -106,9 +106,9 @@ class _Reading:
         )
         return json.loads(answer["Body"].read()) if answer else None
 
-    def health(self):
-        status, content = health.ask(self.request["url"], timeout=5)
-        return {"url": self.request["url"], "status": status, "content": content}
+    def health(self, url):
+        status, content = health.ask(url, timeout=5)
+        return {"url": url, "status": status, "content": content}
 
     def first_round(self):
         request = self.request
@@ -118,7 +118,6 @@ class _Reading:
             ("redis", ["redis_id"]),
             ("parameters", ["ssm_path"]),
             ("gates", ["gates_bucket", "gates_key"]),
-            ("health", ["url"]),
         ):
             if all(request.get(key) for key in needed):
                 parts[part] = (None, getattr(self, part))
@@ -163,6 +162,9 @@ class _Reading:
         arns = {deployment["task_definition"] for service in services for deployment in service["deployments"]}
         arns |= {service["task_definition"] for service in services}
         arns |= {task["task_definition"] for task in first["tasks"] if task["state"] in ("failed", "running")}
+        url = self.request.get("url")
+        if not url and self.request.get("health_path") and first["load_balancer"]:
+            url = f"http://{first['load_balancer']['dns_name']}{self.request['health_path']}"
         groups = {group for service in services for group in service["security_groups"]}
         for part in ("load_balancer", "database", "redis"):
             groups |= set((first.get(part) or {}).get("security_groups", []))
@@ -170,6 +172,8 @@ class _Reading:
         parts = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
         for service in services:
             parts.update({f"target group {item['target_group']}": (None, self.target_group, item["target_group"]) for item in service["balancers"]})
+        if url:
+            parts["health"] = (None, self.health, url)
         if groups:
             parts["security groups"] = ({}, self.groups, sorted(groups))
         if subnets:
@@ -250,11 +254,11 @@ class _Reading:
         others = third.get("other parameters") or {"values": {}, "missing": []}
         missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
 
-        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates", "health")}
+        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates")}
         found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
-        found["groups"], found["routes"] = second.get("security groups", {}), second.get("routes", {})
+        found["groups"], found["routes"], found["health"] = second.get("security groups", {}), second.get("routes", {}), second.get("health")
         for kind, key in (("image ", "images"), ("log group ", "log_groups")):
             found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
         found["secrets"] = self.secrets(parameters, referred, missing, found)
@@ -321,13 +325,11 @@ def diagnose(call, request: dict) -> dict:
 
     request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),
     tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), url (the
-    application's health address, asked once), playbook_command ("ansible-playbook {playbook}": how the remedies name a playbook).
-    diagnosis.as_text() makes it readable. All of it is JSON, and no secret's value is in it. A task that ended is known to AWS for about an
-    hour, so there is time to bring services back first.
+    application's health address, asked once) or health_path (asked at the load balancer's own name), playbook_command
+    ("ansible-playbook {playbook}": how the remedies name a playbook). diagnosis.as_text() makes it readable, evidence.save() and .upload() keep
+    it. All of it is JSON, and no secret's value is in it. ECS knows a task that ended for about an hour, so services can be brought back first.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     facts = gather(call, request)
-    facts.update(at=now, **{key: request.get(key) for key in ("name", "cluster", "tasks", "playbook_command")})
-    facts["asked_for"] = sorted(key for key in ("database_id", "redis_id", "ssm_path", "gates_key", "url") if request.get(key))
-    facts["ids"] = {key: request.get(key) for key in ("database_id", "redis_id", "ssm_path")}
+    facts.update(at=now, request={key: value for key, value in request.items() if value})
     return {"format": FORMAT, "at": now, "environment": request["name"], "findings": diagnosis.findings(facts), "facts": facts}

@@ -103,7 +103,7 @@ def secret_verdict(view: View, said: str, words: failure_words.Words) -> dict:
     secrets = view.facts["secrets"] or {}
     given = [name.strip(" .]") for name in re.split(r"[,\s]+", match["names"]) if name.strip(" .]").startswith(("/", "arn:"))]
     names = [secrets.get("referred", {}).get(name, "/" + name.split(":parameter/", 1)[-1].lstrip("/")) for name in given]
-    path = (secrets.get("path") or view.facts["ids"]["ssm_path"] or "").rstrip("/") + "/"
+    path = view.ssm_path + "/"
     cause = f"{', '.join(names)} does not exist in SSM" if names else words.cause
     remedy = secret_remedy(view, names, path) if names else plain_remedy(view, words)
     return {"code": words.code, "cause": cause, "remedy": remedy, "certainty": CERTAIN}
@@ -114,7 +114,7 @@ def ended_tasks(view: View):
     groups, seen = {}, set()
     for task in newest_first(view.tasks):
         kind = (task["started_by"], task["task_definition"])
-        if not task["service"] and task["task_arn"] not in (view.facts.get("tasks") or []):
+        if not task["service"] and not view.was_asked_for(task):
             if kind in seen or task["state"] == "running":
                 continue  # of one-off tasks only the last of its kind tells how things are
             seen.add(kind)
@@ -143,7 +143,7 @@ def health(view: View):
             events = [event for event in service["events"] if _UNHEALTHY.search(event["message"])]
             replaced = [t for t in newest_first(view.tasks) if t["service"] == name and t["state"] == "failed" and "elb health" in t["stopped_reason"].lower()]
             current = [task for task in replaced if not view.is_past(task)]
-            asked = any(task["task_arn"] in (view.facts.get("tasks") or []) for task in current)
+            asked = any(view.was_asked_for(task) for task in current)
             past = not problems and not asked and (not current or view.is_settled(service))
             if not problems and not replaced:
                 continue
@@ -207,9 +207,9 @@ def health_found(view: View, service: dict, side: dict, group: dict, problem: st
 
 
 def log_remedy(view: View, line: failure_words.Line, service: str) -> str:
-    path = (view.facts["ids"]["ssm_path"] or "").rstrip("/")
+    path = view.ssm_path
     restart = restart_command(view, [service] if service in view.services else list(view.services))
-    database = view.facts["ids"]["database_id"] or "the database"
+    database = view.request.get("database_id", "the database")
     rewritten = f"`aws ssm delete-parameter --name {path}/DATABASE_URL`, then {view.playbook('infra.yml')} writes it anew; then {restart}"
     return {
         "wrong_architecture": f"Build for the service's architecture (atena_services: architecture), then {view.playbook('deploy.yml')}",
@@ -274,21 +274,23 @@ def events(view: View):
 
 def old_values(view: View):
     """A task has the values that its secrets had when it started."""
-    changed = {item["name"]: item["last_modified"] for item in (view.facts["secrets"] or {}).get("parameters", [])}
-    referred = (view.facts["secrets"] or {}).get("referred", {})
-    for name in view.services:
-        newer = {}
-        for task in view.tasks:
-            if task["service"] != name or task["state"] != "running" or not task["started_at"]:
-                continue
-            for container in view.definition(task["task_definition"]).get("containers", []):
-                for secret in container["secrets"]:
-                    parameter = referred.get(secret["from"], "")
-                    if changed.get(parameter) and datetime.fromisoformat(changed[parameter]) > datetime.fromisoformat(task["started_at"]):
-                        newer[parameter] = f"{parameter} changed {changed[parameter]}; task {task['task_id']} started {task['started_at']}"
-        if newer:
-            cause = f"Its tasks still have the old values of {', '.join(sorted(newer))}"
-            yield Found("old_secrets", name, cause, f"Replace the tasks: {restart_command(view, [name])}", LIKELY, list(newer.values()), about=(name,))
+    secrets = view.facts["secrets"] or {"parameters": [], "referred": {}}
+    changed = {item["name"]: item["last_modified"] for item in secrets["parameters"]}
+    newer, names, services = [], set(), set()
+    for task in view.tasks:
+        if task["service"] not in view.services or task["state"] != "running" or not task["started_at"]:
+            continue
+        for container in view.definition(task["task_definition"]).get("containers", []):
+            for secret in container["secrets"]:
+                name = secrets["referred"].get(secret["from"], "")
+                if changed.get(name) and datetime.fromisoformat(changed[name]) > datetime.fromisoformat(task["started_at"]):
+                    names.add(name)
+                    services.add(task["service"])
+                    newer.append(f"{name} changed {changed[name]}; task {task['task_id']} of {task['service']} started {task['started_at']}")
+    if newer:
+        cause = f"Running tasks still have the old values of {', '.join(sorted(names))}"
+        remedy = f"Replace the tasks: {restart_command(view, sorted(services))}"
+        yield Found("old_secrets", ", ".join(sorted(services)), cause, remedy, LIKELY, newer)
 
 
 def unexplained(view: View):

@@ -100,7 +100,8 @@ def _stop_unhealthy(service: dict[str, Any], key: str, task: dict[str, Any]) -> 
     group = target_groups(service)[0].rpartition("targetgroup/")[2]
     task_id = task["taskArn"].rpartition("/")[2]
     port = (service.get("loadBalancers") or [{}])[0].get("containerPort")
-    add_event(service, f"(port {port}) is unhealthy in (target-group {target_groups(service)[0]}) due to (reason Health checks failed).")
+    why = target_health.target_problem(target_groups(service)[0], ecs._task_ip(task) or "")
+    add_event(service, f"(port {port}) is unhealthy in (target-group {target_groups(service)[0]}) due to (reason {why}).")
     add_event(service, f"has stopped 1 running tasks: (task {task_id}).")
     ecs._stop_task({"task": task["taskArn"], "cluster": key.partition("/")[0], "reason": f"{HEALTH_REASON}(target-group {group})"})
     ecs._record_service_task_failure(task)

@@ -110,6 +110,15 @@ def target_state(target_group: str, address: str) -> str | None:
     return None
 
 
+def target_problem(target_group: str, address: str) -> str:
+    """Why the target with this address is not healthy, in AWS's words."""
+    with _lock:
+        for (group, known_address, _port), health in _health.items():
+            if group == target_group and known_address == address and health.description:
+                return health.description
+    return "Health checks failed"
+
+
 def wait_until_drained(address: str) -> None:
     """Return when no target at this address is draining any more."""
     while True:

@@ -1,0 +1,21 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prints a diagnosis as plain lines. A result is shown as JSON or YAML, which escapes or folds them, and no folded command can be copied."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+
+class ActionModule(ActionBase):
+    _requires_connection = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        result.update(self._execute_module(task_vars=task_vars))
+        shown = str(self._task.args.get("show", False)).lower() in ("true", "yes", "on", "1")
+        if shown and not self._task.no_log:
+            for line in result.get("text", "").splitlines():
+                Display().display(line)
+        return result

@@ -1,0 +1,55 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps a diagnosis after AWS has forgotten what it was made from: as JSON and as text, in files and in S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
+
+
+def base_name(diagnosis: dict) -> str:
+    """'atena-prod-20260110T031500Z': sorts by time."""
+    moment = diagnosis["at"].partition("+")[0].replace("-", "").replace(":", "")
+    return f"{diagnosis['environment']}-{moment}Z"
+
+
+def contents(diagnosis: dict) -> dict:
+    """{extension: (content type, text)}"""
+    return {
+        "json": ("application/json", json.dumps(diagnosis, indent=2, sort_keys=True) + "\n"),
+        "txt": ("text/plain; charset=utf-8", as_text(diagnosis)),
+    }
+
+
+def paths(diagnosis: dict, directory: str) -> list[str]:
+    return [os.path.join(directory, f"{base_name(diagnosis)}.{extension}") for extension in contents(diagnosis)]
+
+
+def save(diagnosis: dict, directory: str) -> list[str]:
+    """Writes both files, whole or not at all, for the owner's eyes only (log lines may hold what no secret's list knows). Raises OSError."""
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    for path, (_type, text) in zip(paths(diagnosis, directory), contents(diagnosis).values(), strict=True):
+        handle, temporary = tempfile.mkstemp(dir=directory, prefix=".")  # made with mode 0600
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    return paths(diagnosis, directory)
+
+
+def keys(diagnosis: dict, prefix: str) -> list[str]:
+    return [f"{prefix}{base_name(diagnosis)}.{extension}" for extension in contents(diagnosis)]
+
+
+def upload(call, diagnosis: dict, bucket: str, prefix: str) -> str:
+    """Puts both into the bucket below `prefix` ('atena/prod/evidence/'); the key of the JSON object. Raises CallFailed."""
+    for key, (content_type, text) in zip(keys(diagnosis, prefix), contents(diagnosis).values(), strict=True):
+        call("s3", "put_object", f"keep the diagnosis as s3://{bucket}/{key}", Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
+    return keys(diagnosis, prefix)[0]
