@@ -107,7 +107,8 @@ def standing_text(name: str, lock: dict | None, now: float) -> str:
     if expired(lock, now):
         return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock['expires_at'])}, and the next run takes it over."
     left = lock["expires_at"] - int(now)
-    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; it expires in {left} s, at {iso(lock['expires_at'])}, unless it is renewed."
+    ends = f"it expires in {left} s, at {iso(lock['expires_at'])}, unless it is renewed."
+    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; {ends}"
 
 
 def taken_text(lock: dict, now: float, waited: float = 0) -> str:

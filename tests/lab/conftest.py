@@ -147,6 +147,39 @@ class Lab:
         """{service: task definition ARN}: what a failed release must leave as it was."""
         return {name: service["taskDefinition"] for name, service in self.services().items()}
 
+    def records(self) -> list[dict]:
+        """The ledger of releases, newest first."""
+        s3 = self.client("s3")
+        bucket = f"atena-terraform-state-{self.account}"
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{self.name.replace('-', '/')}/releases/")
+        keys = sorted((entry["Key"] for page in pages for entry in page.get("Contents", [])), reverse=True)
+        return [json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]) for key in keys]
+
+    def lock(self) -> dict | None:
+        """The item of the environment's lock; None when nobody holds it."""
+        answer = self.client("dynamodb").get_item(TableName="atena-terraform-locks", Key={"LockID": {"S": f"atena.aws/{self.name}"}}, ConsistentRead=True)
+        return answer.get("Item")
+
+    def tasks_of_releases(self) -> list[str]:
+        """ARNs of one-off tasks that run: migrations of releases."""
+        ecs = self.client("ecs")
+        arns = ecs.list_tasks(cluster=self.cluster)["taskArns"]
+        tasks = ecs.describe_tasks(cluster=self.cluster, tasks=arns)["tasks"] if arns else []
+        return [task["taskArn"] for task in tasks if task.get("startedBy", "").startswith("atena.aws/") and task["lastStatus"] != "STOPPED"]
+
+    def start(self, name: str, *arguments: str, environment: dict | None = None) -> subprocess.Popen:
+        """A playbook that is let run: to interrupt it, or to run two at once. Its output is read with `communicate`."""
+        return subprocess.Popen(
+            ["ansible-playbook", "-i", "inventories/lab", f"playbooks/{name}", *arguments],
+            cwd=CHECKOUT,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
     def plan(self) -> tuple[int, str]:
         """`terraform plan -detailed-exitcode`, as a person types it in the working copy."""
         done = subprocess.run(

@@ -2,11 +2,9 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
-from conftest import CHECKOUT
 
 NAME = "atena-second"
 API = "packages/api/server.py"
@@ -29,14 +27,7 @@ def vpcs(lab):
 
 
 def test_an_interrupted_apply_loses_nothing(lab, arguments):
-    process = subprocess.Popen(
-        ["ansible-playbook", "-i", "inventories/lab", "playbooks/infra.yml", *arguments],
-        cwd=CHECKOUT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = lab.start("infra.yml", *arguments)
     deadline = time.monotonic() + 120
     while not vpcs(lab):
         assert process.poll() is None, process.stdout.read()

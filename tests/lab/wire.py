@@ -66,9 +66,12 @@ def read_call(method: str, path: str, headers: dict, body: bytes) -> Call:
 
 
 class Wire:
-    """The running proxy. `calls` grows while it runs; `writes()` are those that change something."""
+    """The running proxy. `calls` grows while it runs; `writes()` are those that change something.
 
-    def __init__(self, endpoint: str):
+    before(call): called before a request is passed on. after(call): when AWS has answered it, before the caller gets the answer.
+    """
+
+    def __init__(self, endpoint: str, before=lambda call: None, after=lambda call: None):
         target = urlsplit(endpoint)
         wire = self
         self.calls: list[Call] = []
@@ -82,7 +85,9 @@ class Wire:
                     if "chunked" not in self.headers.get("Transfer-Encoding", "")
                     else self.unchunk()
                 )
-                wire.calls.append(read_call(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                call = read_call(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                wire.calls.append(call)
+                before(call)
                 connection = http.client.HTTPConnection(target.hostname, target.port, timeout=600)
                 try:
                     # The Host header stays the caller's: signatures and the registry's redirects are made for it.
@@ -90,6 +95,7 @@ class Wire:
                     connection.request(self.command, self.path, body=body or None, headers={**headers, "Content-Length": str(len(body))})
                     answer = connection.getresponse()
                     data = answer.read()
+                    after(call)
                     self.send_response(answer.status, answer.reason)
                     for name, value in answer.getheaders():
                         if name.lower() not in _HOP | {"content-length", "date", "server"}:

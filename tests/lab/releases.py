@@ -1,0 +1,29 @@
+"""Releases to go forth and back between, for the tests of releases: commits of the sample application, each released once."""
+
+from __future__ import annotations
+
+import uuid
+
+CRASHING = 'import sys\n\nprint("ERROR the flux capacitor is missing", flush=True)\nsys.exit(3)\n'
+API = "packages/api/server.py"
+
+
+def released(lab, count: int, *arguments: str) -> list[str]:
+    """Commits and releases `count` harmless changes. Returns their commits, oldest first."""
+    commits = []
+    for number in range(count):
+        commits.append(lab.app.change(f"Harmless change {number}", **{"packages/api/NOTES.md": f"{uuid.uuid4()}\n"}))
+        lab.playbook("deploy.yml", *arguments).must_succeed()
+    return commits
+
+
+def assert_settled(lab, commit: str) -> None:
+    """`commit` runs everywhere, its record is the newest and true, nobody holds the lock, and no migration runs."""
+    newest = lab.records()[0]
+    assert (newest["release"], newest["outcome"], newest["step"]) == (commit, "succeeded", "done")
+    assert {entry["name"]: entry["task_definition"] for entry in newest["services"]} == lab.revisions()
+    for service in lab.services().values():
+        assert (service["desiredCount"], service["runningCount"], len(service["deployments"])) == (1, 1, 1), service["deployments"]
+    assert lab.app.version == commit
+    assert lab.lock() is None
+    assert lab.tasks_of_releases() == []

@@ -1,0 +1,129 @@
+"""`kill -9` of everything that a deployment runs, at each of its writing calls: the next run ends in a right state."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from releases import assert_settled, released
+from wire import Wire
+
+# A lock of a run that died is free soon; the next one waits for that.
+LOCK = ("-e", "atena_lock_expiry_seconds=3", "-e", "atena_lock_wait_seconds=60")
+
+
+@pytest.fixture(scope="module")
+def pair(lab):
+    before = lab.app.commit
+    yield [before, *released(lab, 1)]
+    lab.app.back_to(before)
+    lab.playbook("deploy.yml", *LOCK).must_succeed()
+
+
+def descendants(pid: int) -> list[int]:
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(entry.parent.name))
+    found, queue = [], [pid]
+    while queue:
+        for child in parents.get(queue.pop(), []):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def kill(pids) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+class Killer:
+    """Kills a deployment at its n-th writing call, before AWS gets it or when AWS has done it and nobody knows yet."""
+
+    def __init__(self, number: int, when: str):
+        self.number, self.when, self.seen, self.pid, self.victim = number, when, 0, None, ""
+
+    def before(self, call):
+        if call.writes:
+            self.seen += 1
+            if self.when == "before":
+                self.strike(call)
+
+    def after(self, call):
+        if call.writes and self.when == "after":
+            self.strike(call)
+
+    def strike(self, call):
+        if self.seen == self.number and not self.victim:
+            self.victim = str(call)
+            kill([self.pid, *descendants(self.pid)])
+            raise ConnectionAbortedError("the caller is dead")
+
+
+def die_at(lab, number: int, when: str, release: str) -> str:
+    """Returns the call it died at; '' if the deployment has fewer."""
+    killer = Killer(number, when)
+    with Wire(lab.endpoint, killer.before, killer.after) as wire:
+        process = lab.start("deploy.yml", "-e", f"release={release}", *LOCK, environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        killer.pid = process.pid
+        process.communicate(timeout=300)
+    return killer.victim
+
+
+def dies_everywhere(lab, pair, when):
+    """Kills a deployment at its first writing call, the next at its second, and so on. Each next run finishes it, or goes back, by turns."""
+    now, other = pair[1], pair[0]
+    lab.playbook("deploy.yml", "-e", f"release={now}", *LOCK).must_succeed()
+    victims = []
+    while victim := die_at(lab, len(victims) + 1, when, other):
+        victims.append(victim)
+        wanted = other if len(victims) % 2 else now
+        run = lab.playbook("deploy.yml", "-e", f"release={wanted}", *LOCK)
+        assert run.code == 0, f"after it died {when} {victim}:\n{run.output}"
+        records = lab.records()
+        assert "running" not in [record["outcome"] for record in records], f"after it died {when} {victim}"
+        if records[0]["release"] == wanted and records[0]["outcome"] == "succeeded":
+            assert_settled(lab, wanted)
+        assert lab.app.version == wanted, f"after it died {when} {victim}"
+        assert lab.lock() is None or int(lab.lock()["expires_at"]["N"]) < time.time() + 3
+        assert lab.tasks_of_releases() == []
+        now, other = (wanted, now) if wanted == other else (now, other)
+    assert {"dynamodb:PutItem", "ecs:RunTask", "ecs:UpdateService"} <= set(victims)
+    assert victims.count("ecs:UpdateService") == 2
+    assert any(victim.startswith("s3:PUT") for victim in victims)
+
+
+def test_after_each_write_that_nobody_knows_of(lab, pair):
+    dies_everywhere(lab, pair, "after")
+
+
+@pytest.mark.soak
+def test_before_each_write(lab, pair):
+    dies_everywhere(lab, pair, "before")
+
+
+def test_ansible_alone_is_killed_and_the_module_ends_in_good_order(lab, pair):
+    now, other = lab.app.version, next(commit for commit in pair if commit != lab.app.version)
+    process = None
+
+    def strike(call):
+        if str(call) == "ecs:UpdateService":
+            kill([process.pid])
+
+    with Wire(lab.endpoint, after=strike) as wire:
+        process = lab.start("deploy.yml", "-e", f"release={other}", environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        process.wait(timeout=300)
+        assert process.returncode == -signal.SIGKILL
+        # What was started goes on to its end, on record and under the lock; the next run waits for that and has nothing left to do.
+        run = lab.playbook("deploy.yml", "-e", f"release={other}", "-e", "atena_lock_wait_seconds=120").must_succeed()
+    assert f"{other} already runs" in run.text
+    assert now != other
+    assert_settled(lab, other)

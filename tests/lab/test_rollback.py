@@ -1,0 +1,99 @@
+"""Going back to earlier releases of the ledger."""
+
+import uuid
+
+import pytest
+from releases import API, CRASHING, assert_settled, released
+
+MIGRATIONS = "packages/database/migrations"
+
+
+@pytest.fixture(scope="module")
+def commits(lab):
+    """Five releases, oldest first; what the repository had is put back at the end."""
+    before = lab.app.commit
+    found = [before, *released(lab, 4)]
+    yield found
+    lab.app.back_to(before)
+    lab.playbook("deploy.yml").must_succeed()
+
+
+def test_the_list_marks_what_runs(lab, commits):
+    run = lab.playbook("releases.yml").must_succeed()
+    marked = [line for line in run.output.splitlines() if "- '*" in line]
+    assert len(marked) == 1
+    assert commits[-1][:12] in marked[0]
+
+
+@pytest.mark.parametrize("back", [1, 2, 3, 4])
+def test_back_to_each_of_the_last_five(lab, commits, back):
+    target = commits[-1 - back]
+    run = lab.playbook("rollback.yml", "-e", f"release={target[:9]}").must_succeed()
+    assert target[:12] in run.text
+    assert_settled(lab, target)
+    assert lab.records()[0]["kind"] == "rollback"
+
+
+def test_without_a_name_it_goes_to_the_one_before(lab, commits):
+    lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed()
+    lab.playbook("rollback.yml").must_succeed()
+    assert_settled(lab, commits[-2])
+    # And again further back, not forth.
+    lab.playbook("rollback.yml").must_succeed()
+    assert_settled(lab, commits[-3])
+
+
+def test_a_release_by_its_commit_is_not_built(lab, commits):
+    run = lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed()
+    assert "Build and push" not in run.output
+    assert_settled(lab, commits[-1])
+    assert lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed().changed == 0
+
+
+@pytest.mark.parametrize(
+    "playbook, release, words",
+    [
+        ("deploy.yml", "0" * 40, "ECR has no image"),
+        ("rollback.yml", "0" * 40, "No release on record is called"),
+    ],
+)
+def test_an_unknown_release_is_refused_before_anything_changes(lab, commits, playbook, release, words):
+    before = lab.revisions(), lab.records()[0]
+    run = lab.playbook(playbook, "-e", f"release={release}").must_fail()
+    assert words in run.text
+    assert (lab.revisions(), lab.records()[0]) == before
+
+
+def test_a_release_whose_image_is_gone_is_refused(lab, commits):
+    record = next(record for record in lab.records() if record["release"] == commits[1])
+    digest = record["images"]["api"].split("@")[1]
+    lab.client("ecr").batch_delete_image(repositoryName=f"{lab.name}-api", imageIds=[{"imageDigest": digest}])
+    before = lab.revisions()
+    run = lab.playbook("rollback.yml", "-e", f"release={commits[1]}").must_fail()
+    assert digest[:19] in run.text
+    assert "Nothing was changed" in run.text
+    assert lab.revisions() == before
+    assert lab.lock() is None
+
+
+def test_a_release_that_failed_is_no_way_back(lab, commits):
+    lab.app.change("Crash", **{API: CRASHING})
+    crashed = lab.app.commit
+    lab.playbook("deploy.yml").must_fail()
+    lab.app.back_to(commits[-1])
+    run = lab.playbook("rollback.yml", "-e", f"release={crashed}").must_fail()
+    assert "never succeeded" in run.text
+
+
+def test_over_a_migration_it_asks(lab, commits):
+    before = lab.app.commit
+    table = f"extra_{uuid.uuid4().hex[:8]}"
+    lab.app.change("Add a table", **{f"{MIGRATIONS}/8000_{table}.sql": f"CREATE TABLE {table} (id int);\n"})
+    lab.playbook("deploy.yml").must_succeed()
+    migrated = lab.app.commit
+    refused = lab.playbook("rollback.yml").must_fail()
+    assert "rollback_over_migration=true" in refused.text
+    assert_settled(lab, migrated)
+    lab.playbook("rollback.yml", "-e", "rollback_over_migration=true").must_succeed()
+    assert_settled(lab, before)
+    lab.app.back_to(before)
