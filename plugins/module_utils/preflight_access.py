@@ -71,31 +71,35 @@ def merged(needs: list[dict]) -> list[dict]:
     return list(found.values())
 
 
-def simulated(answers: list[dict], need: dict) -> dict | None:
-    """{(action, resource): decision} from SimulatePrincipalPolicy's results; None if they don't cover all that was asked.
+def _decisions(need: dict, decide) -> list[dict]:
+    return [{"action": action, "resource": item, "decision": decide(action, item)} for action in need["actions"] for item in need["resources"]]
+
+
+def simulated(answers: list[dict], need: dict) -> list[dict] | None:
+    """[{"action", "resource", "decision"}] from SimulatePrincipalPolicy's results; None if they don't cover all that was asked.
 
     With several resources IAM answers either with one result for each, or with one for the action and the resources' own in it.
     """
-    decisions = {}
+    known = {}
     for answer in answers:
         for part in answer.get("ResourceSpecificResults") or [answer]:
             said = part.get("EvalResourceDecision") or part.get("EvalDecision", "")
             decision = iam_policy.ALLOWED if said == "allowed" else iam_policy.DENIED
             if decision == iam_policy.DENIED and said != "explicitDeny" and part.get("MissingContextValues"):
                 decision = iam_policy.UNKNOWN  # it depends on something that only the real call has
-            decisions[answer["EvalActionName"], part["EvalResourceName"]] = decision
-    wanted = [(action, resource) for action in need["actions"] for resource in need["resources"]]
-    return {key: decisions[key] for key in wanted} if all(key in decisions for key in wanted) else None
+            known[answer["EvalActionName"], part["EvalResourceName"]] = decision
+    decisions = _decisions(need, lambda action, resource: known.get((action, resource)))
+    return decisions if all(item["decision"] for item in decisions) else None
 
 
-def from_policies(policies: dict, need: dict) -> dict:
+def from_policies(policies: dict, need: dict) -> list[dict]:
     """The same from the role's own policies. A permissions boundary, which is not read, leaves an allowed action unknown."""
-    decisions = {}
-    for action in need["actions"]:
-        for resource in need["resources"]:
-            decision = iam_policy.decide(policies["documents"], action, resource, need["context"])
-            decisions[action, resource] = iam_policy.UNKNOWN if decision == iam_policy.ALLOWED and policies["bounded"] else decision
-    return decisions
+
+    def decide(action, resource):
+        decision = iam_policy.decide(policies["documents"], action, resource, need["context"])
+        return iam_policy.UNKNOWN if decision == iam_policy.ALLOWED and policies["bounded"] else decision
+
+    return _decisions(need, decide)
 
 
 def _trust(name: str, uses: str, role: dict, scope: dict) -> dict:
@@ -162,11 +166,9 @@ def _access(role: str, purpose: str, needs: list[dict]) -> dict:
         if "unread" in need:
             why.append(need["unread"])
             continue
-        for (action, resource), decision in need["decisions"].items():
-            if decision == iam_policy.DENIED:
-                refused.append(f"{action} on {resource}")
-            elif decision == iam_policy.UNKNOWN:
-                unknown.append(f"{action} on {resource}")
+        for item in need["decisions"]:
+            if item["decision"] != iam_policy.ALLOWED:
+                (refused if item["decision"] == iam_policy.DENIED else unknown).append(f"{item['action']} on {item['resource']}")
     if refused:
         more = f" and {len(refused) - 4} more" if len(refused) > 4 else ""
         return bad(

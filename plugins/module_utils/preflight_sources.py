@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 
+from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
 from ansible_collections.atena.aws.plugins.module_utils import preflight_access
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
@@ -79,8 +81,8 @@ def image(call, reference: str, region: str) -> dict | None:
             if failed.code in FATAL:
                 raise
             why = str(failed)
-        except (OSError, ValueError, KeyError) as error:
-            why = f"Could not read the image's configuration: {error}."
+        except (OSError, http.client.HTTPException, UrlError, ValueError, LookupError, TypeError) as error:
+            why = f"Could not read the image's configuration: {type(error).__name__}: {error}."
     return {"exists": True, "platforms": platforms, "why": why}
 
 
@@ -90,7 +92,7 @@ def _configured(call, place: dict, manifest: dict) -> dict:
     url = call("ecr", "get_download_url_for_layer", f"read the configuration of {place['repositoryName']}@{digest}", **place, layerDigest=digest)["downloadUrl"]
     with open_url(url, timeout=10) as answer:
         configuration = json.loads(answer.read(_LARGEST_CONFIGURATION))
-    return {"os": configuration.get("os", ""), "architecture": configuration.get("architecture", "")}
+    return {"os": configuration["os"], "architecture": configuration["architecture"]}
 
 
 # --- Secrets ---
@@ -138,8 +140,8 @@ def role(call, arn: str) -> dict:
     return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
 
 
-def simulation(call, arn: str, need: dict) -> dict | None:
-    """{(action, resource): decision} as IAM decides it itself; None where its answer leaves some of it out."""
+def simulation(call, arn: str, need: dict) -> list[dict] | None:
+    """What IAM itself decides about a need (preflight_access.simulated); None where its answer leaves some of it out."""
     context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
     arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
     doing = f"simulate what the role {role_name(arn)} may do"

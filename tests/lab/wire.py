@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-READING = re.compile(r"^(Describe|Get|List|Head|BatchGet|BatchCheck|Query|Scan|Select|Lookup|Search|Filter|Assume)")
+READING = re.compile(r"^(Describe|Get|List|Head|BatchGet|BatchCheck|Query|Scan|Select|Lookup|Search|Filter|Assume|Simulate)")
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 # S3's reading calls are GET and HEAD; so are the registry's.
 _REST = {"s3", "registry"}

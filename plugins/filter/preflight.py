@@ -1,0 +1,23 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From the inventory's services to the list that a preflight takes."""
+
+from __future__ import annotations
+
+
+def preflight_services(services: dict, order: list[str], name: str, images: dict | None = None, task_definitions: dict | None = None) -> list[dict]:
+    """release_preflight_info's `services`, in the order of the rollout."""
+    result = []
+    for key in order:
+        entry = {"name": f"{name}-{key}", "images": (images or {}).get(key, {})}
+        if (task_definitions or {}).get(key):
+            entry["task_definition"] = task_definitions[key]
+        if services[key].get("port"):
+            entry["health_path"] = services[key].get("health_check_path", "/")  # as infra/ has it
+        result.append(entry)
+    return result
+
+
+class FilterModule:
+    def filters(self):
+        return {"preflight_services": preflight_services}
