@@ -7,9 +7,6 @@ preflight_read gathers the facts; they are judged here, in preflight_access (rol
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
-
 from ansible_collections.atena.aws.plugins.module_utils import ecs_revision, preflight_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight_access import check_access, check_roles
 from ansible_collections.atena.aws.plugins.module_utils.preflight_findings import bad, doubt, good, not_determined, result_of, unread, verdict_lines
@@ -42,7 +39,7 @@ _SERVING = {
 }
 
 
-def check_gates(facts: dict, request: dict, now: float) -> list[dict]:
+def check_gates(facts: dict, request: dict) -> list[dict]:
     """The environment was not stopped."""
     if not request.get("gates_bucket"):
         return []
@@ -66,7 +63,7 @@ def check_gates(facts: dict, request: dict, now: float) -> list[dict]:
     return findings
 
 
-def check_lock(facts: dict, request: dict, now: float) -> list[dict]:
+def check_lock(facts: dict, request: dict) -> list[dict]:
     """Nobody else is changing the environment."""
     if not request.get("lock_table"):
         return []
@@ -75,23 +72,17 @@ def check_lock(facts: dict, request: dict, now: float) -> list[dict]:
         return [not_determined("lock", name, lock)]
     if lock is None:
         return [good("lock", name, "free")]
+    if lock.get("missing"):
+        return [bad("lock", name, f"the lock table {request['lock_table']} does not exist.", "Run bootstrap.yml.")]
     if lock["ours"]:
         return [good("lock", name, "held by this run")]
-    holder = f"{lock.get('owner', 'somebody')} on {lock.get('host', '?')} (for {lock.get('reason', '?')}, since {lock.get('acquired_at', '?')})"
-    expiry = datetime.fromtimestamp(lock["expires_at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    if lock["expires_at"] <= now:
-        return [doubt("lock", name, f"was left by {holder} and expired at {expiry}: a release takes it over.")]
-    return [
-        bad(
-            "lock",
-            name,
-            f"is held by {holder}; it expires at {expiry} unless renewed.",
-            "Wait until it is released. If its holder is surely gone, lock.yml removes it by force.",
-        )
-    ]
+    if lock["expired"]:
+        return [doubt("lock", name, lock["standing"])]
+    remedy = f"Wait until that run has ended (a release waits with -e atena_lock_wait_seconds=900), or, if it is certainly dead: lock.yml -e lock_force={name}"
+    return [bad("lock", name, lock["standing"], remedy)]
 
 
-def check_services(facts: dict, request: dict, now: float) -> list[dict]:
+def check_services(facts: dict, request: dict) -> list[dict]:
     """The services and their task definitions are there, and what a newer template brings is told."""
     findings = []
     for wanted in request["services"]:
@@ -137,7 +128,7 @@ def _template(wanted: dict, template: dict | None, running: dict | None) -> dict
     return doubt("template", name, f"{says}{', '.join(changed[:8])}{', ...' if len(changed) > 8 else ''}.", "Nothing to do if that is meant.")
 
 
-def check_images(facts: dict, request: dict, now: float) -> list[dict]:
+def check_images(facts: dict, request: dict) -> list[dict]:
     """Each image is in ECR, for the CPU architecture that the task definition asks for."""
     findings, given = [], {service["name"]: service.get("images") or {} for service in request["services"]}
     for name, definition in facts["definitions"].items():
@@ -183,7 +174,7 @@ def _architecture(subject: str, short: str, wanted: str, image: dict) -> dict:
     )
 
 
-def check_secrets(facts: dict, request: dict, now: float) -> list[dict]:
+def check_secrets(facts: dict, request: dict) -> list[dict]:
     """Each secret that a task definition names exists and was set."""
     users = {}
     for name, definition in facts["definitions"].items():
@@ -216,7 +207,7 @@ def _secret(name: str, state: str, by: str, request: dict) -> dict:
     return good("secret", name, "set")
 
 
-def check_log_groups(facts: dict, request: dict, now: float) -> list[dict]:
+def check_log_groups(facts: dict, request: dict) -> list[dict]:
     """Each log group exists: ECS starts no task that cannot log."""
     findings = []
     for group, names in _log_group_users(facts).items():
@@ -240,7 +231,7 @@ def _log_group_users(facts: dict) -> dict:
     return users
 
 
-def check_target_groups(facts: dict, request: dict, now: float) -> list[dict]:
+def check_target_groups(facts: dict, request: dict) -> list[dict]:
     """Requests reach a new task: listener, port and health check."""
     findings, paths = [], {service["name"]: service.get("health_path") for service in request["services"]}
     for name, service in facts["services"].items():
@@ -308,7 +299,7 @@ def _health_path(subject: str, group: dict, expected: str | None) -> list[dict]:
     return [bad("health_path", subject, says, f"{_INFRA} Or correct health_check_path in atena_services.")]
 
 
-def check_deadline(facts: dict, request: dict, now: float) -> list[dict]:
+def check_deadline(facts: dict, request: dict) -> list[dict]:
     """A deployment that goes well ends before the rollout's deadline."""
     timeout, findings = request.get("rollout_timeout"), []
     for name, service in facts["services"].items():
@@ -347,7 +338,7 @@ def _waiting(name: str, service: dict, facts: dict) -> dict:
     return {"until a target counts as healthy": healthy, "deregistration delay": delay, "stopTimeout": stop}
 
 
-def check_database(facts: dict, request: dict, now: float) -> list[dict]:
+def check_database(facts: dict, request: dict) -> list[dict]:
     """The database runs."""
     identifier = request.get("database_id")
     if not identifier:
@@ -356,7 +347,7 @@ def check_database(facts: dict, request: dict, now: float) -> list[dict]:
     return [_data("database", identifier, facts.get("database"), "DBInstanceStatus", {"stopped": remedy, "stopping": f"Wait until it is stopped. {remedy}"})]
 
 
-def check_redis(facts: dict, request: dict, now: float) -> list[dict]:
+def check_redis(facts: dict, request: dict) -> list[dict]:
     """Redis runs."""
     identifier = request.get("redis_id")
     return [_data("redis", identifier, facts.get("redis"), "CacheClusterStatus", {})] if identifier else []
@@ -393,9 +384,9 @@ CHECKS = (
 )
 
 
-def judge(facts: dict, request: dict, now: float) -> dict:
-    """The verdict over gathered facts. `now` is epoch seconds, for the lock's expiry."""
-    return result_of([found for check in CHECKS for found in check(facts, request, now)])
+def judge(facts: dict, request: dict) -> dict:
+    """The verdict over gathered facts."""
+    return result_of([found for check in CHECKS for found in check(facts, request)])
 
 
 def preflight(call, request: dict) -> dict:
@@ -408,4 +399,4 @@ def preflight(call, request: dict) -> dict:
     Returns {"findings": [{"check", "subject", "status": "ok"|"warning"|"failed", "says", "remedy"}], "failed": n, "warnings": n}. What the caller
     may not read is a warning, never an ok. Raises CallFailed only when nothing can be read: credentials that do not work, no connection.
     """
-    return judge(preflight_read.gather(call, request), request, time.time())
+    return judge(preflight_read.gather(call, request), request)

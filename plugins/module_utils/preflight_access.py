@@ -122,7 +122,7 @@ def _trust(name: str, uses: str, role: dict, scope: dict) -> dict:
     return doubt("role", name, "has a trust policy with conditions that cannot be judged from here: whether ECS may assume it was not determined.")
 
 
-def check_roles(facts: dict, request: dict, now: float) -> list[dict]:
+def check_roles(facts: dict, request: dict) -> list[dict]:
     """Every execution and task role can be assumed by ECS."""
     uses = {}
     findings = []
@@ -145,7 +145,7 @@ def check_roles(facts: dict, request: dict, now: float) -> list[dict]:
     return findings
 
 
-def check_access(facts: dict, request: dict, now: float) -> list[dict]:
+def check_access(facts: dict, request: dict) -> list[dict]:
     """Every execution role may pull the images, read (and decrypt) the secrets and write the logs of its services."""
     findings = []
     for entry in facts["access"]:

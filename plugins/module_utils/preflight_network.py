@@ -85,7 +85,7 @@ def _unread_part(network: dict, *keys: str) -> dict | None:
     return next((network[key] for key in keys if unread(network.get(key))), None)
 
 
-def check_way_out(facts: dict, request: dict, now: float) -> list[dict]:
+def check_way_out(facts: dict, request: dict) -> list[dict]:
     """Each subnet of the services has a way to ECR, SSM and CloudWatch Logs."""
     network, seen, findings = facts["network"], {}, []
     for name, service in facts["services"].items():
@@ -193,7 +193,7 @@ def _wanted_paths(facts: dict, network: dict):
     return paths.values()
 
 
-def check_security_groups(facts: dict, request: dict, now: float) -> list[dict]:
+def check_security_groups(facts: dict, request: dict) -> list[dict]:
     """Load balancer to tasks, tasks to the database and to Redis, tasks to AWS: each on its port."""
     network, findings = facts["network"], []
     if not network:

@@ -9,7 +9,7 @@ import json
 
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
-from ansible_collections.atena.aws.plugins.module_utils import preflight_access
+from ansible_collections.atena.aws.plugins.module_utils import environment_lock, preflight_access
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.task_references import ecr_image, role_name
 
@@ -251,17 +251,25 @@ def gates(call, bucket: str, key: str) -> dict | None:
 
 
 def lock(call, table: str, name: str, own_token: str) -> dict | None:
-    """Who holds the lock; None when nobody does. The token itself, which proves the holding, is not kept."""
-    item = absent_as(
-        {},
-        {"ResourceNotFoundException"},
-        lambda: call("dynamodb", "get_item", f"read the lock of {name}", TableName=table, Key={"LockID": {"S": f"atena.aws/{name}"}}, ConsistentRead=True),
-    ).get("Item")
-    if not item:
+    """{"ours", "expired", "standing": who holds it, in a sentence}; None when nobody does; {"missing": True} without a table.
+
+    The token, which proves the holding, is not kept.
+    """
+    reader = environment_lock.Lock(call, table, name)
+    try:
+        found = reader.read()
+    except CallFailed as failed:
+        if failed.code == "ResourceNotFoundException":
+            return {"missing": True}
+        raise
+    if found is None:
         return None
-    plain = {key: next(iter(value.values())) for key, value in item.items()}
-    token = plain.pop("token", "")
-    return {**plain, "expires_at": float(plain.get("expires_at") or 0), "ours": bool(own_token) and token == own_token}
+    now = reader.now
+    return {
+        "ours": bool(own_token) and found["token"] == own_token,
+        "expired": environment_lock.expired(found, now),
+        "standing": environment_lock.standing_text(name, found, now),
+    }
 
 
 # --- Network ---

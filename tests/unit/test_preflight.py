@@ -11,7 +11,6 @@ from ansible_collections.atena.aws.plugins.module_utils.preflight_findings impor
 # Gathered from the lab's own environment, deployed and healthy.
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "preflight_facts.json").read_text())
 API, WORKERS = "atena-prod-api", "atena-prod-workers"
-NOW = 1_800_000_000.0
 REQUEST = {
     "name": "atena-prod",
     "cluster": "atena-prod-cluster",
@@ -25,7 +24,7 @@ REQUEST = {
     "lock_table": "locks",
 }
 UNREAD = {"unread": "Could not read it: AccessDenied: no."}
-LOCK = {"owner": "arn:aws:iam::1:user/ana", "host": "laptop", "reason": "deploy", "acquired_at": "2027-01-15T07:50:00Z", "expires_at": NOW + 60, "ours": False}
+LOCK = {"ours": False, "expired": False, "standing": "atena-prod is locked by ana on laptop."}
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def facts():
 
 
 def judged(facts, **request):
-    return preflight.judge(facts, {**REQUEST, **request}, NOW)
+    return preflight.judge(facts, {**REQUEST, **request})
 
 
 def troubles(result):
@@ -91,8 +90,9 @@ CASES = {
     "no gates": (lambda f: put(f, gates=None), "gates", FAILED, ["does not exist", "bootstrap.yml"]),
     "gates that are no gates": (lambda f: put(f, gates={}), "gates", FAILED, ["does not say"]),
     "gates that cannot be read": (lambda f: put(f, gates=UNREAD), "gates", WARNING, ["could not be determined", "AccessDenied"]),
-    "locked": (lambda f: put(f, lock=dict(LOCK)), "lock", FAILED, ["user/ana on laptop", "deploy", "2027-01-15T07:50", "lock.yml"]),
-    "a lock that expired": (lambda f: put(f, lock={**LOCK, "expires_at": NOW - 1}), "lock", WARNING, ["user/ana", "expired", "takes it over"]),
+    "locked": (lambda f: put(f, lock=dict(LOCK)), "lock", FAILED, ["ana on laptop", "lock.yml -e lock_force=atena-prod"]),
+    "a lock that expired": (lambda f: put(f, lock={**LOCK, "expired": True}), "lock", WARNING, ["ana on laptop"]),
+    "no lock table": (lambda f: put(f, lock={"missing": True}), "lock", FAILED, ["the lock table locks does not exist", "bootstrap.yml"]),
     "a lock that cannot be read": (lambda f: put(f, lock=UNREAD), "lock", WARNING, ["could not be determined"]),
     "no service": (lambda f: put(f["services"], **{WORKERS: None}), "service", FAILED, ["no active service of atena-prod-cluster", "infra.yml"]),
     "services that cannot be read": (lambda f: put(f["services"], **{WORKERS: UNREAD}), "service", FAILED, ["AccessDenied"]),

@@ -181,18 +181,22 @@ class TestRecords:
     def test_gates(self, answer, expected):
         assert preflight_sources.gates(Aws(get_object=answer), "bucket", "key") == expected
 
-    def lock(self, own_token):
-        item = {"LockID": {"S": "atena.aws/app"}, "token": {"S": SECRET_VALUE}, "owner": {"S": "ana"}, "expires_at": {"N": "1800000000"}}
+    def lock(self, own_token, expires_at=4_000_000_000):
+        texts = {"owner": "ana", "host": "laptop", "reason": "deploy", "token": SECRET_VALUE, "acquired_at": "then", "heartbeat_at": "now"}
+        item = {"LockID": {"S": "atena.aws/app"}, "expires_at": {"N": str(expires_at)}, **{key: {"S": value} for key, value in texts.items()}}
         return preflight_sources.lock(Aws(get_item={"Item": item}), "locks", "app", own_token)
 
     def test_a_lock_is_ours_only_with_its_token(self):
         assert self.lock(SECRET_VALUE)["ours"] and not self.lock("other")["ours"] and not self.lock("")["ours"]
-        assert self.lock("other")["expires_at"] == 1800000000
         assert SECRET_VALUE not in str(self.lock(SECRET_VALUE))
 
-    @pytest.mark.parametrize("answer", [{}, denied("ResourceNotFoundException")])
-    def test_no_lock(self, answer):
-        assert preflight_sources.lock(Aws(get_item=answer), "locks", "app", "") is None
+    def test_who_holds_it_and_whether_it_expired(self):
+        assert "ana on laptop ('deploy'" in self.lock("")["standing"]
+        assert (self.lock("")["expired"], self.lock("", 1)["expired"]) == (False, True)
+
+    @pytest.mark.parametrize(("answer", "expected"), [({}, None), (denied("ResourceNotFoundException"), {"missing": True})])
+    def test_no_lock(self, answer, expected):
+        assert preflight_sources.lock(Aws(get_item=answer), "locks", "app", "") == expected
 
 
 def definition(family, revision=1, tags=()):
@@ -232,7 +236,7 @@ class TestGathering:
 
     def test_and_nothing_of_it_is_judged_fine(self):
         facts = preflight_read.gather(self.aws(), REQUEST)
-        findings = preflight.judge(facts, REQUEST, 0)["findings"]
+        findings = preflight.judge(facts, REQUEST)["findings"]
         fine = {item["check"] for item in findings if item["status"] == "ok"}
         assert fine == {"service", "template"}
 
