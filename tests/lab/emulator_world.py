@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+import functools
+import json
 import subprocess
+import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -30,6 +35,14 @@ def docker(*arguments: str, stdin: str | None = None) -> str:
     result = subprocess.run(["docker", *arguments], capture_output=True, text=True, input=stdin, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout
+
+
+def foreign_image(name: str, machine: str) -> str:
+    """Make a local image that is for this CPU, without a program: on another CPU nobody gets as far as missing it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "Dockerfile").write_text('FROM scratch\nCOPY Dockerfile /program\nCMD ["/program"]\n')
+        docker("build", "--quiet", "--platform", f"linux/{machine}", "--tag", name, folder)
+    return name
 
 
 class World:
@@ -70,7 +83,40 @@ class World:
         docker("rmi", name)
         return next(word for word in output.split() if word.startswith("sha256:") and len(word) == 71)
 
-    def define(self, command: list[str], *, family: str = "task", image: str | None = None, memory: str = "512", **container: Any) -> str:
+    @property
+    def machines(self) -> tuple[str, str]:
+        """Docker's names of the engine's CPU and of another one."""
+        own = docker("version", "--format", "{{.Server.Arch}}").strip()
+        return own, "amd64" if own == "arm64" else "arm64"
+
+    @functools.cached_property
+    def foreign(self) -> str:
+        """Digest of an image for another CPU than this machine's."""
+        name = foreign_image(f"{self.name}:foreign", self.machines[1])
+        digest = self.push(name, "foreign")
+        docker("rmi", name)
+        return digest
+
+    def index(self, tag: str, images: dict[str, str]) -> str:
+        """Put an image of several CPUs {CPU: digest} into the registry, and return its digest."""
+        ecr = self.client("ecr")
+        kind = "application/vnd.docker.distribution.manifest"
+        entries = []
+        for machine, digest in images.items():
+            manifest = ecr.batch_get_image(repositoryName=self.name, imageIds=[{"imageDigest": digest}])["images"][0]["imageManifest"]
+            platform = {"architecture": machine, "os": "linux"}
+            entries.append({"mediaType": f"{kind}.v2+json", "size": len(manifest.encode()), "digest": digest, "platform": platform})
+        content = json.dumps({"schemaVersion": 2, "mediaType": f"{kind}.list.v2+json", "manifests": entries})
+        token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        request = urllib.request.Request(f"{self.endpoint}/v2/{self.name}/manifests/{tag}", data=content.encode(), method="PUT")
+        request.add_header("Authorization", f"Basic {token}")
+        request.add_header("Content-Type", f"{kind}.list.v2+json")
+        with urllib.request.urlopen(request) as answer:
+            return answer.headers["Docker-Content-Digest"]
+
+    def define(
+        self, command: list[str], *, family: str = "task", image: str | None = None, memory: str = "512", executionRoleArn: str = "", **container: Any
+    ) -> str:
         """Register a task definition that runs a Python program."""
         definition = {
             "name": "main",
@@ -85,7 +131,7 @@ class World:
         }
         answer = self.client("ecs").register_task_definition(
             family=f"{self.name}-{family}", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory=memory,
-            containerDefinitions=[definition],
+            containerDefinitions=[definition], **({"executionRoleArn": executionRoleArn} if executionRoleArn else {}),
         )  # fmt: skip
         return answer["taskDefinition"]["taskDefinitionArn"]
 

@@ -21,6 +21,7 @@ class Faults:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
         self._ids: list[str] = []
+        self._settings = False
 
     def __enter__(self) -> Faults:
         return self
@@ -50,6 +51,14 @@ class Faults:
     def rewrite(self, operation: str, patch: Any = None, replace: dict[str, str] | None = None, **options: Any) -> str:
         return self._add(operation, "rewrite", {"patch": patch, "replace": replace or {}, **options})
 
+    def capacity(self, cluster: str, memory: int, reason: str = "") -> None:
+        """From now on the cluster has so much memory, in MiB. RunTask and services say why a task does not fit."""
+        self._set({"capacity": {cluster: {"memory": memory, **({"reason": reason} if reason else {})}}})
+
+    def drain_wholly(self) -> None:
+        """From now on a target that leaves stays for its whole deregistration delay, as on AWS."""
+        self._set({"draining": "whole"})
+
     def hits(self, fault_id: str) -> int:
         """How many requests met this fault so far."""
         return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)
@@ -69,9 +78,16 @@ class Faults:
         self._ids.remove(fault_id)
 
     def clear(self) -> None:
-        """Forget what this client asked for."""
+        """Forget what this client asked for, and all settings if it changed one."""
         for fault_id in list(self._ids):
             self.remove(fault_id)
+        if self._settings:
+            self._ask("DELETE", "settings")
+            self._settings = False
+
+    def _set(self, settings: dict[str, Any]) -> None:
+        self._settings = True
+        self._ask("PUT", "settings", settings)
 
     def _add(self, operation: str, kind: str, options: dict[str, Any]) -> str:
         fault = self._ask("POST", "faults", {"operation": operation, "kind": kind, **options})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import psycopg2
 import pytest
 from botocore.exceptions import ClientError
 from emulator_world import World, docker, server, until
+from faults import Faults
 
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
@@ -35,6 +37,10 @@ client = redis.Redis(sys.argv[1], int(sys.argv[2]))
 client.set('a', 'b')
 print(client.get('a').decode(), client.config_get('maxmemory-policy'))
 """
+
+
+def allowing(resource: str) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": resource}]})
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +178,55 @@ class TestTask:
         program = "import os,urllib.request\nprint(urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'], timeout=5).status)"
         assert world.lines(world.ended(["python", "-c", program])) == ["200"]
 
+    def test_an_image_for_another_cpu_cannot_be_executed(self, world):
+        task = world.ended(["python", "-c", "pass"], image=f"{world.repository}@{world.foreign}")
+        assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 1)
+        assert any("exec format error" in line for line in world.lines(task))
+
+    def test_an_image_of_other_cpus_only_cannot_be_pulled(self, world):
+        index = world.index("only-foreign", {world.machines[1]: world.foreign})
+        task = world.ended(["python", "-c", "pass"], image=f"{world.repository}@{index}")
+        assert task["stopCode"] == "TaskFailedToStart"
+        assert task["stoppedReason"].startswith("CannotPullContainerError: ")
+        assert f"image Manifest does not contain descriptor matching platform 'linux/{world.machines[0]}'" in task["stoppedReason"]
+
+    def test_an_image_of_several_cpus_runs(self, world):
+        index = world.index("several", {world.machines[0]: world.digest, world.machines[1]: world.foreign})
+        task = world.ended(["python", "-c", "print('here')"], image=f"{world.repository}@{index}")
+        assert world.lines(task) == ["here"]
+
+    def test_its_execution_role_must_be_allowed_to_read_its_secrets(self, world):
+        name, iam = f"/{world.name}/DENIED", world.client("iam")
+        world.client("ssm").put_parameter(Name=name, Type="SecureString", Value="x")
+        arn = iam.create_role(RoleName=world.name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        definition = world.define(["python", "-c", "pass"], secrets=[{"name": "S", "valueFrom": name}], executionRoleArn=arn)
+        resource = f"arn:aws:ssm:us-east-1:{world.account}:parameter{name}"
+        try:
+            denied = world.reach(world.run(definition), "STOPPED")
+            iam.put_role_policy(RoleName=world.name, PolicyName="read", PolicyDocument=allowing(resource))
+            allowed = world.reach(world.run(definition), "STOPPED")
+        finally:
+            iam.delete_role_policy(RoleName=world.name, PolicyName="read")
+            iam.delete_role(RoleName=world.name)
+        assert denied["stopCode"] == "TaskFailedToStart"
+        assert denied["stoppedReason"].startswith("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed")
+        assert f"assumed-role/{world.name}/" in denied["stoppedReason"]
+        assert f"is not authorized to perform: ssm:GetParameters on resource: {resource} because no identity-based policy" in denied["stoppedReason"]
+        assert allowed["containers"][0]["exitCode"] == 0
+
+    def test_a_full_cluster_runs_no_more(self, world):
+        definition = world.define(["sleep", "60"], stopTimeout=1)
+        with Faults(ENDPOINT) as lab:
+            lab.capacity(world.name, 1024, "RESOURCE:MEMORY")
+            answer = world.client("ecs").run_task(
+                cluster=world.name, taskDefinition=definition, count=3, launchType="FARGATE", networkConfiguration=world.network
+            )
+        assert len(answer["tasks"]) == 2
+        assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:MEMORY"]
+        for task in answer["tasks"]:
+            world.client("ecs").stop_task(cluster=world.name, task=task["taskArn"])
+            world.reach(task["taskArn"], "STOPPED")
+
 
 class TestService:
     def test_a_target_group_needs_a_load_balancer(self, world):
@@ -207,6 +262,35 @@ class TestService:
         assert {task["containers"][0]["exitCode"] for task in tasks if task["startedBy"] == failed} == {9}
         assert any("circuit breaker was triggered" in event["message"] for event in after["events"])
 
+    def test_it_says_that_there_is_no_room_and_goes_back(self, world):
+        good = world.define(["sleep", "600"], family="room", stopTimeout=1)
+        world.service("room", good, 1)
+        world.stable("room")
+        with Faults(ENDPOINT) as lab:
+            # The other services of this cluster have what they have: nothing more fits.
+            lab.capacity(world.name, 512)
+            world.update("room", world.define(["sleep", "601"], family="room", stopTimeout=1))
+            failed = world.primary("room")["id"]
+            until(lambda: world.primary("room")["id"] != failed)
+            after = world.stable("room")
+        messages = [event["message"] for event in after["events"]]
+        assert any("was unable to place a task. Reason: Capacity is unavailable at this time." in message for message in messages)
+        assert any("circuit breaker was triggered" in message for message in messages)
+        assert (after["taskDefinition"], after["runningCount"]) == (good, 1)
+
+    def test_it_takes_its_place_when_there_is_room_again(self, world):
+        with Faults(ENDPOINT) as lab:
+            lab.capacity(world.name, 512, "RESOURCE:MEMORY")
+            world.update("room", world.define(["sleep", "602"], family="room", stopTimeout=1))
+            until(lambda: any("because no container instance met all of its requirements" in event["message"] for event in world.describe("room")["events"]))
+        assert world.stable("room")["taskDefinition"].endswith(":3")
+
+    def test_it_says_why_a_task_did_not_start(self, world):
+        world.service("unstartable", world.define(["true"], image=f"{world.repository}:none"), 1)
+        until(
+            lambda: any("was unable to place a task. Reason: CannotPullContainerError" in event["message"] for event in world.describe("unstartable")["events"])
+        )
+
     def test_a_first_deployment_that_fails_says_so(self, world):
         world.service("first", world.define(["python", "-c", "raise SystemExit(9)"]), 1)
         until(lambda: world.primary("first")["rolloutState"] == "FAILED")
@@ -237,6 +321,19 @@ class TestService:
         caller.join()
         assert answers == [(200, b"old")]
         assert get(world) == (200, b"new")
+
+    def test_it_can_drain_as_slowly_as_on_aws(self, world):
+        group = world.target_group(delay=4)
+        world.service("drain", world.define(server("old"), family="drain", stopTimeout=5), 1, group)
+        world.stable("drain")
+        with Faults(ENDPOINT) as lab:
+            lab.drain_wholly()
+            world.update("drain", world.define(server("new"), family="drain", stopTimeout=5))
+            until(lambda: sorted(entry["TargetHealth"]["State"] for entry in world.health(group)) == ["draining", "healthy"])
+            assert world.primary("drain")["rolloutState"] == "IN_PROGRESS"
+            assert any("has begun draining connections on 1 tasks." in event["message"] for event in world.describe("drain")["events"])
+            world.stable("drain")
+        assert [entry["TargetHealth"]["State"] for entry in world.health(group)] == ["healthy"]
 
     def test_no_traffic_without_a_healthy_target(self, world):
         world.update("web", desiredCount=0)

@@ -3,6 +3,9 @@
 MiniStack calls a new service's deployment COMPLETED before its task runs, completes others without a look at the load balancer's
 health checks, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
 and records hardly any events.
+
+With whole draining (lab_settings.py) a deployment is completed only when the tasks of the one before have ended, as on AWS; else when they
+were told to.
 """
 
 from __future__ import annotations
@@ -12,14 +15,17 @@ import time
 from typing import Any
 
 from ministack.core.concurrency import resource_lock, spawn_background
-from ministack.core.responses import new_uuid, request_scope
+from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
 from ministack.services import ecs
 
-from . import target_health
+from . import lab_settings, target_health
 from .patching import replace
 from .task_stop import HEALTH_REASON
 
 MAXIMUM_EVENTS = 100
+INVENTED = "has begun draining connections on 1 tasks."
+_draining_events: set[str] = set()
+_watched: set[str] = set()  # deployments that wait for older tasks to end
 
 
 def apply() -> None:
@@ -28,12 +34,15 @@ def apply() -> None:
     replace(ecs, "_complete_service_deployment", _with_events)
     replace(ecs, "_run_task", _with_start_event)
     replace(ecs, "_update_service", _without_invented_event)
+    replace(ecs, "_fail_task_start", _with_failure_event)
     target_health.unhealthy_listeners.append(_replace_unhealthy)
 
 
-def add_event(service: dict[str, Any], message: str) -> None:
-    service["events"].insert(0, {"id": new_uuid(), "createdAt": ecs._iso(), "message": f"(service {service['serviceName']}) {message}"})
+def add_event(service: dict[str, Any], message: str) -> str:
+    event_id = new_uuid()
+    service["events"].insert(0, {"id": event_id, "createdAt": ecs._iso(), "message": f"(service {service['serviceName']}) {message}"})
     del service["events"][MAXIMUM_EVENTS:]
+    return event_id
 
 
 def target_groups(service: dict[str, Any]) -> list[str]:
@@ -120,6 +129,8 @@ def _replace_unhealthy(target_group: str, address: str) -> None:
 def _with_events(complete: Any) -> Any:
     def complete_deployment(cluster: str, key: str, expected_deployment_id: str | None = None) -> None:
         service = ecs._services.get(key)
+        if service and lab_settings.values["draining"] == "whole" and _drains_first(cluster, key, service, expected_deployment_id):
+            return
         before = (ecs._primary_deployment(service) or {}).get("rolloutState") if service else None
         complete(cluster, key, expected_deployment_id)
         primary = ecs._primary_deployment(service) if service else None
@@ -134,6 +145,53 @@ def _with_events(complete: Any) -> Any:
     return complete_deployment
 
 
+def tasks_of(service: dict[str, Any]) -> list[dict[str, Any]]:
+    group = f"service:{service['serviceName']}"
+    return [task for task in list(ecs._tasks.values()) if task.get("group") == group and task.get("clusterArn") == service.get("clusterArn")]
+
+
+def _drains_first(cluster: str, key: str, service: dict[str, Any], expected: str | None) -> bool:
+    """Whether the deployment has to wait for older tasks to end; they are told to, and it is looked at again when they have."""
+    primary = ecs._primary_deployment(service)
+    if not primary or primary.get("rolloutState") != "IN_PROGRESS" or expected not in (None, primary["id"]):
+        return False
+    mine = [task for task in tasks_of(service) if task.get("_deployment_id") == primary["id"]]
+    stable = [task for task in mine if task["lastStatus"] == "RUNNING" and task.get("_startup_stable")]
+    older = [task for task in tasks_of(service) if task.get("_deployment_id") != primary["id"] and task["lastStatus"] != "STOPPED"]
+    if len(stable) < service.get("desiredCount", 0) or not older:
+        return False
+    leaving = [task for task in older if task["desiredStatus"] != "STOPPED"]
+    for task in leaving:
+        ecs._stop_task({"task": task["taskArn"], "cluster": cluster, "reason": "Deployment completed"})
+    if leaving and target_groups(service):
+        _draining_events.add(add_event(service, f"has begun draining connections on {len(leaving)} tasks."))
+    if primary["id"] not in _watched:
+        _watched.add(primary["id"])
+        spawn_background(_after_the_last, older, cluster, key, primary["id"], get_account_id(), get_region(), thread_name="lab-draining")
+    return True
+
+
+def _after_the_last(older: list[dict[str, Any]], cluster: str, key: str, deployment_id: str, account: str, region: str) -> None:
+    while any(task["lastStatus"] != "STOPPED" for task in older):
+        time.sleep(0.1)
+    _watched.discard(deployment_id)
+    with request_scope(account, region):
+        ecs._complete_service_deployment(cluster, key, expected_deployment_id=deployment_id)
+
+
+def _with_failure_event(fail: Any) -> Any:
+    """A service says why a task of its did not start."""
+
+    def fail_start(task: dict[str, Any], docker_client: Any, reason: str) -> None:
+        kind, _, name = task.get("group", "").partition(":")
+        service = ecs._services.get(f"{ecs._cluster_name_from_arn(task['clusterArn'])}/{name}") if kind == "service" else None
+        fail(task, docker_client, reason)
+        if service is not None:
+            add_event(service, f"was unable to place a task. Reason: {task.get('stoppedReason') or reason}")
+
+    return fail_start
+
+
 def _with_start_event(run: Any) -> Any:
     def run_task(request: dict[str, Any]) -> Any:
         answer = run(request)
@@ -141,7 +199,8 @@ def _with_start_event(run: Any) -> Any:
         service = ecs._services.get(f"{ecs._resolve_cluster_name(request.get('cluster', 'default'))}/{name}") if kind == "service" else None
         if service is not None and answer[0] == 200:
             ids = started_tasks(answer)
-            add_event(service, f"has started {len(ids)} tasks: " + " ".join(f"(task {task_id})" for task_id in ids) + ".")
+            if ids:
+                add_event(service, f"has started {len(ids)} tasks: " + " ".join(f"(task {task_id})" for task_id in ids) + ".")
         return answer
 
     return run_task
@@ -157,7 +216,7 @@ def _without_invented_event(update: Any) -> Any:
     def update_service(request: dict[str, Any]) -> Any:
         answer = update(request)
         for service in ecs._services.values():
-            service["events"] = [event for event in service["events"] if not event["message"].endswith("has begun draining connections on 1 tasks.")]
+            service["events"] = [event for event in service["events"] if event["id"] in _draining_events or not event["message"].endswith(INVENTED)]
         return answer
 
     return update_service

@@ -1,8 +1,9 @@
 """Targets are healthy when their health check says so, get traffic only then, and are drained before they go.
 
 MiniStack reports every registered target healthy, sends it traffic at once, and forgets a deregistered one on the spot. Here each
-target is asked over HTTP as its group's settings say, with one liberty: until a new target has answered well once, it is asked
-every fraction of a second instead of once an interval, so that the lab does not wait for clocks.
+target is asked over HTTP as its group's settings say, with two liberties, so that the lab does not wait for clocks: until a new target
+has answered well once, it is asked every fraction of a second instead of once an interval; and a target without requests in flight need
+not stay for the whole deregistration delay (lab_settings.py takes this one back).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from xml.sax.saxutils import escape
 from ministack.core.responses import StreamingResponse, request_scope
 from ministack.services import alb
 
+from . import lab_settings
 from .patching import replace
 from .service_load_balancer import has_load_balancer
 
@@ -121,6 +123,7 @@ def target_problem(target_group: str, address: str) -> str:
 
 def wait_until_drained(address: str) -> None:
     """Return when no target at this address is draining any more."""
+    _reconcile()  # so that one that was just deregistered is known to be draining
     while True:
         _forget_drained()
         with _lock:
@@ -133,7 +136,8 @@ def _forget_drained() -> None:
     now = time.monotonic()
     with _lock:
         for key in [key for key, health in _health.items() if health.draining_until is not None]:
-            if _in_flight.get(key[1], 0) == 0 or now >= _health[key].draining_until:
+            is_idle = _in_flight.get(key[1], 0) == 0 and lab_settings.values["draining"] == "short"
+            if is_idle or now >= _health[key].draining_until:
                 del _health[key]
 
 

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from docker.errors import APIError, ImageNotFound, NotFound
+from docker.errors import APIError, ImageNotFound
 from ministack.core.responses import request_scope
 from ministack.services import ecr, ecs
 
@@ -21,6 +21,7 @@ ECR_IMAGE = re.compile(
     r"^(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<repository>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
+NO_PLATFORM = re.compile(r"no matching manifest for (\w+/\w+)")
 START_FAILED = "ResourceInitializationError: unable to pull image or start container: "
 
 
@@ -72,13 +73,28 @@ def _from_registry(run: Any) -> Any:
             # The same digest is the same content: no need to pull what is there.
             docker_client.images.get(pulled)
         except ImageNotFound:
-            try:
-                docker_client.images.pull(local, tag=digest, auth_config={"username": "AWS", "password": password(image.account, image.region)})
-            except (APIError, NotFound) as error:
-                raise ecs._ImagePullError(str(error.explanation or error)) from error
+            _pull(docker_client, local, digest, {"username": "AWS", "password": password(image.account, image.region)})
         return run(docker_client, {**container, "image": pulled}, run_kwargs)
 
     return run_pulled
+
+
+def _pull(docker_client: Any, name: str, digest: str, login: dict[str, str]) -> None:
+    """docker-py's own pull() forgets the engine's error."""
+    try:
+        for line in docker_client.api.pull(name, tag=digest, auth_config=login, stream=True, decode=True):
+            if "error" in line:
+                raise ecs._ImagePullError(as_fargate_words_it(line["error"]))
+    except APIError as error:
+        raise ecs._ImagePullError(str(error.explanation or error)) from error
+
+
+def as_fargate_words_it(problem: str) -> str:
+    """Docker says in other words that an image of several architectures has none for this machine."""
+    match = NO_PLATFORM.search(problem)
+    if match is None:
+        return problem
+    return f"pull image manifest has been retried 1 time(s): image Manifest does not contain descriptor matching platform '{match[1]}'"
 
 
 def _pull_unless_local(docker_client: Any, name: str) -> None:

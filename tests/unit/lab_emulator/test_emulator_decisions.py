@@ -3,8 +3,23 @@
 import base64
 
 import pytest
-from extension import containers, registry, service_deployments, service_load_balancer, target_health, task_images, task_logs, task_requests, task_settings
+from extension import (
+    containers,
+    lab_settings,
+    registry,
+    service_deployments,
+    service_load_balancer,
+    target_health,
+    task_architecture,
+    task_capacity,
+    task_images,
+    task_logs,
+    task_requests,
+    task_rights,
+    task_settings,
+)
 from extension import task_stop as stopping
+from ministack.core.iam_evaluator import parse_policy_document
 
 DIGEST = "sha256:" + "a" * 64
 GROUP = {"HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 3, "UnhealthyThresholdCount": 2}
@@ -196,3 +211,98 @@ class TestServices:
             service_deployments.add_event(service, f"event {number}")
         assert len(service["events"]) == 100
         assert service["events"][0]["message"] == "(service s) event 149"
+
+
+class TestCapacity:
+    @pytest.mark.parametrize(("room", "taken", "count", "fit"), [(1024, 0, 3, 2), (1024, 512, 1, 1), (1024, 513, 1, 0), (512, 2048, 1, 0), (4096, 0, 1, 1)])
+    def test_as_many_are_placed_as_fit(self, room, taken, count, fit):
+        assert task_capacity.places(room, taken, 512, count) == fit
+
+    def test_a_task_without_memory_always_fits(self):
+        assert task_capacity.places(0, 0, 0, 2) == 2
+
+    def test_the_tasks_memory_counts_else_its_containers(self):
+        containers = [{"memory": 100}, {"memoryReservation": 28}]
+        assert task_capacity.memory_of({"memory": "512", "containerDefinitions": containers}) == 512
+        assert task_capacity.memory_of({"containerDefinitions": containers}) == 128
+
+    def test_the_reason_is_the_launch_types_unless_told(self):
+        assert task_capacity.reason_for({}, "FARGATE").startswith("Capacity is unavailable")
+        assert task_capacity.reason_for({}, "EC2") == "RESOURCE:MEMORY"
+        assert task_capacity.reason_for({"reason": "RESOURCE:CPU"}, "FARGATE") == "RESOURCE:CPU"
+
+    def test_a_service_says_it_in_ecss_words(self):
+        assert "has insufficient memory available" in task_capacity.event_for("RESOURCE:MEMORY")
+        assert "Reason: Capacity is unavailable" in task_capacity.event_for(task_capacity.FARGATE_REASON)
+
+
+class TestLabSettings:
+    @pytest.mark.parametrize("wish", [{"draining": "whole"}, {"capacity": {"c": {"memory": 512}}}, {}])
+    def test_known_ones_are_taken(self, wish):
+        assert lab_settings.checked(wish) == wish
+
+    @pytest.mark.parametrize("wish", [None, [], {"colour": "red"}, {"draining": "slow"}, {"capacity": {"c": {}}}])
+    def test_others_are_refused(self, wish):
+        with pytest.raises(ValueError):
+            lab_settings.checked(wish)
+
+
+class TestArchitecture:
+    @pytest.mark.parametrize(
+        ("image", "wanted", "host", "foreign"),
+        [
+            ("arm64", "amd64", "amd64", True),
+            ("amd64", "arm64", "amd64", False),
+            ("amd64", "amd64", "arm64", False),
+            ("arm64", "amd64", "arm64", False),
+            ("", "amd64", "amd64", False),
+        ],
+    )
+    def test_only_what_neither_the_task_nor_the_host_is_for_is_foreign(self, image, wanted, host, foreign):
+        assert task_architecture.is_foreign(image, wanted, host) is foreign
+
+    def test_without_a_word_a_task_is_for_x86(self):
+        assert task_architecture.wanted({}) == "amd64"
+        assert task_architecture.wanted({"runtimePlatform": {"cpuArchitecture": "ARM64"}}) == "arm64"
+
+    @pytest.mark.parametrize(
+        ("arguments", "config", "program"),
+        [
+            ({}, {"Cmd": ["/usr/bin/python", "x.py"]}, "/python"),
+            ({"command": ["node", "x.js"]}, {"Cmd": ["python"]}, "/node"),
+            ({"command": ["x.js"]}, {"Entrypoint": ["docker-entrypoint.sh"]}, "/docker-entrypoint.sh"),
+            ({"entrypoint": ["sh"]}, {"Entrypoint": ["tini"]}, "/sh"),
+            ({}, {}, "/program"),
+        ],
+    )
+    def test_the_error_names_the_program_that_would_have_run(self, arguments, config, program):
+        assert task_architecture.program_of(arguments, config) == program
+
+    def test_an_image_of_other_cpus_is_told_as_fargate_tells_it(self):
+        docker = "no matching manifest for linux/amd64 in the manifest list entries"
+        assert task_images.as_fargate_words_it(docker).endswith("does not contain descriptor matching platform 'linux/amd64'")
+        assert task_images.as_fargate_words_it("connection refused") == "connection refused"
+
+
+class TestRights:
+    ROLE = "arn:aws:sts::111122223333:assumed-role/r/t"
+    PARAMETER = "arn:aws:ssm:us-east-1:111122223333:parameter/atena/prod/X"
+
+    def denial(self, *statements):
+        policies = [parse_policy_document({"Version": "2012-10-17", "Statement": list(statements)})]
+        return task_rights.denial(policies, self.ROLE, self.PARAMETER, "111122223333", "us-east-1")
+
+    def test_a_path_is_allowed(self):
+        assert self.denial({"Effect": "Allow", "Action": ["ssm:GetParameters"], "Resource": self.PARAMETER.replace("X", "*")}) is None
+
+    def test_another_path_or_call_is_not_enough(self):
+        assert "because no identity-based policy allows" in self.denial({"Effect": "Allow", "Action": "ssm:GetParameters", "Resource": "arn:aws:ssm:*:*:x/*"})
+        assert self.denial({"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"})
+
+    def test_a_deny_wins(self):
+        allow, deny = ({"Effect": effect, "Action": "ssm:*", "Resource": "*"} for effect in ("Allow", "Deny"))
+        assert "with an explicit deny" in self.denial(allow, deny)
+
+    def test_a_name_is_a_parameter_of_the_tasks_own_account(self):
+        assert task_rights.parameter_arn("/atena/prod/X", "us-east-1", "111122223333") == self.PARAMETER
+        assert task_rights.parameter_arn(self.PARAMETER, "eu-west-1", "1") == self.PARAMETER

@@ -194,3 +194,17 @@ def test_faults_cannot_be_asked_for():
     source = inspect.getsource(app)
     assert "SlowDown" not in source
     assert "fault" not in source.lower().replace("default", "")
+
+
+def test_task_capacity_has_no_end():
+    task_definition()
+    assert len(call(ecs._run_task, taskDefinition="f", count=10)[1]["tasks"]) == 10
+    assert "failures.append" not in inspect.getsource(ecs._run_task)
+
+
+def test_task_rights_are_not_looked_at():
+    assert "executionRoleArn" not in inspect.getsource(ecs._resolve_container_secrets) + inspect.getsource(ecs._start_task_worker)
+
+
+def test_task_architecture_falls_back_to_the_hosts():
+    assert "running %s on the host architecture" in inspect.getsource(ecs._run_docker_container)
