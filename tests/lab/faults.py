@@ -44,6 +44,10 @@ class Faults:
     def delay(self, operation: str, seconds: float, **options: Any) -> str:
         return self._add(operation, "delay", {"seconds": seconds, **options})
 
+    def hold(self, operation: str, **options: Any) -> str:
+        """Held back until the fault is removed: a request that stands still while the test does something."""
+        return self._add(operation, "hold", options)
+
     def drop(self, operation: str, **options: Any) -> str:
         """The connection is reset before the operation is carried out; after it with carried_out=True."""
         return self._add(operation, "drop", options)

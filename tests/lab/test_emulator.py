@@ -76,6 +76,16 @@ class TestRegistry:
             world.client("ecr").describe_images(repositoryName=world.name, imageIds=[{"imageTag": "none"}])
         assert code_of(error) == "ImageNotFoundException"
 
+    def test_an_images_configuration_can_be_read_without_logging_in(self, world):
+        ecr = world.client("ecr")
+        manifest = json.loads(ecr.batch_get_image(repositoryName=world.name, imageIds=[{"imageDigest": world.foreign}])["images"][0]["imageManifest"])
+        layer = {"repositoryName": world.name, "layerDigest": manifest["config"]["digest"]}
+        with urllib.request.urlopen(ecr.get_download_url_for_layer(**layer)["downloadUrl"]) as answer:
+            assert json.load(answer)["architecture"] == world.machines[1]
+        with pytest.raises(ClientError) as error:
+            ecr.get_download_url_for_layer(repositoryName=world.name, layerDigest="sha256:" + "0" * 64)
+        assert code_of(error) == "LayerInaccessibleException"
+
     def test_nobody_pushes_without_logging_in(self, world):
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(f"{ENDPOINT}/v2/{world.name}/tags/list")

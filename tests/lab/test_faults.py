@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 
@@ -121,6 +122,19 @@ def test_a_delay_holds_the_answer_back(faults, cluster):
     begin = time.monotonic()
     assert client("ecs").describe_clusters(clusters=[cluster])["clusters"]
     assert time.monotonic() - begin >= 0.5
+
+
+def test_a_held_request_waits_until_it_is_let_go(faults, cluster):
+    held = faults.hold("ecs:DescribeClusters", match=cluster, times=1)
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(client("ecs").describe_clusters(clusters=[cluster])["clusters"]))
+    caller.start()
+    faults.met(held)
+    assert client("ecs").describe_clusters(clusters=[cluster])["clusters"], "only one request is held"
+    assert not answers
+    faults.remove(held)
+    caller.join(30)
+    assert answers
 
 
 def test_a_json_answer_is_patched(faults, cluster):

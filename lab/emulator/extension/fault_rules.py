@@ -3,7 +3,8 @@
 A fault is asked for as JSON:
 
     operation        "ecs:UpdateService", "ecs:*" or "*", in boto3's names
-    kind             throttle, error, delay, drop (the connection is reset) or rewrite (the answer is changed)
+    kind             throttle, error, delay, hold (until the fault is forgotten), drop (the connection is reset) or rewrite (the answer
+                     is changed)
     times            how many requests it meets in all; for ever without it
     every, row       of each `every` matching requests the last `row` are met: 3 is each third; 21 with row 20 lets one through of 21
     skip             how many matching requests are let through first
@@ -11,7 +12,8 @@ A fault is asked for as JSON:
     match            a regular expression that the request's body must contain
     code, message, status   of an error or a throttling, else the ones that the service itself uses
     seconds          how long the request is held back first, with any kind
-    carried_out      whether the operation is carried out all the same (then the answer alone is lost); only a rewrite's and a delay's is, unless told
+    carried_out      whether the operation is carried out all the same (then the answer alone is lost); a throttled, failing or
+                     dropped one's is not, unless told
     patch            rewrite: a JSON merge patch (RFC 7396) of the answer; instead of an answer, when not carried out
     replace          rewrite: {regular expression: replacement} on the answer's text
 """
@@ -29,7 +31,7 @@ from xml.sax.saxutils import escape
 
 from .operations import Call
 
-KINDS = ("throttle", "error", "delay", "drop", "rewrite")
+KINDS = ("throttle", "error", "delay", "hold", "drop", "rewrite")
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -56,7 +58,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.carried_out is None:
-            self.carried_out = self.kind in ("delay", "rewrite")
+            self.carried_out = self.kind in ("delay", "hold", "rewrite")
         problem = self.problem()
         if problem:
             raise ValueError(problem)

@@ -66,6 +66,11 @@ def with_faults(app: Any) -> Any:
         if fault is None:
             await app(scope, _again(body, receive), send)
             return
+        if fault.kind == "hold":
+            while fault in book.faults:
+                await asyncio.sleep(0.05)
+            await app(scope, _again(body, receive), send)
+            return
         real = Recorded()
         if fault.carried_out:
             await app(scope, _again(body, receive), real)

@@ -2,13 +2,14 @@
 
 MiniStack takes pushes and pulls from anybody, in the default account, and DescribeImages leaves out an image that is not there.
 On ECR a client must log in with a token of GetAuthorizationToken, whose account owns the repositories, and DescribeImages fails
-with ImageNotFoundException.
+with ImageNotFoundException. GetDownloadUrlForLayer gives an address that needs no login; MiniStack's is at the real ECR.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import os
 import time
 from typing import Any
 
@@ -17,6 +18,7 @@ from ministack.services import ecr
 
 TOKEN_PREFIX = "lab-token"
 TOKEN_HOURS = 12
+SIGNATURE = "lab-signature"
 
 
 def password(account: str, region: str) -> str:
@@ -58,7 +60,7 @@ def _authorization_token(data: dict[str, Any]) -> Any:
 
 
 def apply() -> None:
-    describe_images, handle = ecr._describe_images, ecr.handle_registry_request
+    describe_images, handle, get_download_url = ecr._describe_images, ecr.handle_registry_request, ecr._get_download_url_for_layer
 
     def describe_existing_images(data: dict[str, Any]) -> Any:
         repository, wanted = data.get("repositoryName", ""), data.get("imageIds") or []
@@ -72,6 +74,9 @@ def apply() -> None:
 
     async def handle_authorized(method: str, path: str, headers: dict[str, str], body: Any, query: Any) -> Any:
         authorization = next((value for name, value in (headers or {}).items() if name.lower() == "authorization"), "")
+        signed = (query or {}).get(SIGNATURE)
+        if signed and method == "GET" and "/blobs/" in path:
+            authorization = "Basic " + base64.b64encode(f"AWS:{signed[0]}".encode()).decode()
         scope = scope_of(authorization)
         if scope is None:
             status, answer_headers, answer = ecr._registry_error(401, "UNAUTHORIZED", "authentication required")
@@ -80,6 +85,19 @@ def apply() -> None:
         set_request_region(scope[1])
         return await handle(method, path, headers, body, query)
 
+    def download_url(data: dict[str, Any]) -> Any:
+        repository, digest = data.get("repositoryName", ""), data.get("layerDigest", "")
+        if repository in ecr._repositories and digest not in ecr._layer_blobs.get(repository, {}):
+            text = f"The layer with digest '{digest}' does not exist within the repository with name '{repository}'"
+            return error_response_json("LayerInaccessibleException", text, 400)
+        answer = get_download_url(data)
+        if answer[0] != 200:
+            return answer
+        signature = password(get_account_id(), get_region())
+        url = f"http://localhost:{os.environ['GATEWAY_PORT']}/v2/{repository}/blobs/{digest}?{SIGNATURE}={signature}"
+        return json_response({"downloadUrl": url, "layerDigest": digest})
+
     ecr._get_authorization_token = _authorization_token
+    ecr._get_download_url_for_layer = download_url
     ecr._describe_images = describe_existing_images
     ecr.handle_registry_request = handle_authorized

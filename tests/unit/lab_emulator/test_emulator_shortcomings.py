@@ -63,6 +63,11 @@ def test_registry_a_missing_image_is_no_error():
     assert call(ecr._describe_images, repositoryName="r", imageIds=[{"imageTag": "none"}]) == (200, {"imageDetails": []})
 
 
+def test_registry_a_layers_address_is_at_the_real_ecr():
+    call(ecr._create_repository, repositoryName="r")
+    assert "amazonaws.com" in call(ecr._get_download_url_for_layer, repositoryName="r", layerDigest="sha256:x")[1]["downloadUrl"]
+
+
 def test_task_secrets_arrive_wrapped():
     call(ssm._put_parameter, Name="/s", Type="SecureString", Value="secret")
     assert ecs._resolve_container_secrets({"secrets": [{"name": "S", "valueFrom": "/s"}]})["S"].startswith("ENCRYPTED:")
