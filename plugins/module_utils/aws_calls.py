@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import threading
 import time
 
@@ -15,14 +17,28 @@ except ImportError:
     pass  # AnsibleAWSModule says so
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry, RetryingBotoClientWrapper
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import error_code, explain
 
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors').
-THROTTLES = ("ThrottlingException", "Throttling", "ThrottledException", "RequestThrottled", "TooManyRequestsException", "RequestLimitExceeded")
-# A call is tried again for about two minutes when AWS throttles it or answers with a server's error.
-_RETRY = {"retries": 12, "delay": 1, "max_delay": 20, "catch_extra_error_codes": ["ServerException", "InternalFailure", "ServiceUnavailable", *THROTTLES]}
-_ONCE_RETRIES = 24
+THROTTLES = (
+    "ThrottlingException",
+    "Throttling",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ProvisionedThroughputExceededException",
+    "SlowDown",
+)
+# Errors of the caller by their status, but over with the next attempt.
+_TRANSIENT = ("RequestTimeout", "RequestTimeoutException")
+# How often one call is sent at the most. AWS's refusals last: with the pauses below these are two minutes. Where nothing answers at all,
+# a wrong address is likelier than a bad moment.
+_WHEN_REFUSED, _WHEN_FAILED, _WHEN_UNANSWERED = 25, 12, 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
+# A test that has hundreds of calls refused makes the pauses shorter. Not for use with AWS: it counts refused calls, too.
+_PAUSE_SCALE = "ATENA_AWS_PAUSE_SCALE"
 
 
 class CallFailed(Exception):
@@ -51,17 +67,18 @@ class Caller:
         self._lock = threading.Lock()  # sessions make clients in one thread at a time only
 
     def client(self, service: str):
+        """botocore's client, which sends each call once: sending it again is decided here."""
         with self._lock:
             if service not in self._clients:
                 try:
-                    self._clients[service] = RetryingBotoClientWrapper(self._new(service), AWSRetry.jittered_backoff(**_RETRY))
+                    self._clients[service] = self._new(service)
                 except (ValueError, botocore.exceptions.BotoCoreError) as error:
                     self._module.fail_json(msg=explain(error, "connect to AWS"))
             return self._clients[service]
 
     def _new(self, service: str):
         region, endpoint, options = get_aws_connection_info(self._module)
-        profile, config = options.pop("profile_name", None), botocore.config.Config(user_agent_extra="Ansible atena.aws")
+        profile, config = options.pop("profile_name", None), botocore.config.Config(user_agent_extra="Ansible atena.aws", retries={"total_max_attempts": 1})
         config = config.merge(options.pop("aws_config", None) or botocore.config.Config())
         if self._session is None:
             self._session = boto3.session.Session(profile_name=profile)
@@ -69,30 +86,22 @@ class Caller:
 
     def __call__(self, service: str, operation: str, doing: str, /, **arguments):
         """Calls `operation` (snake_case) and returns its answer. `doing` completes 'Could not'. Raises CallFailed."""
-        try:
-            return getattr(self.client(service), operation)(aws_retry=True, **arguments)
-        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
-            raise CallFailed(explain(error, doing), code) from error
+        return self._send(service, operation, doing, arguments, attempts)
 
     def once(self, service: str, operation: str, doing: str, /, **arguments):
         """Like a plain call, for what must not be done twice: sent again only after a refusal for too many calls. Raises CallFailed."""
-        key = (service, "once")
-        if key not in self._clients:
-            # botocore's own retries would send it again after a broken connection, too.
-            self._clients[key] = self._module.client(service, config={"retries": {"total_max_attempts": 1}})
-        pause = pauses(10, 0.25)
-        for attempt in range(_ONCE_RETRIES + 1):
+        return self._send(service, operation, doing, arguments, lambda error: _WHEN_REFUSED if error_code(error) in THROTTLES else 1)
+
+    def _send(self, service, operation, doing, arguments, at_most):
+        call, pause, sent = getattr(self.client(service), operation), _jittered(), 0
+        while True:
             try:
-                return getattr(self._clients[key], operation)(**arguments)
+                return call(**arguments)
             except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-                response = getattr(error, "response", {})
-                code = response.get("Error", {}).get("Code", "")
-                if code in THROTTLES and attempt < _ONCE_RETRIES:
-                    time.sleep(next(pause))
-                    continue
-                server_side = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500) >= 500
-                raise CallFailed(explain(error, doing), code, unsure=server_side and code not in THROTTLES) from error
+                sent += 1
+                if sent >= at_most(error):
+                    raise CallFailed(explain(error, doing), error_code(error), unsure=is_unsure(error)) from error
+            time.sleep(next(pause))
 
     def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments) -> list:
         """All items under `key` over every page of a list call."""
@@ -103,6 +112,37 @@ class Caller:
             if not answer.get("nextToken"):
                 return items
             token = {"nextToken": answer["nextToken"]}
+
+
+def attempts(error: Exception) -> int:
+    """How often a call that ends like this is sent at the most: once, if sending it again would not help."""
+    if error_code(error) in THROTTLES:
+        return _WHEN_REFUSED
+    if _is_unanswered(error):
+        return _WHEN_UNANSWERED
+    return _WHEN_FAILED if _status(error) >= 500 or error_code(error) in _TRANSIENT else 1
+
+
+def is_unsure(error: Exception) -> bool:
+    """Whether AWS may have done what was asked, though the call failed."""
+    if error_code(error) in THROTTLES:
+        return False
+    return _is_unanswered(error) or _status(error) >= 500
+
+
+def _is_unanswered(error: Exception) -> bool:
+    return isinstance(error, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError))
+
+
+def _status(error: Exception) -> int:
+    return (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _jittered():
+    """Seconds to wait before a call is sent again. Not the same for all, or those that were refused together would be so again."""
+    scale = float(os.environ.get(_PAUSE_SCALE) or 1)
+    for pause in pauses(_LONGEST_PAUSE, _FIRST_PAUSE):
+        yield random.uniform(0.5, 1.0) * pause * scale
 
 
 def pauses(longest: float, shortest: float = 0.25):

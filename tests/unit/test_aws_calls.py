@@ -1,0 +1,110 @@
+"""Which calls are sent again, how often, and what a failure tells."""
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils import aws_calls
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+
+
+def refused(code, status=400):
+    return ClientError({"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": {"HTTPStatusCode": status}}, "UpdateService")
+
+
+class Client:
+    """Fails with each of `errors` in turn, then answers."""
+
+    def __init__(self, *errors):
+        self.errors, self.sent = list(errors), 0
+
+    def update_service(self, **arguments):
+        self.sent += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return arguments
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    slept = []
+    monkeypatch.setattr(aws_calls.time, "sleep", slept.append)
+    return slept
+
+
+def calling(client):
+    call = Caller(None)
+    call._clients["ecs"] = client
+    return call
+
+
+LOST = ConnectionClosedError(endpoint_url="http://x")
+UNREACHABLE = EndpointConnectionError(endpoint_url="http://x")
+SLOW = ReadTimeoutError(endpoint_url="http://x")
+
+
+@pytest.mark.parametrize(
+    "error, times",
+    [
+        (refused("ThrottlingException"), 20),
+        (refused("Throttling"), 20),
+        (refused("SlowDown", 503), 20),
+        (refused("ServerException", 500), 5),
+        (refused("RequestTimeout"), 5),
+        (LOST, 5),
+        (SLOW, 5),
+    ],
+)
+def test_a_bad_moment_is_outlasted(pauses, error, times):
+    client = Client(*[error] * times)
+    assert calling(client)("ecs", "update_service", "update it", service="api") == {"service": "api"}
+    assert (client.sent, len(pauses)) == (times + 1, times)
+
+
+@pytest.mark.parametrize("error", [refused("AccessDeniedException"), refused("ClientException"), refused("ExpiredTokenException"), NoCredentialsError()])
+def test_what_would_be_the_same_again_is_sent_once(pauses, error):
+    client = Client(error)
+    with pytest.raises(CallFailed) as failed:
+        calling(client)("ecs", "update_service", "update it")
+    assert (client.sent, pauses, failed.value.unsure) == (1, [], False)
+
+
+@pytest.mark.parametrize("error", [refused("ThrottlingException"), refused("ServerException", 500), UNREACHABLE])
+def test_it_ends_some_time(pauses, error):
+    client = Client(*[error] * 100)
+    with pytest.raises(CallFailed, match="Could not update it"):
+        calling(client)("ecs", "update_service", "update it")
+    assert client.sent < 100
+
+
+def test_a_wrong_address_is_told_sooner_than_throttling_is_given_up(pauses):
+    unanswered, throttled = Client(*[UNREACHABLE] * 100), Client(*[refused("Throttling")] * 100)
+    for client in (unanswered, throttled):
+        with pytest.raises(CallFailed):
+            calling(client)("ecs", "update_service", "update it")
+    assert unanswered.sent < throttled.sent
+
+
+def test_what_must_not_be_done_twice_is_sent_again_only_after_throttling(pauses):
+    client = Client(*[refused("ThrottlingException")] * 20)
+    assert calling(client).once("ecs", "update_service", "update it") == {}
+    for error in (LOST, SLOW, refused("ServerException", 500)):
+        client = Client(error)
+        with pytest.raises(CallFailed) as failed:
+            calling(client).once("ecs", "update_service", "update it")
+        assert (client.sent, failed.value.unsure) == (1, True)
+
+
+def test_a_refusal_leaves_no_doubt(pauses):
+    with pytest.raises(CallFailed) as failed:
+        calling(Client(*[refused("SlowDown", 503)] * 100)).once("ecs", "update_service", "update it")
+    assert failed.value.unsure is False
+    assert failed.value.code == "SlowDown"
+
+
+def test_pauses_grow_and_can_be_scaled_for_tests(pauses, monkeypatch):
+    calling(Client(*[refused("Throttling")] * 20))("ecs", "update_service", "update it")
+    assert pauses[0] <= 0.25
+    assert 5 <= pauses[-1] <= 10
+    monkeypatch.setenv("ATENA_AWS_PAUSE_SCALE", "0.001")
+    pauses.clear()
+    calling(Client(*[refused("Throttling")] * 20))("ecs", "update_service", "update it")
+    assert max(pauses) <= 0.01
