@@ -190,8 +190,9 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab() -> Lab:
-    """The lab with the application deployed in it by site.yml. Its first run is kept as `lab.first_run`."""
+    """The lab with the application deployed in it by site.yml. Its first run is kept as `lab.first_run`, what it released as `lab.first_commit`."""
     running = Lab()
+    running.first_commit = running.app.commit
     running.first_run = running.playbook("site.yml", timeout=900).must_succeed()
     return running
 

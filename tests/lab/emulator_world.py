@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -31,8 +32,13 @@ def until(ask: Callable[[], Any], seconds: float = 30, every: float = 0.1) -> An
         time.sleep(every)
 
 
+# Logins of these tests stay out of the user's own Docker configuration.
+_DOCKER_CONFIG = tempfile.TemporaryDirectory(prefix="atena-docker-")
+
+
 def docker(*arguments: str, stdin: str | None = None) -> str:
-    result = subprocess.run(["docker", *arguments], capture_output=True, text=True, input=stdin, check=False)
+    environment = {**os.environ, "DOCKER_CONFIG": _DOCKER_CONFIG.name}
+    result = subprocess.run(["docker", *arguments], capture_output=True, text=True, input=stdin, check=False, env=environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from emulator_world import until
 
 LAB = Path(__file__).resolve().parents[2] / "lab" / "lab"
 sys.path.insert(0, str(LAB.parent))
@@ -83,6 +84,16 @@ def test_env_points_clients_at_it(second):
     assert second.client("sts").get_caller_identity()["Account"] == exports["AWS_ACCESS_KEY_ID"]
 
 
+def pong(address):
+    """Whether Redis answers there; its container may have started a moment ago."""
+    try:
+        with socket.create_connection((address, 6379), timeout=5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(100) == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
 def test_resources_of_one_name_in_two_labs_are_two(second):
     first = boto3.client("elasticache")
     second.cache()
@@ -92,9 +103,7 @@ def test_resources_of_one_name_in_two_labs_are_two(second):
         addresses = {cluster["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"] for cluster in clusters}
         assert len(addresses) == 2
         for address in addresses:
-            with socket.create_connection((address, 6379), timeout=5) as connection:
-                connection.sendall(b"PING\r\n")
-                assert connection.recv(100) == b"+PONG\r\n"
+            until(lambda address=address: pong(address))
     finally:
         first.delete_cache_cluster(CacheClusterId="c")
     assert len(second.containers()) == 1
