@@ -142,17 +142,17 @@ def check_images(facts: dict, request: dict) -> list[dict]:
             elif image is None:
                 findings.append(doubt("image", subject, f"{reference} is not in this region's ECR: whether it exists was not checked."))
             elif not image["exists"]:
-                floating = container not in given[name] and "@" not in reference
-                findings.append(_missing_image(subject, short, image["why"], floating))
+                findings.append(_missing_image(subject, short, image["why"], container in given[name]))
             else:
                 findings.append(good("image", subject, f"{short} is in ECR"))
                 findings.append(_architecture(subject, short, wanted, image))
     return findings
 
 
-def _missing_image(subject: str, short: str, why: str, floating: bool) -> dict:
-    if floating:  # a template's tag before the first release: the release brings its own
-        return doubt("image", subject, f"{short}: {why}.", "deploy.yml builds and pushes it.")
+def _missing_image(subject: str, short: str, why: str, of_release: bool) -> dict:
+    if not of_release:  # a template's tag before the first release, or what runs now: the release brings its own
+        remedy = "A task that has to start now could not. deploy.yml builds and pushes what is checked out, and releases it."
+        return doubt("image", subject, f"{short}: {why}.", remedy)
     remedy = "Push it again, or release a commit whose images are there: deploy.yml builds and pushes those of the commit that is checked out."
     return bad("image", subject, f"{short}: {why}.", remedy)
 

@@ -99,7 +99,7 @@ CASES = {
     "no template": (lambda f: put(f["templates"], **{API: None}), "template", FAILED, ["atena-prod-api-template does not exist", "infra.yml"]),
     "somebody's template": (lambda f: put(f["templates"][API], tags=[]), "template", FAILED, ["somebody else registered it"]),
     "a newer template": (lambda f: newer_template(f, {"memory": "1024"}), "template", WARNING, ["api-template:19 is newer", "takes up: memory"]),
-    "no image": (lambda f: put(image(f), exists=False, why="gone"), "image", FAILED, ["atena-prod-api@sha256:", "gone", "deploy.yml"]),
+    "no image": (lambda f: put(image(f), exists=False, why="gone"), "image", WARNING, ["atena-prod-api@sha256:", "gone", "deploy.yml"]),
     "an image that cannot be read": (
         lambda f: put(f["images"], **{f["service_images"][API]["api"]: UNREAD}),
         "image",
@@ -246,6 +246,13 @@ def test_what_is_wrong_is_named_with_its_remedy(facts, spoil, check, status, wor
         assert word in said
     # A failure always has a remedy.
     assert all(item["remedy"] for item in troubles(result) if item["status"] == FAILED)
+
+
+def test_an_image_of_the_release_itself_must_be_there(facts):
+    put(image(facts), exists=False, why="gone")
+    given = [{"name": API, "health_path": "/health", "images": facts["service_images"][API]}, {"name": WORKERS}]
+    found = [item for item in troubles(judged(facts, services=given)) if item["check"] == "image"]
+    assert [(item["status"], item["subject"]) for item in found] == [(FAILED, f"{API}/api")]
 
 
 def test_all_troubles_are_found_at_once(facts):
