@@ -151,7 +151,7 @@ def check_images(facts: dict, request: dict) -> list[dict]:
 
 def _missing_image(subject: str, short: str, why: str, of_release: bool) -> dict:
     if not of_release:  # a template's tag before the first release, or what runs now: the release brings its own
-        remedy = "A task that has to start now could not. deploy.yml builds and pushes what is checked out, and releases it."
+        remedy = "A task that has to start now could not. deploy.yml builds and pushes it, and releases what is checked out."
         return doubt("image", subject, f"{short}: {why}.", remedy)
     remedy = "Push it again, or release a commit whose images are there: deploy.yml builds and pushes those of the commit that is checked out."
     return bad("image", subject, f"{short}: {why}.", remedy)
