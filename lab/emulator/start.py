@@ -31,6 +31,7 @@ PIECES = (
     "nat_addresses",
     "load_balancer_delete",
     "database_delete",
+    "task_families",
     "layer_downloads",
     "policy_simulation",
 )

@@ -6,12 +6,15 @@ import pytest
 from extension import (
     containers,
     lab_settings,
+    layer_downloads,
+    policy_simulation,
     registry,
     service_deployments,
     service_load_balancer,
     target_health,
     task_architecture,
     task_capacity,
+    task_families,
     task_images,
     task_logs,
     task_requests,
@@ -306,3 +309,49 @@ class TestRights:
     def test_a_name_is_a_parameter_of_the_tasks_own_account(self):
         assert task_rights.parameter_arn("/atena/prod/X", "us-east-1", "111122223333") == self.PARAMETER
         assert task_rights.parameter_arn(self.PARAMETER, "eu-west-1", "1") == self.PARAMETER
+
+
+class TestFamilies:
+    def test_the_newest_active_revision_counts(self):
+        statuses = {1: "ACTIVE", 9: "ACTIVE", 10: "INACTIVE"}
+        definitions = {f"f:{number}": {"family": "f", "revision": number, "status": status} for number, status in statuses.items()}
+        assert task_families.newest_active("f", definitions) == "f:9"
+        assert task_families.newest_active("g", definitions) is None
+
+
+class TestLayers:
+    def test_the_address_stands_for_a_login(self, monkeypatch):
+        monkeypatch.setenv("GATEWAY_PORT", "4566")
+        token = registry.password("123456789012", "us-east-1")
+        address = layer_downloads.address("a/b", DIGEST, token)
+        assert address.startswith(f"http://localhost:4566/v2/a/b/blobs/{DIGEST}?")
+        headers = layer_downloads.signed({"x": "y"}, {layer_downloads.TOKEN: [token]})
+        assert registry.scope_of(headers["authorization"]) == ("123456789012", "us-east-1") and headers["x"] == "y"
+
+    def test_without_a_token_it_is_none(self):
+        assert layer_downloads.signed(None, {}) == {}
+
+
+class TestSimulation:
+    PARAMS = {
+        "ActionNames.member.1": ["a:B"],
+        "ResourceArns.member.1": ["one"],
+        "ResourceArns.member.2": ["two & three"],
+        "ContextEntries.member.1.ContextKeyName": ["kms:ViaService"],
+        "ContextEntries.member.1.ContextKeyValues.member.1": ["ssm"],
+        "ContextEntries.member.2.ContextKeyName": ["kms:ViaService"],
+    }
+
+    def test_each_action_is_judged_on_each_resource(self):
+        answer = policy_simulation.results(self.PARAMS, lambda action, resource: "Allow" if resource == "one" else "Deny")
+        assert answer.count("<member>") == 2
+        assert "<EvalResourceName>two &amp; three</EvalResourceName><EvalDecision>explicitDeny" in answer
+
+    def test_no_resource_is_every_one(self):
+        assert "<EvalResourceName>*</EvalResourceName><EvalDecision>implicitDeny" in policy_simulation.results(
+            {"ActionNames.member.1": ["a:B"]}, lambda *_: "ImplicitDeny"
+        )
+
+    def test_the_context_has_its_keys_in_lower_case(self):
+        assert policy_simulation.context_of({key: value for key, value in self.PARAMS.items() if ".2." not in key}) == {"kms:viaservice": ["ssm"]}
+        assert policy_simulation.context_of(self.PARAMS) == {"kms:viaservice": []}

@@ -10,7 +10,7 @@ import json
 import pytest
 from docker.models.containers import ContainerCollection
 from ministack.core import responses
-from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, rds, ssm
+from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, iam, rds, ssm
 
 ACCOUNT = "111122223333"
 
@@ -179,6 +179,25 @@ def test_load_balancer_delete_leaves_listeners():
     query(alb._create_listener, LoadBalancerArn=next(iter(alb._lbs.keys())), Port="80")
     query(alb._delete_lb, LoadBalancerArn=next(iter(alb._lbs.keys())))
     assert len(list(alb._listeners.keys())) == 1
+
+
+def test_task_families_are_what_was_deregistered():
+    task_definition()
+    call(ecs._deregister_task_definition, taskDefinition="f:1")
+    status, answer = call(ecs._describe_task_definition, taskDefinition="f")
+    assert (status, answer["taskDefinition"]["status"]) == (200, "INACTIVE")
+
+
+def test_layer_downloads_lead_to_the_real_ecr_for_any_digest():
+    call(ecr._create_repository, repositoryName="r")
+    status, answer = call(ecr._get_download_url_for_layer, repositoryName="r", layerDigest="sha256:none")
+    assert (status, answer["downloadUrl"].startswith(f"https://{ACCOUNT}.dkr.ecr.")) == (200, True)
+
+
+def test_policy_simulation_is_of_the_first_resource():
+    source = {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/none", "ActionNames__member__1": "s3:GetObject"}
+    status, body = query(iam._simulate_principal_policy, **source, ResourceArns__member__1="arn:one", ResourceArns__member__2="arn:two")
+    assert (status, "arn:one" in body, "arn:two" in body) == (200, True, False)
 
 
 def test_nothing_of_the_extension_is_applied_here():
