@@ -398,7 +398,7 @@ def test_a_digest_that_was_never_pushed(look):
         ("ecr:GetDownloadUrlForLayer", {"architecture"}),
         ("iam:GetRole", {"role"}),
         ("logs:DescribeLogGroups", {"log_group"}),
-        ("elasticloadbalancing:DescribeTargetGroups", {"target_group", "deadline"}),
+        ("elbv2:DescribeTargetGroups", {"target_group", "deadline"}),
         ("ec2:DescribeSecurityGroups", {"security_group"}),
         ("ec2:DescribeRouteTables", {"way_out"}),
         ("rds:DescribeDBInstances", {"database"}),
@@ -417,8 +417,8 @@ def test_what_may_not_be_read_is_a_warning_and_never_fine(look, operation, check
 
 def test_without_the_simulation_the_roles_policies_are_judged(look):
     with Faults(look.lab.endpoint) as faults:
-        faults.error("iam:SimulatePrincipalPolicy", "AccessDenied", "User: ci is not authorized")
-        assert troubles(look()) == []
+        refused = faults.error("iam:SimulatePrincipalPolicy", "AccessDenied", "User: ci is not authorized")
+        assert troubles(look()) == [] and faults.hits(refused)
         with role_without(look, "ReadSecrets"):
             found = troubles(look())
         faults.error("iam:ListRolePolicies", "AccessDenied", "User: ci is not authorized")

@@ -8,11 +8,12 @@ from typing import Any
 
 
 def replace(module: ModuleType, name: str, make: Callable[[Any], Any]) -> None:
-    """Put make(original) in the original's place, in the module and in its table of API actions."""
+    """Put make(original) in the original's place, in the module and in its table of API actions, whatever that is called."""
     original = getattr(module, name)
     replacement = make(original)
     setattr(module, name, replacement)
-    actions = getattr(module, "_ACTION_MAP", {})
-    for action, handler in actions.items():
-        if handler is original:
-            actions[action] = replacement
+    for table in ("_ACTION_MAP", "_IAM_HANDLERS"):
+        actions = getattr(module, table, {})
+        for action, handler in actions.items():
+            if handler is original:
+                actions[action] = replacement

@@ -56,7 +56,7 @@ def apply() -> None:
 
 def _each_resource(simulate: Any) -> Any:
     def simulate_each(params: dict[str, Any]) -> Any:
-        arn = (params.get("PolicySourceArn") or [""])[0]
+        arn = iam._p(params, "PolicySourceArn")
         kind, _, name = arn.rpartition(":")[2].partition("/")
         if kind != "role":
             return simulate(params)
