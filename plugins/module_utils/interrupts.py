@@ -10,8 +10,11 @@ import signal
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(Exception):
-    """A signal asked this run to end; its text names the signal."""
+class Interrupted(BaseException):
+    """A signal asked this run to end; its text names the signal.
+
+    No Exception, as KeyboardInterrupt is none: botocore takes any Exception that it meets within a call for a broken connection, and tries again.
+    """
 
 
 class _State:
@@ -32,6 +35,11 @@ def _handle(number, _frame):
 def _raise(number):
     _State.pending = None
     raise Interrupted(f"This run was interrupted ({signal.Signals(number).name}).")
+
+
+def in_background():
+    """What a thread beside the main one calls first: a signal that the system hands to it would not wake the main thread, which handles it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 
-from ansible_collections.atena.aws.plugins.module_utils import ecs_task
+from ansible_collections.atena.aws.plugins.module_utils import ecs_task, rollout_view
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
@@ -15,6 +16,8 @@ from ansible_collections.atena.aws.plugins.module_utils.interrupts import shield
 
 # After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
 _STOP_PATIENCE = 150
+# Seconds without news after which a person is told that it still goes on.
+_SILENCE = 30
 _DEFAULTS = {
     "task_definition": None,
     "service": None,
@@ -79,44 +82,85 @@ def start(call, arguments):
 class TaskRun:
     """Follows one task that was started, by this run or by one that was killed."""
 
-    def __init__(self, call, cluster, definition, arn, *, wait_timeout=900, wait_delay=3, on_line=None, on_state=None, guard=None):
-        """on_line(container, line): called for each log line as it comes. on_state(described task): when its state changed. guard: called at each look."""
+    def __init__(self, call, cluster, definition, arn, *, wait_timeout=900, wait_delay=3, say=None, on_line=None, guard=None):
+        """say: takes a line for the person who waits: states and log lines as they come; None if nobody does. on_line(container, line): called
+        for each log line as well. guard: called before each look; what it raises ends the waiting.
+        """
         self.call, self.cluster, self.definition, self.arn = call, cluster, definition, arn
         self.wait_timeout, self.wait_delay = wait_timeout, wait_delay
-        self.on_line, self.on_state, self.guard = on_line or (lambda container, line: None), on_state or (lambda task: None), guard or (lambda: None)
+        self.say, self.on_line, self.guard = say, on_line, guard or (lambda: None)
+        self.name = f"task {ecs_task.task_id(arn)}"
         streams = log_streams(definition, ecs_task.task_id(arn))
         self.readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
-        self.logs = {name: _Told(name, self.on_line) for name in self.readers}
+        self.logs = {name: _Told(name, self._line) for name in self.readers}
+        self._deadline, self._spoke = None, 0.0
+
+    def _tell(self, text):
+        if self.say:
+            self._spoke = self._deadline.elapsed
+            self.say(rollout_view.stamp(text, self._deadline.elapsed, self._deadline.seconds))
+
+    def _line(self, container, line):
+        if self.say:
+            self._spoke = self._deadline.elapsed
+            self.say(f"{container} | {line}")
+        if self.on_line:
+            self.on_line(container, line)
 
     def wait_for_end(self):
-        """Follows the task to STOPPED, and stops it after its time. Returns (described task, timed out)."""
-        deadline, timed_out, state = Deadline(self.wait_timeout), False, None
+        """Follows the task to STOPPED, and stops it after its time. Returns (described task, timed out). drain() gets the last lines."""
+        self._deadline, timed_out, state = Deadline(self.wait_timeout), False, None
         while True:
             self.guard()
             found = describe_tasks(self.call, self.cluster, [self.arn])
             task = found[0] if found else {}
+            if task.get("startedAt"):
+                self._read()
             if task.get("lastStatus") not in (None, state):
                 state = task["lastStatus"]
-                self.on_state(task)
+                self._tell(rollout_view.task_state(self.name, task))
             if state == "STOPPED":
-                # A task that never started wrote nothing that could still arrive.
-                drain(self.readers, self.logs, patience=5.0 if task.get("startedAt") else 0.0)
                 return task, timed_out
-            if deadline.passed and timed_out:
+            if self._deadline.passed and timed_out:
                 raise CallFailed(f"The task {self.arn} ran out of its {self.wait_timeout} s, was told to stop, and has not stopped since. Look at it.")
-            if deadline.passed:
+            if self._deadline.passed:
                 timed_out = True
+                self._tell(f"{self.name}: takes too long, and is being stopped")
                 reason = f"atena.aws: longer than {self.wait_timeout} s"
                 self.call("ecs", "stop_task", f"stop the task {self.arn}", cluster=self.cluster, task=self.arn, reason=reason)
-                deadline = Deadline(_STOP_PATIENCE)
-            elif task.get("startedAt"):
-                for name, reader in self.readers.items():
-                    self.logs[name].extend(reader.read())
-            time.sleep(pace(deadline.elapsed, self.wait_delay))
+                self._deadline, self._spoke = Deadline(_STOP_PATIENCE), 0.0
+            if self.say and self._deadline.elapsed - self._spoke >= _SILENCE:
+                self._tell(f"{self.name}: still {state or 'not listed'}")
+            time.sleep(pace(self._deadline.elapsed, self.wait_delay))
+
+    def _read(self):
+        with self._log_not_needed():
+            for name, reader in self.readers.items():
+                self.logs[name].extend(reader.read())
+
+    def drain(self, task):
+        """Reads what the log still brings after the task stopped. A task that never started wrote nothing that could still arrive."""
+        with self._log_not_needed():
+            drain(self.readers, self.logs, patience=5.0 if task.get("startedAt") else 0.0)
+
+    @contextlib.contextmanager
+    def _log_not_needed(self):
+        """Whether the task succeeded is told by its exit codes: a log that cannot be read is a line, no failure."""
+        try:
+            yield
+        except CallFailed as failed:
+            for lines in self.logs.values():
+                lines.extend([f"(no more of the log: {failed})"])
+            self.readers = {}
 
     def finish(self):
-        """wait_for_end and what became of it: (succeeded, result as ecs_run_task returns it without duration_seconds)."""
+        """wait_for_end and what became of it: see result()."""
         task, timed_out = self.wait_for_end()
+        self.drain(task)
+        return self.result(task, timed_out)
+
+    def result(self, task, timed_out):
+        """(succeeded, result as ecs_run_task returns it without duration_seconds) of a described stopped task, with the lines read so far."""
         ended = ecs_task.outcome(task)
         reason = f"took longer than {self.wait_timeout} s and was stopped; {ended['reason']}".rstrip("; ") if timed_out else ended["reason"]
         return not timed_out and ended["state"] != "failed", {

@@ -19,6 +19,7 @@ from ansible_collections.atena.aws.plugins.module_utils import terraform_errors 
 # The version that infra/versions.tf demands, said here in better words.
 MINIMUM = (1, 7, 0)
 _SCRATCH = "atena-run-"
+_LOOK_EVERY = 0.25
 # What a caller's shell could change behind our back: arguments, the working copy's data, the state that is meant.
 _FOREIGN = ("TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT")
 
@@ -40,7 +41,9 @@ def version_problem(version, executable="terraform"):
 
 
 class Terraform:
-    def __init__(self, executable, directory, environment=None):
+    def __init__(self, executable, directory, environment=None, on_line=None):
+        """on_line: takes each line of output as it comes, for telling what goes on."""
+        self.on_line = on_line
         self.directory = Path(directory)
         self.data = self.directory / ".terraform"
         self.executable = executable
@@ -93,11 +96,27 @@ class Terraform:
                 # It came while the process was being started, when there was nobody to forward it to.
                 self._tell(self._process)
             try:
-                code = self._process.wait()
+                code = self._follow(output)
             finally:
                 self._process = None
             output.seek(0)
             return code, output.read().splitlines()
+
+    def _follow(self, output):
+        """Waits for the process. Its lines are read beside it, at a place of their own: the process writes on where it is."""
+        if self.on_line is None:
+            return self._process.wait()
+        at, rest, code = 0, b"", None
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(timeout=_LOOK_EVERY)
+            while fresh := os.pread(output.fileno(), 65536, at):
+                at += len(fresh)
+                *lines, rest = (rest + fresh).split(b"\n")
+                for line in lines:
+                    self.on_line(line.decode(errors="replace"))
+            if code is not None:
+                return code
 
     def stop_if_interrupted(self):
         if self.interrupted:

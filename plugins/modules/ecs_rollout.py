@@ -64,10 +64,19 @@ options:
     description: Longest pause between two looks, in seconds. The first are shorter.
     type: int
     default: 3
+  stable_seconds:
+    description: How long all services must stay as they should be before the rollout counts as done; for what crashes only after a while.
+    type: int
+    default: 0
   log_lines:
     description: How many of the last log lines of a failed task are reported.
     type: int
     default: 20
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -147,13 +156,15 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
 
 
 def run(module):
-    params = module.params
-    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
-    rollout = RolloutRun(Caller(module), params["cluster"], params["services"], check_mode=module.check_mode, **options)
+    params, progress = module.params, Progress(module.params["progress_file"])
+    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "stable_seconds", "log_lines")}
+    say = progress.say if progress.heard else None
+    rollout = RolloutRun(Caller(module), params["cluster"], params["services"], check_mode=module.check_mode, say=say, **options)
     rollout.read()
     result = {"changed": bool(rollout.updated), "services": rollout.entries(), "diff": rollout.diff()}
     if module.check_mode:
@@ -166,7 +177,9 @@ def run(module):
             evidence, entries = rollout.evidence(failed), rollout.entries()
             lost = rollout.revert()
     except Interrupted as interrupted:
-        module.fail_json(msg=f"{interrupted} {rollout.left_behind()}", **{**result, "services": rollout.entries()})
+        left = f"{interrupted} {rollout.left_behind()}"
+        progress.say(left)
+        module.fail_json(msg=left, **{**result, "services": rollout.entries()})
     except CallFailed as lost_sight:
         module.fail_json(
             msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
@@ -207,7 +220,9 @@ def main():
             },
             "wait_timeout": {"type": "int", "default": 900},
             "wait_delay": {"type": "int", "default": 3},
+            "stable_seconds": {"type": "int", "default": 0},
             "log_lines": {"type": "int", "default": 20},
+            "progress_file": {"type": "path"},
         },
         supports_check_mode=True,
     )

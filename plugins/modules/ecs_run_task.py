@@ -90,6 +90,11 @@ options:
     description: Longest pause between two looks, in seconds. The first are shorter.
     type: int
     default: 3
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -187,10 +192,11 @@ from ansible_collections.atena.aws.plugins.module_utils import task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 
 
 def run(module):
-    params, call = module.params, Caller(module)
+    params, call, progress = module.params, Caller(module), Progress(module.params["progress_file"])
     definition, arguments = task_run.plan_run(call, params)
     result = {"changed": True, "task_arn": "", "task_definition": definition["taskDefinitionArn"], "images": task_run.images(definition)}
     if module.check_mode:
@@ -202,11 +208,15 @@ def run(module):
             if not params["wait"]:
                 return result
             following = task_run.TaskRun(
-                call, params["cluster"], definition, result["task_arn"], wait_timeout=params["wait_timeout"], wait_delay=params["wait_delay"]
+                *(call, params["cluster"], definition, result["task_arn"]),
+                wait_timeout=params["wait_timeout"],
+                wait_delay=params["wait_delay"],
+                say=progress.say if progress.heard else None,
             )
             succeeded, ended = following.finish()
     except Interrupted as interrupted:
         left = f"The task {result['task_arn']} goes on by itself; it was not stopped." if result["task_arn"] else "Whether the task started is not known."
+        progress.say(f"{interrupted} {left}")
         module.fail_json(msg=f"{interrupted} {left}", **result)
     except CallFailed as failed:
         if not result["task_arn"]:
@@ -251,6 +261,7 @@ def main():
             "wait_timeout": {"type": "int", "default": 900},
             "wait_delay": {"type": "int", "default": 3},
             "lock": LOCK_OPTIONS,
+            "progress_file": {"type": "path"},
         },
         required_one_of=[("task_definition", "service")],
         supports_check_mode=True,

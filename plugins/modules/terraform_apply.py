@@ -45,6 +45,11 @@ options:
     description: Terraform's name, searched in E(PATH), or its path.
     type: str
     default: terraform
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet). No values are told, only addresses.
+    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -151,6 +156,8 @@ from ansible_collections.atena.aws.plugins.module_utils import terraform_errors 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
+from ansible_collections.atena.aws.plugins.module_utils import terraform_view
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
 
 
@@ -231,6 +238,19 @@ def locked_work(module, terraform):
                     lock.release()
 
 
+def teller(progress):
+    """What takes Terraform's lines as they come and tells those that a person wants; None if nobody listens."""
+    if not progress.heard:
+        return None
+
+    def tell(text):
+        line = terraform_view.line(text)
+        if line:
+            progress.say(line)
+
+    return tell
+
+
 def main():
     module = AnsibleAWSModule(
         argument_spec={
@@ -240,6 +260,7 @@ def main():
             "parallelism": {"type": "int", "default": 10},
             "executable": {"type": "str", "default": "terraform"},
             "lock": LOCK_OPTIONS,
+            "progress_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -252,7 +273,7 @@ def main():
     project = module.params["project_path"]
     if not os.path.isdir(project):
         module.fail_json(msg=f"The working copy {project} does not exist. infra.yml makes it.")
-    terraform = Terraform(executable, project)
+    terraform = Terraform(executable, project, on_line=teller(Progress(module.params["progress_file"])))
     try:
         result = locked_work(module, terraform)
     except (TerraformError, CallFailed) as error:
