@@ -86,13 +86,14 @@ def _merged(found: list[Found]) -> list[Found]:
         twin = next((other for other in kept if item.is_twin(other)), None)
         if twin:
             twin.subject = f"{twin.subject}, {item.subject}"
+            twin.add(*item.evidence)
         else:
             kept.append(item)
     return kept
 
 
 def findings(facts: dict) -> list[dict]:
-    """[{"code", "cause", "subject", "evidence": [lines], "remedy", "certainty"}].
+    """[{"code", "cause", "subject", "evidence": [lines], "remedy", "certainty", "past"}].
 
     First what is wrong now, then what went wrong in deployments that were replaced since; the certain before the likely; and what most else
     stands on first.
@@ -125,14 +126,19 @@ def state_lines(facts: dict) -> list[str]:
     return lines
 
 
+def _headline(found: list[dict]) -> str:
+    now = sum(not item["past"] for item in found)
+    if not found:
+        return "Nothing wrong was found."
+    if not now:
+        return "Nothing is wrong now. What failed within the last hour or so, in deployments that were replaced since:"
+    return "One finding." if now == 1 else f"{now} findings. Begin with the first: those below may be its consequences."
+
+
 def as_text(diagnosis: dict) -> str:
     """What a person reads at two in the morning: each cause with what to do and what shows it, then how things stand."""
     found, facts = diagnosis["findings"], diagnosis["facts"]
-    lines = [f"Diagnosis of {diagnosis['environment']}, {diagnosis['at']}", ""]
-    if not found:
-        lines += ["Nothing wrong was found.", ""]
-    elif len(found) > 1:
-        lines += [f"{len(found)} findings. Begin with the first: those below may be its consequences.", ""]
+    lines = [f"Diagnosis of {diagnosis['environment']}, {diagnosis['at']}", "", _headline(found), ""]
     for number, item in enumerate(found, 1):
         mark = "" if item["certainty"] == CERTAIN else " (likely)"
         lines += [f"{number}. {item['subject']}: {item['cause']}{mark}", f"   What to do: {item['remedy']}"]

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils import security_paths
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis_findings import LIKELY, Found, View
+from ansible_collections.atena.aws.plugins.module_utils import preflight_network
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis_findings import Found, View
+from ansible_collections.atena.aws.plugins.module_utils.ecr_plan import PLATFORMS
 
 # States in which RDS and ElastiCache serve their clients.
 _DATABASE_SERVES = {"available", "backing-up", "storage-optimization", "configuring-enhanced-monitoring", "configuring-log-exports", "storage-config-upgrade"}
 _REDIS_SERVES = {"available", "snapshotting", "modifying"}
 _DATABASE_PASSES = {"creating", "starting", "rebooting", "upgrading", "maintenance", "modifying", "renaming", "resetting-master-credentials"}
+# What ECS calls from the task's subnet before a container runs, as VPC endpoints name it.
+_CALLED_BEFORE_A_START = {"ecr.api", "ecr.dkr", "s3", "ssm", "logs"}
 # Terraform writes these two; people write the others (the seed's 'Secrets gerenciados').
 _WRITTEN_BY_TERRAFORM = ("DATABASE_URL", "REDIS_URL")
 
@@ -162,63 +165,49 @@ def load_balancer(view: View):
 
 
 def way_out(view: View):
-    """Before a container runs, its task fetches image and secrets from AWS: from a private subnet only through NAT, or VPC endpoints."""
+    """Before a container runs, its task fetches image and secrets from AWS: from a private subnet through NAT, or VPC endpoints."""
     for name, service in view.services.items():
-        blocked = security_paths.no_way_out(view.groups, service["security_groups"])
-        if blocked:
-            yield Found(
-                "no_way_out",
-                name,
-                "A security group keeps the tasks from reaching AWS (ECR, SSM, CloudWatch Logs)",
-                f"Put the rule back: {view.playbook('infra.yml')}",
-                evidence=blocked,
-                about=(name,),
-            )
-        if view.is_off:
+        groups = set(service["security_groups"])
+        if groups and groups <= set(view.groups):
+            endpoints = {item["GroupId"] for endpoint in view.network["endpoints"] or [] for item in endpoint.get("Groups", [])}
+            rules = [rule for group in groups for rule in view.groups[group]["IpPermissionsEgress"]]
+            if preflight_network.side(rules, endpoints, ["0.0.0.0/0"], 443) == preflight_network.CLOSED:
+                cause = "A security group keeps the tasks from reaching AWS (ECR, SSM, CloudWatch Logs)"
+                evidence = [f"no rule of {view.group_names(groups)} lets TCP port 443 out"]
+                yield Found("no_way_out", name, cause, f"Put the rule back: {view.playbook('infra.yml')}", evidence=evidence, about=(name,))
+        if view.is_off or any(view.network[part] is None for part in ("subnets", "route_tables", "nat_gateways", "endpoints")):
             continue
         for subnet in service["subnets"]:
-            route = view.facts["routes"].get(subnet)
-            problem = route_problem(subnet, route, service["has_public_address"]) if route else ""
-            if problem:
+            state, why = preflight_network.way_out(subnet, service["has_public_address"], _CALLED_BEFORE_A_START, view.network)
+            if state == preflight_network.CLOSED:
                 remedy = f"After a stop: {view.playbook('start.yml')}; else {view.playbook('infra.yml')} puts NAT gateway and route back"
-                # With endpoints it may be meant so.
-                certainty = {"certainty": LIKELY} if route.get("endpoints") else {}
                 cause = "The tasks' subnets have no way out, so no task can fetch its image or its secrets"
-                yield Found("no_way_out", name, cause, remedy, evidence=[problem], about=(name,), **certainty)
-
-
-def route_problem(subnet: str, route: dict, has_public_address: bool) -> str:
-    """What is wrong with a subnet's way out, or ''."""
-    if not route["via"]:
-        endpoints = f" (VPC endpoints: {', '.join(route['endpoints'])})" if route.get("endpoints") else ""
-        return f"subnet {subnet}: route table {route['table'] or '(none)'} has no route to 0.0.0.0/0{endpoints}"
-    if route["state"] == "blackhole":
-        return f"subnet {subnet}: the route to 0.0.0.0/0 leads to {route['via']}, which is gone (blackhole)"
-    if route.get("gateway_state", "available") != "available":
-        return f"subnet {subnet}: the NAT gateway {route['via']} is {route['gateway_state']}"
-    if route["via"].startswith("igw-") and not has_public_address:
-        return f"subnet {subnet}: its way out is the internet gateway {route['via']}, which the tasks cannot use without public addresses"
-    return ""
+                yield Found("no_way_out", name, cause, remedy, evidence=[f"subnet {subnet}: {why}"], about=(name,))
 
 
 def paths(view: View):
     """Security groups from the load balancer to the services, and from them to database and Redis."""
+    if view.network["subnets"] is None:
+        return
+    addresses_of = {subnet["SubnetId"]: subnet["CidrBlock"] for subnet in view.network["subnets"]}
+    everywhere = list(addresses_of.values())
     for name, service in view.services.items():
-        own = service["security_groups"]
+        own, at = set(service["security_groups"]), [addresses_of[subnet] for subnet in service["subnets"] if subnet in addresses_of]
         hops = []
         if view.load_balancer:
             for side in service["balancers"]:
-                hops.append(("path_to_service", "the load balancer", "the tasks", view.load_balancer["security_groups"], own, side["port"], name))
-        if view.database:
-            hops.append(("path_to_database", "the tasks", "the database", own, view.database["security_groups"], view.database["port"], "database"))
-        if view.redis and view.redis["status"] != "absent":
-            hops.append(("path_to_redis", "the tasks", "Redis", own, view.redis["security_groups"], view.redis["port"], "redis"))
-        for code, source, target, out_of, into, port, about in hops:
-            missing = security_paths.blocked(view.groups, out_of, into, port)
-            if missing:
-                remedy = f"Put the rule back: {view.playbook('infra.yml')}"
+                groups = set(view.load_balancer["security_groups"])
+                hops.append(("path_to_service", "the load balancer", "the tasks", groups, own, everywhere, at, side["port"], name))
+        for code, label, entry, about in (("path_to_database", "the database", view.database, "database"), ("path_to_redis", "Redis", view.redis, "redis")):
+            if entry and entry.get("security_groups"):
+                hops.append((code, "the tasks", label, own, set(entry["security_groups"]), at, everywhere, entry["port"], about))
+        for code, source, target, out_of, into, from_addresses, to_addresses, port, about in hops:
+            problems = preflight_network.path(view.groups, out_of, into, from_addresses, to_addresses, port)
+            closed = [what for state, what in problems if state == preflight_network.CLOSED]
+            if closed:
                 cause = f"The security groups do not let {source} reach {target} on port {port}"
-                yield Found(code, name, cause, remedy, evidence=missing, about=(about,))
+                evidence = [f"TCP port {port} from {view.group_names(out_of)} to {view.group_names(into)}: {what}" for what in closed]
+                yield Found(code, name, cause, f"Put the rule back: {view.playbook('infra.yml')}", evidence=evidence, about=(about,))
 
 
 def secrets(view: View):
@@ -282,6 +271,14 @@ def images(view: View):
                     cause = f"A task that starts now fails: the image of container {container['name']} is not in ECR"
                     evidence = [f"{definition['name']} wants {container['image']}", image["why"]]
                     yield Found("image_missing", name, cause, image_remedy(view), evidence=evidence, about=(name,))
+                    continue
+                wanted = PLATFORMS.get(definition["architecture"])
+                built = sorted({item["architecture"] for item in (image or {}).get("platforms") or [] if item["architecture"]})
+                if wanted and built and wanted not in built:
+                    cause = f"The image of container {container['name']} is built for {', '.join(built)}, but its tasks run on {wanted}"
+                    remedy = f"Build it for linux/{wanted}: {view.playbook('deploy.yml')}; or set the service's architecture in atena_services"
+                    evidence = [f"{definition['name']} ({definition['architecture']}) wants {container['image']}"]
+                    yield Found("wrong_architecture", name, cause, remedy, evidence=evidence, about=(name,))
 
 
 def image_remedy(view: View) -> str:

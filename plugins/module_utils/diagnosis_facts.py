@@ -190,18 +190,22 @@ def points_to(url: str, endpoint: dict | None) -> bool | None:
         return False
 
 
-def default_route(subnet: str, tables: list[dict]) -> dict:
-    """{'table', 'via', 'state'} of the way out of a subnet: of its own route table, else of the VPC's main one. 'via' is '' without a way."""
-    mine = next((t for t in tables if any(a.get("SubnetId") == subnet for a in t.get("Associations", []))), None)
-    table = mine or next((t for t in tables if any(a.get("Main") for a in t.get("Associations", []))), None)
-    if not table:
-        return {"table": "", "via": "", "state": ""}
-    for route in table.get("Routes", []):
-        if route.get("DestinationCidrBlock") == "0.0.0.0/0":
-            keys = ("NatGatewayId", "GatewayId", "TransitGatewayId", "InstanceId", "NetworkInterfaceId", "VpcPeeringConnectionId")
-            via = next((route[key] for key in keys if route.get(key)), "")
-            return {"table": table["RouteTableId"], "via": via, "state": route.get("State", "active")}
-    return {"table": table["RouteTableId"], "via": "", "state": ""}
+# What preflight_network looks at, of AWS's own answers.
+_NETWORK_KEYS = {
+    "groups": ("GroupId", "GroupName", "IpPermissions", "IpPermissionsEgress"),
+    "subnets": ("SubnetId", "VpcId", "CidrBlock"),
+    "route_tables": ("RouteTableId", "VpcId", "Associations", "Routes"),
+    "nat_gateways": ("NatGatewayId", "State"),
+    "endpoints": ("ServiceName", "VpcEndpointType", "State", "RouteTableIds", "Groups"),
+}
+
+
+def network_entry(answers: dict) -> dict:
+    """{part: items, reduced to what matters; None for a part that was not read}"""
+    return {
+        part: None if answers.get(part) is None else [{key: item[key] for key in keys if key in item} for item in answers[part]]
+        for part, keys in _NETWORK_KEYS.items()
+    }
 
 
 def logs_worth_reading(tasks: list[dict], asked: list[str]) -> list[str]:

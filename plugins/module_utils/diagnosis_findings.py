@@ -37,17 +37,23 @@ class Found:
             self.certainty, self.cause, self.remedy = other.certainty, other.cause, other.remedy
 
     def is_twin(self, other: Found) -> bool:
-        """The very same, of another subject: one missing rule stops all services."""
-        same = ("code", "cause", "remedy", "certainty", "evidence", "past")
+        """The very same, of another subject: one missing rule or secret stops all services."""
+        same = ("code", "cause", "remedy", "certainty", "past")
         return all(getattr(self, name) == getattr(other, name) for name in same)
 
     def explained_by(self, other: Found) -> bool:
         return self.past == other.past and not other.follows and any(part in other.about for part in self.follows)
 
     def as_dict(self) -> dict:
-        cause = f"{self.cause} (in a deployment that was replaced since)" if self.past else self.cause
-        lines = self.evidence[:_MOST_LINES]
-        return {"code": self.code, "cause": cause, "subject": self.subject, "evidence": lines, "remedy": self.remedy, "certainty": self.certainty}
+        return {
+            "code": self.code,
+            "cause": f"{self.cause} (in a deployment that was replaced since)" if self.past else self.cause,
+            "subject": self.subject,
+            "evidence": self.evidence[:_MOST_LINES],
+            "remedy": self.remedy,
+            "certainty": self.certainty,
+            "past": self.past,
+        }
 
 
 class View:
@@ -61,7 +67,8 @@ class View:
         self.services = facts["services"] or {}
         self.tasks = facts["tasks"] or []
         self.database, self.redis, self.load_balancer = facts["database"], facts["redis"], facts["load_balancer"]
-        self.groups = facts["groups"]
+        self.network = facts["network"]
+        self.groups = {group["GroupId"]: group for group in self.network["groups"] or []}
         self._unread = {item["part"] for item in facts["unreadable"]}
 
     def was_read(self, part: str) -> bool:
@@ -74,6 +81,10 @@ class View:
     def key(self, service: str) -> str:
         """The service's key in atena_services."""
         return service.removeprefix(f"{self.name}-")
+
+    def group_names(self, ids) -> str:
+        """Security groups as people know them: 'atena-prod-ecs-sg (sg-1)'."""
+        return ", ".join(f"{self.groups[item]['GroupName']} ({item})" if item in self.groups else item for item in sorted(ids))
 
     def definition(self, arn: str) -> dict:
         return self.facts["definitions"].get(arn) or {}

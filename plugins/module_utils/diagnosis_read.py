@@ -5,10 +5,9 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 from datetime import UTC, datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, task_references
+from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, preflight_sources, task_references
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts as facts_of
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
@@ -18,7 +17,14 @@ from ansible_collections.atena.aws.plugins.module_utils.environment_read import 
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 FORMAT = 1
-_CLIENTS = ("ecs", "ec2", "elbv2", "rds", "elasticache", "ssm", "ecr", "logs", "s3")
+# Of the VPC of the tasks' subnets: operation, key of the items, name of the filter argument where it is another.
+_NETWORK = {
+    "groups": ("describe_security_groups", "SecurityGroups"),
+    "subnets": ("describe_subnets", "Subnets"),
+    "route_tables": ("describe_route_tables", "RouteTables"),
+    "nat_gateways": ("describe_nat_gateways", "NatGateways", "Filter"),
+    "endpoints": ("describe_vpc_endpoints", "VpcEndpoints"),
+}
 _THREADS = 12
 _SERVICES_A_CALL = 10
 _PARAMETERS_A_CALL = 10
@@ -99,13 +105,6 @@ class _Reading:
     def parameters(self):
         return environment_read.parameters_below(self.call, self.request["ssm_path"])
 
-    def gates(self):
-        bucket, key = self.request["gates_bucket"], self.request["gates_key"]
-        answer = absent_as(
-            None, {"NoSuchKey", "NoSuchBucket"}, lambda: self.call("s3", "get_object", f"read the gates object s3://{bucket}/{key}", Bucket=bucket, Key=key)
-        )
-        return json.loads(answer["Body"].read()) if answer else None
-
     def health(self, url):
         status, content = health.ask(url, timeout=5)
         return {"url": url, "status": status, "content": content}
@@ -113,14 +112,11 @@ class _Reading:
     def first_round(self):
         request = self.request
         parts = {"services": ({}, self.services), "tasks": ([], self.tasks), "load_balancer": (None, self.load_balancer)}
-        for part, needed in (
-            ("database", ["database_id"]),
-            ("redis", ["redis_id"]),
-            ("parameters", ["ssm_path"]),
-            ("gates", ["gates_bucket", "gates_key"]),
-        ):
-            if all(request.get(key) for key in needed):
+        for part, needed in (("database", "database_id"), ("redis", "redis_id"), ("parameters", "ssm_path")):
+            if request.get(needed):
                 parts[part] = (None, getattr(self, part))
+        if request.get("gates_bucket"):
+            parts["gates"] = (None, preflight_sources.gates, self.call, request["gates_bucket"], request["gates_key"])
         return self.round(parts)
 
     # --- What services, tasks and the others name ---
@@ -129,33 +125,11 @@ class _Reading:
         return describe_task_definition(self.call, arn, absent_ok=True)
 
     def target_group(self, arn):
-        groups = self.call("elbv2", "describe_target_groups", f"read the target group {arn}", TargetGroupArns=[arn])["TargetGroups"]
+        group = preflight_sources.target_group(self.call, arn)
+        if not group:
+            return None
         targets = self.call("elbv2", "describe_target_health", f"read the targets' health in {arn}", TargetGroupArn=arn)["TargetHealthDescriptions"]
-        return facts_of.target_group_entry(groups[0], targets)
-
-    def groups(self, ids):
-        found = self.call("ec2", "describe_security_groups", f"read the security groups {', '.join(ids)}", GroupIds=ids)["SecurityGroups"]
-        keys = ("GroupName", "IpPermissions", "IpPermissionsEgress")
-        return {group["GroupId"]: {key: group.get(key, []) for key in keys} for group in found}
-
-    def routes(self, subnets):
-        """{subnet: its way out}, the NAT gateway's state with it."""
-        doing = "read the routes of the tasks' subnets"
-        vpcs = {item["VpcId"] for item in self.call("ec2", "describe_subnets", doing, SubnetIds=subnets)["Subnets"]}
-        tables = self.call("ec2", "describe_route_tables", doing, Filters=[{"Name": "vpc-id", "Values": sorted(vpcs)}])["RouteTables"]
-        found = {subnet: facts_of.default_route(subnet, tables) for subnet in subnets}
-        gateways = sorted({route["via"] for route in found.values() if route["via"].startswith("nat-")})
-        if gateways:
-            answer = self.call("ec2", "describe_nat_gateways", doing, Filter=[{"Name": "nat-gateway-id", "Values": gateways}])["NatGateways"]
-            states = {gateway["NatGatewayId"]: gateway["State"] for gateway in answer}
-            for route in found.values():
-                if route["via"].startswith("nat-"):
-                    route["gateway_state"] = states.get(route["via"], "deleted")
-        if any(not route["via"] for route in found.values()):
-            endpoints = self.call("ec2", "describe_vpc_endpoints", doing, Filters=[{"Name": "vpc-id", "Values": sorted(vpcs)}])["VpcEndpoints"]
-            for route in found.values():
-                route["endpoints"] = sorted(endpoint["ServiceName"] for endpoint in endpoints)
-        return found
+        return facts_of.target_group_entry(group, targets)
 
     def second_round(self, first):
         services = first["services"].values()
@@ -165,44 +139,17 @@ class _Reading:
         url = self.request.get("url")
         if not url and self.request.get("health_path") and first["load_balancer"]:
             url = f"http://{first['load_balancer']['dns_name']}{self.request['health_path']}"
-        groups = {group for service in services for group in service["security_groups"]}
-        for part in ("load_balancer", "database", "redis"):
-            groups |= set((first.get(part) or {}).get("security_groups", []))
         subnets = {subnet for service in services for subnet in service["subnets"]}
         parts = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
         for service in services:
             parts.update({f"target group {item['target_group']}": (None, self.target_group, item["target_group"]) for item in service["balancers"]})
         if url:
             parts["health"] = (None, self.health, url)
-        if groups:
-            parts["security groups"] = ({}, self.groups, sorted(groups))
         if subnets:
-            parts["routes"] = ({}, self.routes, sorted(subnets))
+            parts["subnets"] = ([], preflight_sources.subnets, self.call, sorted(subnets))
         return self.round(parts)
 
     # --- What task definitions name, and the logs ---
-
-    def image(self, reference):
-        """{'exists', 'why'}; None for an image that is not in ECR."""
-        known = task_references.ecr_image(reference)
-        if not known:
-            return None
-        try:
-            self.call(
-                "ecr",
-                "describe_images",
-                f"find the image {reference}",
-                registryId=known["account"],
-                repositoryName=known["repository"],
-                imageIds=[known["image_id"]],
-            )
-        except CallFailed as failed:
-            if failed.code == "ImageNotFoundException":
-                return {"exists": False, "why": f"ECR's repository {known['repository']} has no such image"}
-            if failed.code == "RepositoryNotFoundException":
-                return {"exists": False, "why": f"ECR has no repository {known['repository']}"}
-            raise
-        return {"exists": True, "why": ""}
 
     def other_parameters(self, names):
         """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
@@ -214,17 +161,19 @@ class _Reading:
             missing += answer.get("InvalidParameters", [])
         return {"values": found, "missing": missing}
 
-    def log_group(self, name):
-        answer = self.call("logs", "describe_log_groups", f"find the log group {name}", logGroupNamePrefix=name)
-        return any(group["logGroupName"] == name for group in answer["logGroups"])
-
-    def third_round(self, definitions, tasks, outside):
+    def third_round(self, definitions, tasks, outside, subnets):
         parts = {}
+        vpcs = sorted({subnet["VpcId"] for subnet in subnets})
+        for key, (operation, items, *filters) in _NETWORK.items() if vpcs else ():
+            doing = f"read the {key.replace('_', ' ')} of {', '.join(vpcs)}"
+            parts[key] = (None, preflight_sources.of_vpcs, self.call, operation, doing, items, vpcs, *filters)
         for definition in definitions.values():
             region = definition["taskDefinitionArn"].split(":")[3]
-            parts.update({f"image {image}": (None, self.image, image) for image in task_references.images_of(definition).values()})
+            parts.update(
+                {f"image {image}": (None, preflight_sources.image, self.call, image, region) for image in task_references.images_of(definition).values()}
+            )
             groups = [group for group, its_region in task_references.log_groups_of(definition, region).items() if its_region == region]
-            parts.update({f"log group {group}": (None, self.log_group, group) for group in groups})
+            parts.update({f"log group {group}": (None, preflight_sources.log_group, self.call, group) for group in groups})
         if outside:
             parts["other parameters"] = (None, self.other_parameters, sorted(outside))
         count = self.request.get("log_lines") or _LOG_LINES
@@ -250,7 +199,7 @@ class _Reading:
             referred.update({reference: name for reference, name in names.items() if name})
         path = (self.request.get("ssm_path") or "").rstrip("/") + "/"
         outside = {name for name in referred.values() if not name.startswith(path)}
-        third = self.third_round(definitions, first["tasks"], outside)
+        third = self.third_round(definitions, first["tasks"], outside, second.get("subnets", []))
         others = third.get("other parameters") or {"values": {}, "missing": []}
         missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
 
@@ -258,7 +207,8 @@ class _Reading:
         found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
-        found["groups"], found["routes"], found["health"] = second.get("security groups", {}), second.get("routes", {}), second.get("health")
+        found["health"] = second.get("health")
+        found["network"] = facts_of.network_entry({key: third.get(key) for key in _NETWORK})
         for kind, key in (("image ", "images"), ("log group ", "log_groups")):
             found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
         found["secrets"] = self.secrets(parameters, referred, missing, found)
@@ -314,8 +264,7 @@ class _Reading:
 
 def gather(call, request: dict) -> dict:
     """All facts of one diagnosis, without any secret's value in them."""
-    for service in _CLIENTS:
-        call.client(service)  # boto3 sessions make clients in one thread only
+    call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:
         return _Reading(call, request, pool).facts()
 

@@ -21,13 +21,9 @@ def absent_as(default, codes, function):
         raise
 
 
-def side_by_side(call, services, readers: dict) -> dict:
-    """{key: result} of `readers` ({key: function}), all running at once. Raises the first CallFailed.
-
-    services: those that the readers call; boto3 sessions make clients in one thread only, so they are made here.
-    """
-    for service in services:
-        call.client(service)
+def side_by_side(call, readers: dict) -> dict:
+    """{key: result} of `readers` ({key: function}), all running at once. Raises the first CallFailed."""
+    call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(readers))) as pool:
         started = {key: pool.submit(reader) for key, reader in readers.items()}
         return {key: future.result() for key, future in started.items()}

@@ -10,6 +10,8 @@ import tempfile
 
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
 
+EXTENSIONS = ("json", "txt")
+
 
 def base_name(diagnosis: dict) -> str:
     """'atena-prod-20260110T031500Z': sorts by time."""
@@ -19,20 +21,22 @@ def base_name(diagnosis: dict) -> str:
 
 def contents(diagnosis: dict) -> dict:
     """{extension: (content type, text)}"""
-    return {
-        "json": ("application/json", json.dumps(diagnosis, indent=2, sort_keys=True) + "\n"),
-        "txt": ("text/plain; charset=utf-8", as_text(diagnosis)),
-    }
+    document = json.dumps(diagnosis, indent=2, sort_keys=True) + "\n"
+    return dict(zip(EXTENSIONS, (("application/json", document), ("text/plain; charset=utf-8", as_text(diagnosis))), strict=True))
 
 
-def paths(diagnosis: dict, directory: str) -> list[str]:
-    return [os.path.join(directory, f"{base_name(diagnosis)}.{extension}") for extension in contents(diagnosis)]
+def paths(diagnosis: dict, directory: str, name: str = "") -> list[str]:
+    return [os.path.join(directory, f"{name or base_name(diagnosis)}.{extension}") for extension in EXTENSIONS]
 
 
-def save(diagnosis: dict, directory: str) -> list[str]:
-    """Writes both files, whole or not at all, for the owner's eyes only (log lines may hold what no secret's list knows). Raises OSError."""
+def save(diagnosis: dict, directory: str, name: str = "") -> list[str]:
+    """Writes both files, each whole or not at all, for their owner's eyes only: an application may log what nobody listed as a secret.
+
+    name: of the files, without extension. Returns the paths, the JSON's first. Raises OSError.
+    """
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    for path, (_type, text) in zip(paths(diagnosis, directory), contents(diagnosis).values(), strict=True):
+    written = paths(diagnosis, directory, name)
+    for path, (_type, text) in zip(written, contents(diagnosis).values(), strict=True):
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".")  # made with mode 0600
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -41,15 +45,16 @@ def save(diagnosis: dict, directory: str) -> list[str]:
         except BaseException:
             os.unlink(temporary)
             raise
-    return paths(diagnosis, directory)
+    return written
 
 
-def keys(diagnosis: dict, prefix: str) -> list[str]:
-    return [f"{prefix}{base_name(diagnosis)}.{extension}" for extension in contents(diagnosis)]
+def keys(diagnosis: dict, prefix: str, name: str = "") -> list[str]:
+    return [f"{prefix}{name or base_name(diagnosis)}.{extension}" for extension in EXTENSIONS]
 
 
-def upload(call, diagnosis: dict, bucket: str, prefix: str) -> str:
+def upload(call, diagnosis: dict, bucket: str, prefix: str, name: str = "") -> str:
     """Puts both into the bucket below `prefix` ('atena/prod/evidence/'); the key of the JSON object. Raises CallFailed."""
-    for key, (content_type, text) in zip(keys(diagnosis, prefix), contents(diagnosis).values(), strict=True):
+    written = keys(diagnosis, prefix, name)
+    for key, (content_type, text) in zip(written, contents(diagnosis).values(), strict=True):
         call("s3", "put_object", f"keep the diagnosis as s3://{bucket}/{key}", Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)
-    return keys(diagnosis, prefix)[0]
+    return written[0]

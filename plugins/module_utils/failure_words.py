@@ -118,7 +118,7 @@ AWS_WORDS = (
     ),
     Words(
         "no_addresses",
-        r"(insufficient|not enough) free addresses|insufficientfreeaddresses|eni(s)? limit|resource:eni",
+        r"(insufficient|enough) free addresses|insufficientfreeaddresses|eni(s)? limit|resource:eni",
         "The subnets have no free address for another task",
         "Stop what is not needed there, or give the environment larger subnets.",
     ),

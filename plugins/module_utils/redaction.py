@@ -26,7 +26,8 @@ def password_of(value: str) -> str:
 
 def spellings(value: str) -> set[str]:
     """The ways in which a secret may turn up: as it is, in JSON, in a URL, its password alone, the lines of a longer one."""
-    found = {value, value.strip(), json.dumps(value)[1:-1], quote(value, safe=""), quote(value)}
+    in_json = {json.dumps(value, ensure_ascii=pure)[1:-1] for pure in (True, False)}
+    found = {value, value.strip(), *in_json, *(json.dumps(item)[1:-1] for item in in_json), quote(value, safe=""), quote(value)}
     password = password_of(value)
     if password:
         found |= {password, unquote(password), quote(unquote(password), safe="")}

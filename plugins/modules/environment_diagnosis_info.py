@@ -124,6 +124,7 @@ findings:
     evidence: {description: "What shows it: events, stopped reasons, exit codes, log lines.", type: list, elements: str}
     remedy: {description: "What to do, with the command.", type: str}
     certainty: {description: "C(certain) or C(likely).", type: str}
+    past: {description: Whether it happened in a deployment that was replaced since., type: bool}
 text:
   description: The diagnosis as a person reads it.
   returned: success

@@ -202,7 +202,7 @@ def main():
     }
     result = {}
     try:
-        for part in environment_read.side_by_side(call, ("ecs", "elbv2", "rds", "elasticache", "ssm"), readers).values():
+        for part in environment_read.side_by_side(call, readers).values():
             result.update(part)
     except CallFailed as failed:
         module.fail_json(msg=str(failed))

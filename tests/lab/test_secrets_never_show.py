@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-PLAYBOOKS = ["bootstrap.yml", "secrets.yml", "infra.yml", "deploy.yml", "migrate.yml", "status.yml"]
+PLAYBOOKS = ["bootstrap.yml", "secrets.yml", "infra.yml", "deploy.yml", "migrate.yml", "status.yml", "diagnose.yml"]
 NAMES = ["CLAUDE_API_KEY", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN"]
 
 
