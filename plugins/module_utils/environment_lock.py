@@ -106,9 +106,8 @@ def standing_text(name: str, lock: dict | None, now: float) -> str:
         return f"{name} is not locked."
     if expired(lock, now):
         return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock['expires_at'])}, and the next run takes it over."
-    left = lock["expires_at"] - int(now)
-    ends = f"it expires in {left} s, at {iso(lock['expires_at'])}, unless it is renewed."
-    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; {ends}"
+    until = f"in {lock['expires_at'] - int(now)} s, at {iso(lock['expires_at'])}"
+    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; it expires {until}, unless it is renewed."
 
 
 def taken_text(lock: dict, now: float, waited: float = 0) -> str:
