@@ -67,12 +67,17 @@ def target_states(call, service: dict) -> list[str]:
     return states
 
 
-def stopped_tasks(call, cluster: str, service_name: str, deployment_id: str, log_lines: int = 20, most: int = 3) -> list[dict]:
-    """The newest tasks of a deployment that ended: why, with exit codes and last log lines (AWS keeps them about an hour)."""
+def tasks_that_ended(call, cluster: str, service_name: str, deployment_id: str) -> list[dict]:
+    """The described tasks of a deployment that are stopped."""
     arns = call.pages(
         "ecs", "list_tasks", f"list stopped tasks of {service_name}", "taskArns", cluster=cluster, serviceName=service_name, desiredStatus="STOPPED"
     )
-    tasks = [task for task in describe_tasks(call, cluster, arns) if task.get("startedBy") == deployment_id]
+    return [task for task in describe_tasks(call, cluster, arns) if task.get("startedBy") == deployment_id]
+
+
+def stopped_tasks(call, cluster: str, service_name: str, deployment_id: str, log_lines: int = 20, most: int = 3) -> list[dict]:
+    """The newest tasks of a deployment that ended: why, with exit codes and last log lines (AWS keeps them about an hour)."""
+    tasks = tasks_that_ended(call, cluster, service_name, deployment_id)
     tasks.sort(key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
     evidence = []
     for task in tasks[:most]:
@@ -80,6 +85,7 @@ def stopped_tasks(call, cluster: str, service_name: str, deployment_id: str, log
         definition = describe_task_definition(call, task["taskDefinitionArn"])
         evidence.append(
             {
+                "task_arn": task["taskArn"],
                 "task_id": task_id(task["taskArn"]),
                 "reason": ended["reason"] or task.get("stoppedReason", ""),
                 "stop_code": task.get("stopCode", ""),

@@ -62,10 +62,20 @@ def assess(service: dict, deployment_id: str, targets: list[str], is_balanced: b
     healthy = targets.count("healthy")
     counts = f"{ours.get('runningCount', 0)}/{wanted} running, {ours.get('pendingCount', 0)} pending, {ours.get('failedTasks', 0)} failed"
     if not is_settled(service):
-        return GOING, f"{name}: {counts}"
+        leaving = f", {targets.count('draining')} target(s) still draining (deregistration delay)" if "draining" in targets else ""
+        unhealthy = f", {healthy} of {wanted} targets healthy" if is_balanced and healthy < wanted else ""
+        return GOING, f"{name}: {counts}{unhealthy}{leaving}"
     if is_balanced and wanted > 0 and healthy < wanted:
         return GOING, f"{name}: {counts}, {healthy} of {wanted} targets healthy"
     return DONE, f"{name}: {counts}"
+
+
+def crashed(tasks: list[dict]) -> list[dict]:
+    """Of a deployment's stopped tasks those that ran and then ended by themselves.
+
+    ECS replaces such a task and may call the deployment completed all the same: the next one is well, for as long as this one was.
+    """
+    return [task for task in tasks if task.get("startedAt") and task.get("stopCode") == "EssentialContainerExited"]
 
 
 def plan_revert(service: dict, previous: dict) -> dict:

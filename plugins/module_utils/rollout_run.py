@@ -14,6 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs_read import (
     describe_tasks,
     stopped_tasks,
     target_states,
+    tasks_that_ended,
 )
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
@@ -24,6 +25,9 @@ _ATTEMPTS = 6
 _FINAL = ("AccessDenied", "ExpiredToken", "InvalidClientTokenId", "NotFound", "SignatureDoesNotMatch", "UnrecognizedClient")
 # Seconds without news after which a person is told that it still goes on.
 _SILENCE = 30
+# The way back has so many seconds more than the way there: what was too slow then, such as draining, is as slow now, and giving up on
+# it helps nobody.
+_MORE_FOR_THE_WAY_BACK = 300
 
 
 class RolloutRun:
@@ -100,10 +104,19 @@ class RolloutRun:
                 failed = {name: str(refused).rstrip(".")}
                 break
         else:
-            failed = self.wait(list(self.items))
+            failed = self.wait(list(self.items)) or self._crashed()
         for reason in failed.values():
             self.view.tell(f"FAILED: {reason}")
         return failed
+
+    def _crashed(self):
+        """{name: reason} of the updated services that are stable, but lost a task of the new deployment on the way."""
+        found = {}
+        for name in self.updated:
+            lost = ecs_rollout.crashed(tasks_that_ended(self.call, self.cluster, name, self.deployments[name]))
+            if lost:
+                found[name] = f"{name}: {len(lost)} task(s) of the new deployment started and then ended by themselves; ECS would go on replacing them"
+        return found
 
     def _send(self, name, plan):
         """Brings a service to what `plan(service)` says with one UpdateService, and none if it is there: it may have been sent before,
@@ -148,12 +161,12 @@ class RolloutRun:
         tasks = describe_tasks(self.call, self.cluster, [arn for arn in arns if arn not in known])
         return sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")))
 
-    def wait(self, names, to_the_end=False):
+    def wait(self, names, to_the_end=False, longer=0):
         """Waits until each deployment is done or one failed (with to_the_end: until each is done or failed).
 
         Returns {name: reason} of those that failed or were not done in time.
         """
-        deadline, done_at = Deadline(self.wait_timeout), None
+        deadline, done_at = Deadline(self.wait_timeout + longer), None
         self.view.begin(names, deadline, self.stable_seconds)
         while True:
             self.guard()
@@ -177,7 +190,7 @@ class RolloutRun:
             elif done_at is not None:
                 return {**failed, **{name: f"{reason}: it had been stable, but not for {self.stable_seconds} s" for name, reason in going.items()}}
             if going and deadline.passed:
-                return {**failed, **{name: f"{reason}; not done after {self.wait_timeout} s{self.view.last_event(name)}" for name, reason in going.items()}}
+                return {**failed, **{name: f"{reason}; not done after {deadline.seconds} s{self.view.last_event(name)}" for name, reason in going.items()}}
             self.view.still(going)
             time.sleep(pace(deadline.elapsed, self.wait_delay))
 
@@ -206,7 +219,7 @@ class RolloutRun:
                     raise
                 lost[name] = str(failed)
         try:
-            lost.update(self.wait(moved, to_the_end=True) if moved else {})
+            lost.update(self.wait(moved, to_the_end=True, longer=_MORE_FOR_THE_WAY_BACK) if moved else {})
         except CallFailed as failed:
             if failed is self._forbidden:
                 raise

@@ -107,3 +107,23 @@ def test_a_first_release_goes_back_to_count_0():
     template = "arn:template:1"
     back = ecs_rollout.plan_revert(service(revision=2, desired=1), {"taskDefinition": template, "desiredCount": 0, "is_first": True})
     assert back == {"taskDefinition": template, "desiredCount": 0}
+
+
+def test_draining_and_unhealthy_targets_are_named_while_it_waits():
+    reason = ecs_rollout.assess(service(deployment("new", state="IN_PROGRESS")), "new", ["initial", "draining"], True)[1]
+    assert "0 of 1 targets healthy" in reason
+    assert "1 target(s) still draining (deregistration delay)" in reason
+
+
+@pytest.mark.parametrize(
+    "task, is_one",
+    [
+        ({"startedAt": "then", "stopCode": "EssentialContainerExited"}, True),
+        ({"startedAt": "then", "stopCode": "ServiceSchedulerInitiated"}, False),
+        ({"startedAt": "then", "stopCode": "UserInitiated"}, False),
+        ({"stopCode": "TaskFailedToStart"}, False),
+        ({"stopCode": "EssentialContainerExited"}, False),
+    ],
+)
+def test_a_task_that_ran_and_ended_by_itself_has_crashed(task, is_one):
+    assert ecs_rollout.crashed([task]) == ([task] if is_one else [])
