@@ -32,7 +32,6 @@ PIECES = (
     "load_balancer_delete",
     "database_delete",
     "task_families",
-    "layer_downloads",
     "policy_simulation",
 )
 

@@ -20,6 +20,7 @@ import uuid
 from email.utils import parsedate_to_datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, pauses
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import in_background
 
 PREFIX = "atena.aws/"
 DEFAULT_EXPIRY = 300
@@ -303,6 +304,7 @@ class Lock:
             thread.join(timeout=2)
 
     def _keep(self, stop: threading.Event, on_lost) -> None:
+        in_background()
         while not stop.wait(self.expires_in / 3):
             self._beat()
             if self.lost:

@@ -130,19 +130,20 @@ def _template(wanted: dict, template: dict | None, running: dict | None) -> dict
 
 def check_images(facts: dict, request: dict) -> list[dict]:
     """Each image is in ECR, for the CPU architecture that the task definition asks for."""
-    findings, given = [], {service["name"]: service.get("images") or {} for service in request["services"]}
+    findings, asked = [], {service["name"]: service for service in request["services"]}
     for name, definition in facts["definitions"].items():
         platform = definition.get("runtimePlatform") or {}
         wanted = platform.get("cpuArchitecture") or "X86_64"
         for container, reference in facts["service_images"][name].items():
             image, subject = facts["images"].get(reference), f"{name}/{container}"
             short = reference.rsplit("/", 1)[-1]
+            of_release = bool(asked[name].get("task_definition")) or container in (asked[name].get("images") or {})
             if unread(image):
                 findings.append(not_determined("image", subject, image))
             elif image is None:
                 findings.append(doubt("image", subject, f"{reference} is not in this region's ECR: whether it exists was not checked."))
             elif not image["exists"]:
-                findings.append(_missing_image(subject, short, image["why"], container in given[name]))
+                findings.append(_missing_image(subject, short, image["why"], of_release))
             else:
                 findings.append(good("image", subject, f"{short} is in ECR"))
                 findings.append(_architecture(subject, short, wanted, image))

@@ -33,6 +33,7 @@ class Release:
 
     def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
         self.call, self.params, self.check_mode = call, params, check_mode
+        self.tell = say  # None if nobody listens: what is read only to be told is not read then
         self.say = say or (lambda text: None)
         self.cluster = params["cluster"] or f"{params['name']}-cluster"
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
@@ -278,7 +279,7 @@ class Release:
                 *(self.call, self.cluster, definition, arn),
                 wait_timeout=options["timeout"],
                 wait_delay=self.params["wait_delay"],
-                on_line=lambda container, line: self.say(f"migration: {line}"),
+                say=self.tell,
                 guard=self.lock.check,
             )
             succeeded, ended = run.finish()
@@ -303,7 +304,7 @@ class Release:
         counts = {item["name"]: item["initial_count"] for item in self.params["services"]}
         items = [{"name": t.name, "task_definition": t.arn, "initial_count": counts[t.name], "previous": previous.get(t.name)} for t in self.targets]
         options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
-        rollout = RolloutRun(self.call, self.cluster, items, say=self.say, guard=self.lock.check if previous else None, **options)
+        rollout = RolloutRun(self.call, self.cluster, items, say=self.tell, guard=self.lock.check if previous else None, **options)
         rollout.read()
         return rollout
 

@@ -346,7 +346,8 @@ def main():
     module = AnsibleAWSModule(
         argument_spec=ARGUMENTS, required_one_of=[("release", "rollback_to")], mutually_exclusive=[("release", "rollback_to")], supports_check_mode=True
     )
-    release = Release(Caller(module), module.params, say=Progress(module.params["progress_file"]).say, check_mode=module.check_mode)
+    progress = Progress(module.params["progress_file"])
+    release = Release(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)
     problem = None
     try:
         release.result = release.run()

@@ -6,7 +6,6 @@ import pytest
 from extension import (
     containers,
     lab_settings,
-    layer_downloads,
     policy_simulation,
     registry,
     service_deployments,
@@ -317,19 +316,6 @@ class TestFamilies:
         definitions = {f"f:{number}": {"family": "f", "revision": number, "status": status} for number, status in statuses.items()}
         assert task_families.newest_active("f", definitions) == "f:9"
         assert task_families.newest_active("g", definitions) is None
-
-
-class TestLayers:
-    def test_the_address_stands_for_a_login(self, monkeypatch):
-        monkeypatch.setenv("GATEWAY_PORT", "4566")
-        token = registry.password("123456789012", "us-east-1")
-        address = layer_downloads.address("a/b", DIGEST, token)
-        assert address.startswith(f"http://localhost:4566/v2/a/b/blobs/{DIGEST}?")
-        headers = layer_downloads.signed({"x": "y"}, {layer_downloads.TOKEN: [token]})
-        assert registry.scope_of(headers["authorization"]) == ("123456789012", "us-east-1") and headers["x"] == "y"
-
-    def test_without_a_token_it_is_none(self):
-        assert layer_downloads.signed(None, {}) == {}
 
 
 class TestSimulation:

@@ -188,7 +188,7 @@ def test_task_families_are_what_was_deregistered():
     assert (status, answer["taskDefinition"]["status"]) == (200, "INACTIVE")
 
 
-def test_layer_downloads_lead_to_the_real_ecr_for_any_digest():
+def test_registry_layers_lead_to_the_real_ecr_for_any_digest():
     call(ecr._create_repository, repositoryName="r")
     status, answer = call(ecr._get_download_url_for_layer, repositoryName="r", layerDigest="sha256:none")
     assert (status, answer["downloadUrl"].startswith(f"https://{ACCOUNT}.dkr.ecr.")) == (200, True)
