@@ -112,10 +112,11 @@ class Release:
             return self._release()
 
     def _predict(self) -> dict:
-        changed = not self.nothing_to_do
-        would = [f"{target.name}: {', '.join(target.changes) or 'goes on with what it has'}" for target in self.targets if target.rollout_needed]
         migrates = bool(self.params["migration"]) and any(target.rollout_needed for target in self.targets) and not self.goal
-        return {**self.result, "changed": changed, "outcome": "predicted", "would": would, "would_migrate": migrates}
+        would = [f"Would change {target.name}: {', '.join(target.changes) or 'nothing of it'}" for target in self.targets if target.rollout_needed]
+        if migrates:
+            would.insert(0, f"Would run {' '.join(self.params['migration']['command'])} with the new revision of {self.params['migration']['service']} first")
+        return {**self.result, "changed": not self.nothing_to_do, "outcome": "predicted", "would": would, "would_migrate": migrates}
 
     def _confirm(self) -> dict:
         """It runs already: see that it does so well. Nothing is written."""

@@ -14,9 +14,7 @@ def summary(result: dict) -> list[str]:
         "predicted": f"Would release {release}" if result["changed"] else f"Nothing to do: {release} already runs",
     }
     lines = [head.get(result["outcome"], f"{release}: {result['outcome']}")]
-    lines += [f"Would change {line}" for line in result.get("would", [])]
-    if result.get("would_migrate"):
-        lines.append("Would migrate first")
+    lines += result.get("would", [])
     migration = result.get("migration")
     if migration:
         lines.append(f"Migrated in {migration['duration_seconds']} s")

@@ -274,7 +274,7 @@ services:
       type: list
       elements: str
 would:
-  description: What would change, a line for each service.
+  description: What would be done, a line each.
   returned: in check mode
   type: list
   elements: str
