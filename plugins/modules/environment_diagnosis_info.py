@@ -205,7 +205,7 @@ def main():
             "database_id": {"type": "str"},
             "redis_id": {"type": "str"},
             "gates_bucket": {"type": "str"},
-            "gates_key": {"type": "str"},
+            "gates_key": {"type": "str", "no_log": False},
             "url": {"type": "str"},
             "health_path": {"type": "str"},
             "tasks": {"type": "list", "elements": "str", "default": []},
