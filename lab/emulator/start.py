@@ -14,6 +14,7 @@ PIECES = (
     "faults",
     "lab_settings",
     "registry",
+    "image_tags",
     "task_secrets",
     "task_rights",
     "task_architecture",

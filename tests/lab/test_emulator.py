@@ -86,6 +86,19 @@ class TestRegistry:
             ecr.get_download_url_for_layer(repositoryName=world.name, layerDigest="sha256:" + "0" * 64)
         assert code_of(error) == "LayerInaccessibleException"
 
+    def test_an_image_goes_with_its_last_tag(self, world):
+        ecr = world.client("ecr")
+        image = ecr.batch_get_image(repositoryName=world.name, imageIds=[{"imageDigest": world.digest}])["images"][0]
+        repository = f"{world.name}-tags"
+        ecr.create_repository(repositoryName=repository)
+        for tag in ("first", "second"):
+            ecr.put_image(repositoryName=repository, imageManifest=image["imageManifest"], imageTag=tag)
+        for tag, left in (("first", 1), ("second", 0)):
+            answer = ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageTag": tag}])
+            assert [image_id["imageTag"] for image_id in answer["imageIds"]] == [tag]
+            assert len(ecr.describe_images(repositoryName=repository)["imageDetails"]) == left
+        ecr.delete_repository(repositoryName=repository)
+
     def test_nobody_pushes_without_logging_in(self, world):
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(f"{ENDPOINT}/v2/{world.name}/tags/list")

@@ -5,6 +5,7 @@ import base64
 import pytest
 from extension import (
     containers,
+    image_tags,
     lab_settings,
     policy_simulation,
     registry,
@@ -78,6 +79,47 @@ class TestRegistry:
         assert registry.missing_image("r", images, [{"imageTag": "a"}, {"imageDigest": DIGEST}]) is None
         assert registry.missing_image("r", images, [{"imageTag": "a"}, {"imageTag": "b"}]) == {"imageTag": "b"}
         assert registry.missing_image("r", images, [{"imageTag": "a", "imageDigest": "sha256:other"}]) is not None
+
+
+class TestImageTags:
+    def images(self):
+        index = '{"manifests": [{"digest": "sha256:part"}]}'
+        return [
+            {"imageDigest": "sha256:two", "imageTags": ["a", "b"], "imageId": {"imageDigest": "sha256:two", "imageTag": "a"}},
+            {"imageDigest": "sha256:one", "imageTags": ["c"], "imageId": {"imageDigest": "sha256:one", "imageTag": "c"}},
+            {"imageDigest": "sha256:part", "imageTags": []},
+            {"imageDigest": "sha256:index", "imageTags": ["d"], "imageManifest": index},
+        ]
+
+    @pytest.mark.parametrize(
+        ("wanted", "gone", "left"),
+        [
+            ({"imageTag": "a"}, ["a"], ["two", "one", "part", "index"]),
+            ({"imageTag": "c"}, ["c"], ["two", "part", "index"]),
+            ({"imageDigest": "sha256:two"}, ["a", "b"], ["one", "part", "index"]),
+            ({"imageDigest": "sha256:one", "imageTag": "c"}, ["c"], ["two", "part", "index"]),
+            ({"imageDigest": "sha256:index"}, ["d"], ["two", "one", "part"]),
+        ],
+    )
+    def test_an_image_goes_with_its_last_tag_or_by_its_digest(self, wanted, gone, left):
+        images = self.images()
+        ids, failure = image_tags.delete_one(images, wanted)
+        assert (failure, [image_id.get("imageTag") for image_id in ids]) == (None, gone)
+        assert [image["imageDigest"].removeprefix("sha256:") for image in images] == left
+
+    @pytest.mark.parametrize(
+        ("wanted", "code"),
+        [
+            ({"imageTag": "none"}, "ImageNotFound"),
+            ({"imageDigest": "sha256:none"}, "ImageNotFound"),
+            ({"imageDigest": "sha256:one", "imageTag": "a"}, "ImageTagDoesNotMatchDigest"),
+            ({"imageDigest": "sha256:part"}, "ImageReferencedByManifestList"),
+        ],
+    )
+    def test_what_cannot_be_deleted_stays(self, wanted, code):
+        images = self.images()
+        ids, failure = image_tags.delete_one(images, wanted)
+        assert (ids, failure["failureCode"], images) == ([], code, self.images())
 
 
 class TestImages:

@@ -68,6 +68,14 @@ def test_registry_a_layers_address_is_at_the_real_ecr():
     assert "amazonaws.com" in call(ecr._get_download_url_for_layer, repositoryName="r", layerDigest="sha256:x")[1]["downloadUrl"]
 
 
+def test_image_tags_deleting_one_deletes_the_image():
+    call(ecr._create_repository, repositoryName="r")
+    for tag in ("a", "b"):
+        call(ecr._put_image, repositoryName="r", imageManifest="{}", imageTag=tag)
+    call(ecr._batch_delete_image, repositoryName="r", imageIds=[{"imageTag": "a"}])
+    assert call(ecr._describe_images, repositoryName="r") == (200, {"imageDetails": []})
+
+
 def test_task_secrets_arrive_wrapped():
     call(ssm._put_parameter, Name="/s", Type="SecureString", Value="secret")
     assert ecs._resolve_container_secrets({"secrets": [{"name": "S", "valueFrom": "/s"}]})["S"].startswith("ENCRYPTED:")
