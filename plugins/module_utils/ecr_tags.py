@@ -9,7 +9,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import ecr_
 
 # 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
 KEPT = "kept-"
-_MEDIA_TYPES = [
+MEDIA_TYPES = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -20,7 +20,7 @@ _MEDIA_TYPES = [
 def put_tag(call, repository: str, digest: str, tag: str) -> None:
     """Gives an image that is there one more tag; the tag leaves the image that had it."""
     answer = call(
-        "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=_MEDIA_TYPES
+        "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
     )
     if not answer.get("images"):
         raise CallFailed(
