@@ -91,6 +91,7 @@ class Release:
             "registered": target.same is None,
             "images": target.images,
             "differences": list(target.changes),
+            "deployment_id": "",
         }
 
     @property
@@ -314,6 +315,8 @@ class Release:
         counts = {entry["name"]: entry["desired_count"] for entry in self.rollout.entries()}
         self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.record["services"]])
         failed = self.rollout.roll_out()
+        for entry in self.result["services"]:
+            entry["deployment_id"] = self.rollout.deployments.get(entry["name"], "")
         words = ""
         if not failed:
             health = self._health()

@@ -273,6 +273,9 @@ services:
       description: The fields in which it differs from what the service had.
       type: list
       elements: str
+    deployment_id:
+      description: The ECS deployment that brought it; empty if none was started.
+      type: str
 would:
   description: What would be done, a line each.
   returned: in check mode

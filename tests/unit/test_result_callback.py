@@ -1,0 +1,192 @@
+"""The callback as Ansible runs it: real playbooks without AWS, beside which it lies as it does beside the collection's own."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# What a run shows of custom statistics is what AWX keeps as a job's artifacts: both are read from the same place at the same moment.
+SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
+
+VARIABLES = {"atena_name": "env-{{ inventory_hostname }}", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+
+
+class Here:
+    """A directory with a playbook, run as a user of the installed collection runs it: without an ansible.cfg."""
+
+    def __init__(self, directory):
+        self.directory, self.file = directory, directory / "out" / "result.json"
+        beside = directory / "callback_plugins"
+        beside.mkdir()
+        shutil.copy(CHECKOUT / "playbooks/callback_plugins/atena_aws_result_file.py", beside)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        own = {"HOME": str(directory / "home"), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
+        self.environment = {**inherited, **own}
+
+    def command(self, tasks, *arguments, hosts="one,"):
+        play = {"hosts": "all", "gather_facts": False, "connection": "local", "vars": {**VARIABLES}, "tasks": tasks}
+        (self.directory / "play.yml").write_text(json.dumps([play]))
+        ansible = Path(sys.executable).with_name("ansible-playbook")
+        return [sys.executable, str(ansible), "-i", hosts, "play.yml", *arguments]
+
+    def run(self, tasks, *arguments, hosts="one,", asked=True, **environment):
+        asks = ["-e", f"atena_result_file={self.file}"] if asked else []
+        command = self.command(tasks, *asks, *arguments, hosts=hosts)
+        return subprocess.run(command, cwd=self.directory, env={**self.environment, **environment}, capture_output=True, text=True, timeout=120)
+
+    @property
+    def result(self):
+        return json.loads(self.file.read_text())
+
+
+@pytest.fixture
+def here(tmp_path):
+    return Here(tmp_path)
+
+
+def statistics(done):
+    return json.loads(next(line.partition("RUN: ")[2] for line in done.stdout.splitlines() if line.startswith("\tRUN: ")))
+
+
+FINE = {"name": "Change it", "debug": {"msg": "done"}, "changed_when": True}
+BROKEN = {"name": "Break it", "fail": {"msg": "It broke. Do this."}}
+
+
+def test_a_run_that_succeeds(here):
+    done = here.run([FINE])
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = here.result
+    assert set(result) == {
+        *("format", "playbook", "environment", "check_mode", "changed", "outcome", "reason", "did", "ids", "started_at", "ended_at"),
+    }
+    assert (result["playbook"], result["environment"], result["outcome"], result["changed"]) == ("play.yml", "env-one", "succeeded", True)
+    assert stat.S_IMODE(here.file.stat().st_mode) == 0o600
+
+
+def test_a_failure_is_written_and_shown_once_as_without_it(here):
+    without = here.run([BROKEN], asked=False)
+    done = here.run([BROKEN])
+    assert done.returncode == without.returncode == 2
+    assert done.stdout == without.stdout
+    assert done.stdout.count("It broke. Do this.") == without.stdout.count("It broke. Do this.")
+    assert (here.result["outcome"], here.result["reason"], here.result["changed"]) == ("failed", "It broke. Do this.", False)
+
+
+def test_what_follows_in_always_is_not_the_reason(here):
+    here.run([{"block": [BROKEN], "always": [{"fail": {"msg": "nor could it be cleared up"}}]}])
+    assert here.result["reason"] == "It broke. Do this."
+
+
+def test_a_failure_that_is_rescued_or_ignored_is_none(here):
+    done = here.run([{"block": [BROKEN], "rescue": [FINE]}, {**BROKEN, "ignore_errors": True}, {**BROKEN, "failed_when": False}])
+    assert done.returncode == 0
+    assert (here.result["outcome"], here.result["reason"]) == ("succeeded", "")
+
+
+def test_a_failure_after_a_rescue_is_the_reason(here):
+    here.run([{"block": [{"fail": {"msg": "the first"}}], "rescue": [FINE]}, BROKEN])
+    assert here.result["reason"] == "It broke. Do this."
+
+
+def test_a_template_that_fails_is_a_failure(here):
+    assert here.run([{"debug": {"msg": "{{ nobody_set_this }}"}}]).returncode == 2
+    assert here.result["outcome"] == "failed"
+    assert "nobody_set_this" in here.result["reason"]
+
+
+def test_a_host_that_cannot_be_reached_has_failed(here):
+    done = here.run([{"ping": {}, "vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_ssh_retries": 0}}])
+    assert done.returncode == 4
+    assert here.result["outcome"] == "failed"
+    assert here.result["reason"]
+
+
+def test_check_mode_says_so(here):
+    here.run([{"copy": {"content": "x", "dest": str(here.directory / "new")}}], "--check")
+    assert (here.result["check_mode"], here.result["changed"]) == (True, True)
+
+
+def test_what_an_earlier_run_left_is_gone_as_soon_as_it_starts(here):
+    here.file.parent.mkdir()
+    here.file.write_text("old")
+    seen = here.directory / "seen"
+    here.run([{"shell": f"test -e {here.file} && touch {seen} || true"}])
+    assert not seen.exists()
+    assert here.result["outcome"] == "succeeded"
+
+
+def test_nothing_is_written_or_set_unless_asked(here):
+    done = here.run([FINE], asked=False, **SHOWN)
+    assert done.returncode == 0
+    assert not here.file.parent.exists()
+    assert "atena_result" not in done.stdout
+
+
+def test_programs_get_the_same_as_a_statistic_also_on_failure(here):
+    for tasks, outcome in (([FINE], "succeeded"), ([FINE, BROKEN], "failed")):
+        shown = statistics(here.run(tasks, **SHOWN))["atena_result"]
+        assert shown.keys() == {"env-one"}
+        assert shown["env-one"]["outcome"] == outcome
+        assert {**shown["env-one"], "ended_at": ""} == {**here.result, "ended_at": ""}
+
+
+def test_the_statistic_leaves_others_alone(here):
+    set_stats = {"set_stats": {"data": {"mine": 1}}}
+    shown = statistics(here.run([set_stats, FINE], **SHOWN))
+    assert shown["mine"] == 1
+    assert shown["atena_result"]["env-one"]["changed"] is True
+
+
+def test_several_environments_in_one_file(here):
+    done = here.run([FINE, {**BROKEN, "when": "inventory_hostname == 'two'"}], hosts="one,two,")
+    assert done.returncode == 2
+    result = here.result
+    assert (result["outcome"], result["reason"]) == ("failed", "1 of 2 environments failed: env-two")
+    assert {entry["environment"]: entry["outcome"] for entry in result["environments"]} == {"env-one": "succeeded", "env-two": "failed"}
+
+
+def test_several_environments_in_a_file_each(here):
+    here.run([FINE], "-e", f'{{"atena_result_file": "{here.file.parent}/{{{{ inventory_hostname }}}}.json"}}', hosts="one,two,", asked=False)
+    assert sorted(path.name for path in here.file.parent.iterdir()) == ["one.json", "two.json"]
+    assert json.loads((here.file.parent / "two.json").read_text())["environment"] == "env-two"
+
+
+def test_a_file_that_cannot_be_written_is_a_warning(here):
+    (here.directory / "out").write_text("no directory")
+    done = here.run([FINE])
+    assert done.returncode == 0
+    assert f"resultfile{here.file}willnotbewritten" in "".join(done.stderr.split())  # however the warning is folded
+
+
+def test_an_interrupted_run_has_failed(here):
+    started = here.directory / "started"
+    command = here.command([{"name": "Take long", "shell": f"touch {started}; exec sleep 60"}], "-e", f"atena_result_file={here.file}")
+    process = subprocess.Popen(command, cwd=here.directory, env=here.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not started.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert here.result["outcome"] == "failed"
+    assert "in the task 'Take long'" in here.result["reason"]
+
+
+def test_it_comes_along_with_an_imported_playbook(here):
+    """As where a project's playbook imports one of the collection's."""
+    outer = here.directory / "outer"
+    outer.mkdir()
+    here.command([FINE])
+    (outer / "all.yml").write_text(json.dumps([{"import_playbook": "../play.yml"}]))
+    command = [*here.command([FINE])[:2], "-i", "one,", "outer/all.yml", "-e", f"atena_result_file={here.file}"]
+    done = subprocess.run(command, cwd=here.directory, env=here.environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert here.result["playbook"] == "all.yml"
