@@ -179,6 +179,11 @@ def plan(facts: dict, *, keep_newest: int, min_age_days: int, now) -> dict:
 
 
 # --- For people -------------------------------------------------------------------------------------------------------
+def full_name(entry: dict) -> str:
+    """As programs know it."""
+    return f"{entry['repository']}@{entry['digest']}" if "digest" in entry else short(entry["task_definition"])
+
+
 def name_of(entry: dict) -> str:
     return f"{entry['repository']}@{brief(entry['digest'])}" if "digest" in entry else short(entry["task_definition"])
 

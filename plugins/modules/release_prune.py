@@ -98,7 +98,7 @@ task_definitions:
   returned: success
   type: list
   elements: dict
-  contains: &revision
+  contains:
     task_definition:
       description: Its ARN.
       type: str
@@ -122,7 +122,7 @@ images:
   returned: success
   type: list
   elements: dict
-  contains: &image
+  contains:
     repository:
       description: Its repository.
       type: str
@@ -146,15 +146,17 @@ images:
       description: Whether it is inside a multi-platform image.
       type: bool
 kept:
-  description: What stays, as in RV(task_definitions) and RV(images), with why.
+  description: What stays, and why.
   returned: success
   type: list
   elements: dict
   contains:
+    name:
+      description: C(<family>:<revision>) or C(<repository>@<digest>).
+      type: str
     because:
       description: The first reason that was found.
       type: str
-    <<: [*revision, *image]
 spared:
   description: A sentence for each image that ECR did not delete and that does no harm.
   returned: success
@@ -235,8 +237,15 @@ def main():
     except CallFailed as failed:
         changed = done["changed"] or bool(done["task_definitions"])
         module.fail_json(msg=str(failed), **{**done, "changed": changed})
-    changed = bool(planned["task_definitions"] or planned["images"])
-    module.exit_json(changed=changed, diff=prune_plan.diff(planned), spared=spared, lines=prune_plan.lines(planned, not module.check_mode), **planned)
+    module.exit_json(
+        changed=bool(planned["task_definitions"] or planned["images"]),
+        diff=prune_plan.diff(planned),
+        task_definitions=planned["task_definitions"],
+        images=planned["images"],
+        kept=[{"name": prune_plan.full_name(entry), "because": entry["because"]} for entry in planned["kept"]],
+        spared=spared,
+        lines=prune_plan.lines(planned, not module.check_mode),
+    )
 
 
 if __name__ == "__main__":

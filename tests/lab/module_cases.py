@@ -1,0 +1,250 @@
+"""One run of each module for tests/lab/test_modules_as_documented.py, in the order in which they are made: a later one may use what an earlier one did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+API, WORKERS = "atena-prod-api", "atena-prod-workers"
+
+
+class World:
+    """What the cases need to know of the lab, and what is made for them and taken away again."""
+
+    def __init__(self, lab, directory: Path):
+        self.lab, self.directory = lab, directory
+        self.id = f"documented-{uuid.uuid4().hex[:8]}"
+        self.bucket = f"atena-terraform-state-{lab.account}"
+        self.token = str(uuid.uuid4())
+        self.running = lab.revisions()
+        self.images = {name: self._definition(arn)["containerDefinitions"][0]["image"] for name, arn in self.running.items()}
+        self.repository = lab.client("ecr").create_repository(repositoryName=f"{self.id}-thing")["repository"]["repositoryUri"]
+        self.template = self._new_template()
+        for number in (1, 2):
+            self._new_thing(number)
+        releases = lab.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="atena/prod/releases/")["Contents"]
+        records = [json.load(lab.client("s3").get_object(Bucket=self.bucket, Key=entry["Key"])["Body"]) for entry in releases]
+        self.release = max((record for record in records if record["outcome"] == "succeeded"), key=lambda record: record["id"])
+
+    def _definition(self, arn: str) -> dict:
+        return self.lab.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+
+    def _new_template(self) -> str:
+        """A template of the workers as Terraform would register it after a change: one more variable."""
+        now = self._definition(f"{WORKERS}-template")
+        kept = ("family", "networkMode", "requiresCompatibilities", "cpu", "memory", "executionRoleArn", "taskRoleArn", "runtimePlatform")
+        (container,) = now["containerDefinitions"]
+        container = {**container, "environment": [*container.get("environment", []), {"name": "DOCUMENTED", "value": self.id}]}
+        answer = self.lab.client("ecs").register_task_definition(
+            **{name: now[name] for name in kept if name in now}, containerDefinitions=[container], tags=[{"key": "atena:template", "value": "true"}]
+        )
+        return answer["taskDefinition"]["taskDefinitionArn"]
+
+    def _new_thing(self, number: int) -> None:
+        """An image in a repository of its own, and a revision that needs it."""
+        manifest = json.dumps({"schemaVersion": 2, "config": {"digest": f"sha256:{number:064}"}, "layers": []})
+        self.lab.client("ecr").put_image(repositoryName=f"{self.id}-thing", imageManifest=manifest, imageTag=f"sha-{number}")
+        image = f"{self.repository}@sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
+        self.lab.client("ecs").register_task_definition(family=f"{self.id}-thing", containerDefinitions=[{"name": "thing", "image": image, "memory": 64}])
+
+    def working_copy(self, **changes) -> dict:
+        """terraform_working_copy's options: the environment's own, in another directory."""
+        infra = self.lab.infra
+        backend = json.loads((infra / "backend_override.tf.json").read_text())["terraform"]["backend"]["s3"]
+        variables = {**json.loads((infra / "terraform.auto.tfvars.json").read_text()), **changes}
+        return {"source": str(infra), "path": str(self.directory / "copy" / "infra"), "backend": backend, "variables": variables}
+
+    def release_options(self, **changes) -> dict:
+        return {
+            "name": self.lab.name,
+            "services": [{"name": API, "images": {"api": self.images[API]}}, {"name": WORKERS, "images": {"workers": self.images[WORKERS]}}],
+            "health": {"url": self.lab.app.url, "delay": 1},
+            "preflight": {"ssm_path": "/atena/prod", "database_id": "atena-prod-db", "redis_id": "atena-prod-redis"},
+            "ledger": {"bucket": self.bucket, "prefix": "atena/prod/releases/"},
+            "lock": {"table": "atena-terraform-locks", "name": self.lab.name},
+            "operator": "arn:aws:iam::000000000042:user/documented",
+            "wait_timeout": 240,
+            **changes,
+        }
+
+    def close(self) -> None:
+        """Takes away what the cases left; the services are brought back by the playbook's own last tasks."""
+        ecs, ecr, s3, dynamodb = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb"))
+        ecs.deregister_task_definition(taskDefinition=self.template)
+        for family in (f"{self.id}-thing", f"{self.id}-family"):
+            for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
+                ecs.deregister_task_definition(taskDefinition=arn)
+        ecr.delete_repository(repositoryName=f"{self.id}-thing", force=True)
+        ecr.batch_delete_image(repositoryName=API, imageIds=[{"imageTag": tag} for tag in (self.id, f"{self.id}-also")])
+        self.lab.client("ssm").delete_parameters(Names=[f"/{self.id}/A_SECRET"])
+        if self.id in dynamodb.list_tables()["TableNames"]:
+            dynamodb.update_table(TableName=self.id, DeletionProtectionEnabled=False)
+            dynamodb.delete_table(TableName=self.id)
+        if self.id in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+            s3.delete_bucket_policy(Bucket=self.id)
+            for version in s3.list_object_versions(Bucket=self.id).get("Versions", []):
+                s3.delete_object(Bucket=self.id, Key=version["Key"], VersionId=version["VersionId"])
+            s3.delete_bucket(Bucket=self.id)
+
+
+@dataclass
+class Case:
+    """One way to call a module: it is run in check mode, for real, and again."""
+
+    module: str
+    name: str
+    options: dict
+    # Whether there is something to change; check mode must say so, and the second run must not.
+    changes: bool = False
+    # What the diff of check mode must name.
+    diff: tuple[str, ...] = ()
+    # Why a second run is not made at all, or writes although nothing changes.
+    not_again: str = ""
+    again_writes: str = ""
+    tasks: dict = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.module}: {self.name}"
+
+
+def result_of(module: str, name: str) -> str:
+    """The variable that holds the result of a case's real run, for the options of later ones."""
+    return f"{module}_{name.replace(' ', '_')}"
+
+
+# Documented values that no case returns, and why.
+UNSEEN = {
+    "ecs_release": {
+        **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
+    },
+    "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
+    "terraform_apply": {"refused": "returned by plans that are refused: tests/lab/test_refusals.py"},
+}
+
+
+def cases(world: World) -> list[Case]:
+    lab, name = world.lab, world.lab.name
+    lock = {"table": "atena-terraform-locks", "name": world.id}
+    workers_now = f"{{{{ ({result_of('ecs_release', 'release')}.services | selectattr('name', 'eq', '{WORKERS}') | first).task_definition }}}}"
+    ledger = {"bucket": world.bucket, "prefix": "atena/prod/releases/"}
+    return [
+        Case("caller_identity_info", "who", {"expected_account_id": lab.account}),
+        Case("environment_info", "all", {"name": name, "services": ["api", "workers", "none"], "ssm_path": "/atena/prod"}),
+        Case("environment_lock", "hold", {**lock, "token": world.token, "reason": "documented"}, changes=True),
+        Case("environment_lock_info", "held", lock),
+        Case("environment_lock", "release", {**lock, "token": world.token, "state": "released"}, changes=True),
+        Case("environment_lock_info", "free", lock),
+        Case("environment_lock", "hold again", {**lock, "token": world.token}, changes=True),
+        Case("environment_lock", "force", {**lock, "state": "forced"}, changes=True),
+        Case("release_info", "list", {**ledger, "cluster": lab.cluster, "reference": world.release["id"]}),
+        Case(
+            "release_preflight_info",
+            "all",
+            {
+                **{"name": name, "services": [{"name": API}, {"name": WORKERS}], "ssm_path": "/atena/prod", "database_id": f"{name}-db"},
+                **{"redis_id": f"{name}-redis", "rollout_timeout": 240, "gates_bucket": world.bucket, "gates_key": "atena/prod/gates.json"},
+                **{"lock_table": "atena-terraform-locks", "fail_on": "never"},
+            },
+        ),
+        Case(
+            "environment_diagnosis_info",
+            "kept",
+            {
+                **{"name": name, "services": ["api", "workers"], "ssm_path": "/atena/prod", "health_path": "/health"},
+                **{"save_to": str(world.directory / "evidence"), "bucket": world.bucket, "key_prefix": f"{world.id}/"},
+            },
+            again_writes="a diagnosis that is to be kept is kept each time",
+        ),
+        Case(
+            "ssm_secrets",
+            "set one",
+            {"path": f"/{world.id}", "names": ["A_SECRET", "ANOTHER"], "values": {"A_SECRET": "documented-s3cret"}},
+            changes=True,
+            diff=("A_SECRET",),
+        ),
+        Case(
+            "terraform_backend",
+            "make it",
+            {"bucket": world.id, "table": world.id, "account_id": lab.account, "gates_key": "gates.json", "tags": {"Project": world.id}},
+            changes=True,
+            diff=("versioning", "encryption", "deletion"),
+        ),
+        Case("terraform_working_copy", "copy", world.working_copy(log_retention_days=14), changes=True),
+        Case("terraform_apply", "apply", {"project_path": str(world.directory / "copy" / "infra")}, changes=True, diff=("retention_in_days",)),
+        Case(
+            "ecr_image",
+            "build",
+            {
+                **{"path": str(lab.app.repository), "tag": world.id, "also_tags": [f"{world.id}-also"]},
+                "images": [{"name": "api", "repository": API, "dockerfile": "packages/api/Dockerfile"}],
+            },
+            changes=True,
+        ),
+        Case(
+            "ecs_release_revision",
+            "register",
+            {
+                **{"cluster": lab.cluster, "release": world.id},
+                "services": [{"name": WORKERS, "family": f"{world.id}-family", "images": {"workers": world.images[WORKERS]}}],
+            },
+            changes=True,
+            diff=("containerDefinitions[workers].environment[DOCUMENTED]",),
+        ),
+        Case(
+            "ecs_run_task",
+            "run",
+            {
+                **{"cluster": lab.cluster, "service": API},
+                "container_overrides": [{"name": "api", "command": ["python3", "-c", "print('documented')"]}],
+            },
+            changes=True,
+            not_again="a task runs as often as it is started",
+        ),
+        Case(
+            "ecs_release",
+            "release",
+            world.release_options(
+                release=world.release["release"],
+                migration={"service": API, "container": "api", "command": ["python3", "packages/database/migrate.py"]},
+            ),
+            changes=True,
+            diff=("containerDefinitions[workers].environment[DOCUMENTED]",),
+        ),
+        Case(
+            "ecs_release",
+            "roll back",
+            world.release_options(rollback_to=world.release["id"]),
+            changes=True,
+            diff=("containerDefinitions[workers].environment[DOCUMENTED]",),
+        ),
+        Case(
+            "ecs_rollout",
+            "roll out",
+            {"cluster": lab.cluster, "services": [{"name": WORKERS, "task_definition": workers_now}], "wait_timeout": 240},
+            changes=True,
+            diff=("taskDefinition",),
+        ),
+        Case(
+            "release_prune",
+            "old ones",
+            {
+                **{"name": world.id, "cluster": lab.cluster, "services": ["thing"], "ledger": {"bucket": world.bucket, "prefix": f"{world.id}/"}},
+                **{"keep_newest": 1, "min_age_days": 0},
+            },
+            changes=True,
+            diff=(f"{world.id}-thing:1", f"image {world.id}-thing@"),
+        ),
+    ]
+
+
+def restoring(world: World) -> list[dict]:
+    """The tasks that bring the environment back to what it was."""
+    back = [{"name": name, "task_definition": arn} for name, arn in world.running.items()]
+    return [
+        {"name": "Bring the services back", "atena.aws.ecs_rollout": {"cluster": world.lab.cluster, "services": back, "wait_timeout": 240}},
+        {"name": "Bring the infrastructure back", "atena.aws.terraform_apply": {"project_path": str(world.lab.infra)}},
+    ]
