@@ -103,7 +103,8 @@ class View:
 
     def is_settled(self, service: dict) -> bool:
         """All of its tasks run, on one deployment, and are healthy where somebody checks."""
-        healthy = all(sum(target["state"] == "healthy" for target in group["targets"]) >= service["desired_count"] for side, group in self.target_groups(service))
+        groups = [group for side, group in self.target_groups(service)]
+        healthy = all(sum(target["state"] == "healthy" for target in group["targets"]) >= service["desired_count"] for group in groups)
         running = service["running_count"] == service["desired_count"] and service["pending_count"] == 0
         return running and healthy and service["rollout_state"] in ("COMPLETED", "") and not self.is_moving(service)
 
