@@ -4,16 +4,16 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.filter.release import health_path
+
 
 def preflight_services(services: dict, order: list[str], name: str, images: dict | None = None, task_definitions: dict | None = None) -> list[dict]:
     """release_preflight_info's `services`, in the order of the rollout."""
     result = []
     for key in order:
-        entry = {"name": f"{name}-{key}", "images": (images or {}).get(key, {})}
+        entry = {"name": f"{name}-{key}", "images": (images or {}).get(key, {}), **health_path(services[key])}
         if (task_definitions or {}).get(key):
             entry["task_definition"] = task_definitions[key]
-        if services[key].get("port"):
-            entry["health_path"] = services[key].get("health_check_path", "/")  # as infra/ has it
         result.append(entry)
     return result
 

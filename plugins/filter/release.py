@@ -25,9 +25,15 @@ def release_services(services: dict, order: list[str], name: str, images: dict, 
             "name": f"{name}-{key}",
             "images": {key: images[key]["image"] if key in images else f"{registry}/{name}-{key}:{tag}"},
             "initial_count": int(services[key].get("desired_count", 1)),
+            **health_path(services[key]),
         }
         for key in order
     ]
+
+
+def health_path(service: dict) -> dict:
+    """Of a service behind the load balancer: where it answers health checks, `/` unless the inventory says otherwise, as in infra/."""
+    return {"health_path": service.get("health_check_path", "/")} if service.get("port") else {}
 
 
 class FilterModule:

@@ -189,11 +189,14 @@ class Release:
             self.ledger.save(ledger.ended(found, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}"))
 
     def _preflight(self) -> None:
+        paths = {service["name"]: service["health_path"] for service in self.params["services"]}
         request = {
             **self.params["preflight"],
             "name": self.params["name"],
             "cluster": self.cluster,
-            "services": [{"name": t.name, "images": t.images, **({"task_definition": t.arn} if t.same else {})} for t in self.targets],
+            "services": [
+                {"name": t.name, "images": t.images, "health_path": paths.get(t.name), **({"task_definition": t.arn} if t.same else {})} for t in self.targets
+            ],
             "rollout_timeout": self.params["wait_timeout"],
             "lock_table": self.params["lock"]["table"],
             "own_token": self.lock.token,

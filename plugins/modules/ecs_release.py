@@ -50,6 +50,9 @@ options:
         description: Desired count of a first release. Later releases leave the count alone.
         type: int
         default: 1
+      health_path:
+        description: Where the application answers health checks. The preflight compares it with the target group's path. Unset, that is not looked at.
+        type: str
   migration:
     description: What runs from the new revision before any service changes. Unset, nothing does.
     type: dict

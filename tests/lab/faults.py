@@ -63,6 +63,10 @@ class Faults:
         """From now on a target that leaves stays for its whole deregistration delay, as on AWS."""
         self._set({"draining": "whole"})
 
+    def drain_not_at_all(self) -> None:
+        """From now on a target that leaves is stopped under the requests that it gets."""
+        self._set({"draining": "off"})
+
     def hits(self, fault_id: str) -> int:
         """How many requests met this fault so far."""
         return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)

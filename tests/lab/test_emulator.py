@@ -358,6 +358,20 @@ class TestService:
             world.stable("drain")
         assert [entry["TargetHealth"]["State"] for entry in world.health(group)] == ["healthy"]
 
+    def test_it_can_leave_draining_out(self, world):
+        world.update("web", world.define(server("slow", wait=4), stopTimeout=1))
+        world.stable("web")
+        answers: list[tuple[int, bytes]] = []
+        caller = threading.Thread(target=lambda: answers.append(get(world)))
+        with Faults(ENDPOINT) as lab:
+            lab.drain_not_at_all()
+            caller.start()
+            world.update("web", world.define(server("newer"), stopTimeout=1))
+            world.stable("web")
+            caller.join()
+        assert [status for status, _ in answers] == [502]
+        assert get(world) == (200, b"newer")
+
     def test_no_traffic_without_a_healthy_target(self, world):
         world.update("web", desiredCount=0)
         until(lambda: not world.health(world.describe("web")["loadBalancers"][0]["targetGroupArn"]))

@@ -6,6 +6,8 @@ import urllib.request
 import uuid
 
 import pytest
+from emulator_world import until
+from faults import Faults
 from releases import API, CRASHING
 
 
@@ -51,6 +53,11 @@ def release_by_turns(lab, count):
     return good
 
 
+def targets(lab):
+    group = lab.services()[f"{lab.name}-api"]["loadBalancers"][0]["targetGroupArn"]
+    return lab.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+
+
 def check(lab, count):
     before = lab.app.commit
     recorded = len(lab.records())
@@ -72,6 +79,22 @@ def check(lab, count):
 
 def test_ten_releases_and_no_failed_request(lab):
     check(lab, 10)
+
+
+def test_the_visitor_sees_failed_requests_without_draining(lab):
+    """Else the tests here could not fail."""
+    before = lab.app.commit
+    try:
+        lab.app.change("Harmless", **{API: f"{lab.app.read(API)}\n# {uuid.uuid4()}\n"})
+        with Faults(lab.endpoint) as faults:
+            faults.drain_not_at_all()
+            with Visitor(lab.app.url) as visitor:
+                lab.playbook("deploy.yml").must_succeed()
+                until(lambda: not [target for target in targets(lab) if target["TargetHealth"]["State"] == "draining"])
+        assert visitor.failed
+    finally:
+        lab.app.back_to(before)
+    lab.playbook("deploy.yml").must_succeed()
 
 
 @pytest.mark.soak

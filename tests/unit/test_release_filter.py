@@ -2,7 +2,10 @@
 
 from ansible_collections.atena.aws.plugins.filter import release
 
-SERVICES = {"api": {"dockerfile": "packages/api/Dockerfile", "desired_count": 2}, "workers": {"architecture": "ARM64"}}
+SERVICES = {
+    "api": {"dockerfile": "packages/api/Dockerfile", "desired_count": 2, "port": 3000, "health_check_path": "/up"},
+    "workers": {"architecture": "ARM64"},
+}
 
 
 def test_each_service_has_an_image_in_a_repository_of_its_name():
@@ -16,5 +19,5 @@ def test_a_service_is_released_with_what_was_built_or_by_its_tag_in_the_order_of
     images = {"api": {"image": "r/shop-prod-api@sha256:1"}}
     assert release.release_services(SERVICES, ["workers", "api"], "shop-prod", images, "r", "sha-2") == [
         {"name": "shop-prod-workers", "images": {"workers": "r/shop-prod-workers:sha-2"}, "initial_count": 1},
-        {"name": "shop-prod-api", "images": {"api": "r/shop-prod-api@sha256:1"}, "initial_count": 2},
+        {"name": "shop-prod-api", "images": {"api": "r/shop-prod-api@sha256:1"}, "initial_count": 2, "health_path": "/up"},
     ]

@@ -4,6 +4,7 @@
 
     draining   short: a target that is leaving goes as soon as it has no request in flight.
                whole: it stays for its group's deregistration delay, and its service's deployment with it, as on AWS.
+               off: it is stopped where it stands, with requests in flight and more to come: what draining is for.
     capacity   {cluster: {"memory": MiB, "reason": text}}: how much memory its tasks may have together; without an entry there is no end
                to it. `reason` is what RunTask gives for a task that does not fit.
 """
@@ -40,8 +41,8 @@ def checked(wish: Any) -> dict[str, Any]:
     """The settings in a request, if they make sense; else ValueError."""
     if not isinstance(wish, dict) or not wish.keys() <= _defaults().keys():
         raise ValueError(f"a JSON object of {', '.join(_defaults())}")
-    if wish.get("draining", "short") not in ("short", "whole"):
-        raise ValueError("draining is short or whole")
+    if wish.get("draining", "short") not in ("short", "whole", "off"):
+        raise ValueError("draining is short, whole or off")
     for cluster, room in wish.get("capacity", {}).items():
         if not isinstance(room.get("memory"), int):
             raise ValueError(f"the capacity of {cluster} needs memory, in MiB")

@@ -3,7 +3,7 @@
 MiniStack reports every registered target healthy, sends it traffic at once, and forgets a deregistered one on the spot. Here each
 target is asked over HTTP as its group's settings say, with two liberties, so that the lab does not wait for clocks: until a new target
 has answered well once, it is asked every fraction of a second instead of once an interval; and a target without requests in flight need
-not stay for the whole deregistration delay (lab_settings.py takes this one back).
+not stay for the whole deregistration delay (lab_settings.py takes this one back, or switches draining off).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Health:
     passed: int = 0
     failed: int = 0
     draining_until: float | None = None
+    still_asked: bool = False  # it leaves, and nobody told the load balancer: draining is switched off
 
     def checked(self, problem: tuple[str, str] | None, group: dict[str, Any], now: float) -> None:
         interval = group["HealthCheckIntervalSeconds"]
@@ -122,9 +123,9 @@ def target_problem(target_group: str, address: str) -> str:
 
 
 def wait_until_drained(address: str) -> None:
-    """Return when no target at this address is draining any more."""
+    """Return when no target at this address is draining any more; at once if draining is switched off."""
     _reconcile()  # so that one that was just deregistered is known to be draining
-    while True:
+    while lab_settings.values["draining"] != "off":
         _forget_drained()
         with _lock:
             if not any(key[1] == address and health.draining_until is not None for key, health in _health.items()):
@@ -132,11 +133,18 @@ def wait_until_drained(address: str) -> None:
         time.sleep(0.05)
 
 
+def forget(address: str) -> None:
+    """The task at this address has ended."""
+    with _lock:
+        for key in [key for key, health in _health.items() if key[1] == address and health.draining_until is not None]:
+            del _health[key]
+
+
 def _forget_drained() -> None:
     now = time.monotonic()
     with _lock:
         for key in [key for key, health in _health.items() if health.draining_until is not None]:
-            is_idle = _in_flight.get(key[1], 0) == 0 and lab_settings.values["draining"] == "short"
+            is_idle = _in_flight.get(key[1], 0) == 0 and lab_settings.values["draining"] != "whole" and not _health[key].still_asked
             if is_idle or now >= _health[key].draining_until:
                 del _health[key]
 
@@ -176,6 +184,7 @@ def _reconcile() -> None:
                 _health[key] = Health()
         for key, health in list(_health.items()):
             if key not in registered and health.draining_until is None:
+                health.still_asked = lab_settings.values["draining"] == "off" and health.state == "healthy"
                 health.state, health.reason = "draining", "Target.DeregistrationInProgress"
                 health.description = DESCRIPTIONS[health.reason]
                 health.draining_until = now + _deregistration_delay(key[0])
@@ -266,6 +275,7 @@ def _to_healthy_targets(forward: Any) -> Any:
             targets = list(alb._targets.get(tg_arn, []))
             known = [_health.get((tg_arn, str(target["Id"]), int(target.get("Port") or group["Port"]))) for target in targets]
             candidates = choose(targets, [health.state if health else "initial" for health in known])
+            candidates += [{"Id": address, "Port": port} for (arn, address, port), health in _health.items() if arn == tg_arn and health.still_asked]
             if not candidates:
                 return 503, {"Content-Type": "text/html"}, b"<html><head><title>503 Service Temporarily Unavailable</title></head></html>"
             target = random.choice(candidates)

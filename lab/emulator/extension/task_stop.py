@@ -89,6 +89,8 @@ def _stop_containers(task: dict[str, Any], cluster: str, account: str, region: s
                 container["exitCode"] = running.attrs["State"]["ExitCode"]
             except Exception as error:  # already gone: then there is no exit code to tell
                 logger.info("stopping %s: %s", container_id[:12], error)
+        if address:
+            target_health.forget(address)
         task_logs.finish(ids, timeout=task_logs.PATIENCE)
         with resource_lock("ecs-task", task["taskArn"]):
             for container in task["containers"]:

@@ -281,7 +281,7 @@ class TestCapacity:
 
 
 class TestLabSettings:
-    @pytest.mark.parametrize("wish", [{"draining": "whole"}, {"capacity": {"c": {"memory": 512}}}, {}])
+    @pytest.mark.parametrize("wish", [{"draining": "whole"}, {"draining": "off"}, {"capacity": {"c": {"memory": 512}}}, {}])
     def test_known_ones_are_taken(self, wish):
         assert lab_settings.checked(wish) == wish
 
