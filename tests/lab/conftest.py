@@ -30,6 +30,23 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="takes long by nature: make test-soak"))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    config.pluginmanager.register(FailuresAtOnce(config), "failures-at-once")
+
+
+class FailuresAtOnce:
+    """Shows a failure when it happens: of a run of half an hour one wants to know before its end, and of one that was killed at all."""
+
+    def __init__(self, config):
+        self._config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            terminal = self._config.pluginmanager.getplugin("terminalreporter")
+            terminal.write_line(f"\n{report.nodeid} ({report.when}) failed:\n{report.longreprtext[-6000:]}")
+
+
 @dataclass
 class Run:
     """A finished playbook."""
