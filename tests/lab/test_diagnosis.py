@@ -10,6 +10,7 @@ import os
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
@@ -38,12 +39,12 @@ class Diagnosis:
     def __getitem__(self, code: str) -> dict:
         return self.shows(code)
 
-    def shows(self, code: str, *words: str, task: dict | None = None) -> dict:
-        """The finding, with these words in its evidence; of a task: whether or not its deployment was taken back meanwhile."""
-        words = [*words, *([task["taskArn"].rsplit("/", 1)[-1]] if task else [])]
-        found = [item for item in self.saved["findings"] if item["code"] == code and (task or not item["past"])]
-        shown = [item for item in found if all(word in "\n".join(item["evidence"]) for word in words)]
-        assert shown, f"no {code} with {words} in:\n{self.text}"
+    def shows(self, code: str, *words: str, tasks: Callable[[], list[str]] | None = None) -> dict:
+        """The finding, with these words in its evidence; with one of these tasks: whether or not their deployment was taken back meanwhile."""
+        found = [(item, "\n".join(item["evidence"])) for item in self.saved["findings"] if item["code"] == code and (tasks or not item["past"])]
+        ids = tasks() if tasks else [""]
+        shown = [item for item, evidence in found if all(word in evidence for word in words) and any(task in evidence for task in ids)]
+        assert shown, f"no {code} with {words}, {ids} in:\n{self.text}"
         return shown[0]
 
 
@@ -102,10 +103,11 @@ def release(lab, arn: str, key="api") -> str:
     return next(deployment["id"] for deployment in service["deployments"] if deployment["status"] == "PRIMARY")
 
 
-def released_until_a_task_ended(lab, arn: str, key="api") -> dict:
+def released_until_a_task_ended(lab, arn: str, key="api") -> Callable[[], list[str]]:
+    """Tells the ids of its tasks that have ended so far. There may be more each time: ECS starts others until its circuit breaker stops it."""
     deployment = release(lab, arn, key)
     until(lambda: ended(lab, deployment), 60)
-    return ended(lab, deployment)[0]
+    return lambda: [task["taskArn"].rsplit("/", 1)[-1] for task in ended(lab, deployment)]
 
 
 def restarted(lab, key="api") -> None:
@@ -157,17 +159,17 @@ def test_an_image_that_is_not_in_ecr(lab, well, diagnose):
         return container["image"].split("@")[0] + "@sha256:" + "0" * 64
 
     with variation(lab, image=gone) as arn:
-        task = released_until_a_task_ended(lab, arn)
+        tasks = released_until_a_task_ended(lab, arn)
         found = diagnose()
-    finding = found.shows("image_missing", "CannotPullContainerError", "sha256:000000", task=task)
+    finding = found.shows("image_missing", "CannotPullContainerError", "sha256:000000", tasks=tasks)
     assert finding["certainty"] == "certain" and "deploy.yml" in finding["remedy"] and "rollback.yml" in finding["remedy"]
 
 
 def test_a_secret_that_does_not_exist(lab, well, diagnose):
     parameter = f"arn:aws:ssm:us-east-1:{lab.account}:parameter/atena/prod/NOT_THERE"
     with variation(lab, secrets=lambda container: [*container["secrets"], {"name": "NOT_THERE", "valueFrom": parameter}]) as arn:
-        task = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("secret_missing", "ResourceInitializationError", task=task)
+        tasks = released_until_a_task_ended(lab, arn)
+        finding = diagnose().shows("secret_missing", "ResourceInitializationError", tasks=tasks)
     assert "/atena/prod/NOT_THERE does not exist in SSM" in finding["cause"] and "secrets.yml" in finding["remedy"]
 
 
@@ -196,8 +198,8 @@ def test_a_secret_that_was_never_set_and_the_command_that_sets_it(lab, diagnose)
 def test_a_container_that_needs_more_memory_than_it_has(lab, well, diagnose):
     hungry = ["python3", "-c", "print('taking it all', flush=True); x = bytearray(200 << 20); print(len(x))"]
     with variation(lab, command=hungry, memory=64) as arn:
-        task = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("out_of_memory", "OutOfMemoryError", "exit code 137", "taking it all", task=task)
+        tasks = released_until_a_task_ended(lab, arn)
+        finding = diagnose().shows("out_of_memory", "OutOfMemoryError", "exit code 137", "taking it all", tasks=tasks)
     assert "64 MiB" in finding["cause"] and finding["certainty"] == "certain"
     assert "atena_api_memory (now 64)" in finding["remedy"] and "infra.yml" in finding["remedy"] and "deploy.yml" in finding["remedy"]
 
@@ -206,9 +208,9 @@ def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_
     leaking = "import os, sys; print('ERROR the flux capacitor is missing', *os.environ.values(), sep='\\n', flush=True); sys.exit(3)"
     values = [lab.client("ssm").get_parameter(Name=f"/atena/prod/{name}", WithDecryption=True)["Parameter"]["Value"] for name in SECRETS]
     with variation(lab, command=["python3", "-c", leaking]) as arn:
-        task = released_until_a_task_ended(lab, arn)
+        tasks = released_until_a_task_ended(lab, arn)
         found = diagnose("-vvv")
-    finding = found.shows("crashes", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", task=task)
+    finding = found.shows("crashes", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", tasks=tasks)
     assert "exit code 3" in finding["cause"] and "rollback.yml" in finding["remedy"]
     stored = (
         lab.client("s3").get_object(Bucket=f"atena-terraform-state-{lab.account}", Key=f"atena/prod/evidence/{found.paths[0].name}")["Body"].read().decode()
@@ -220,8 +222,8 @@ def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_
 
 def test_a_command_that_is_not_in_the_image(lab, well, diagnose):
     with variation(lab, command=["no-such-program"]) as arn:
-        task = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("command_not_found", "CannotStartContainerError", task=task)
+        tasks = released_until_a_task_ended(lab, arn)
+        finding = diagnose().shows("command_not_found", "CannotStartContainerError", tasks=tasks)
     assert "CMD" in finding["remedy"]
 
 
@@ -465,10 +467,10 @@ def test_what_the_caller_may_not_read_is_told_and_the_rest_still_found(lab, diag
 
 def test_without_the_secrets_no_log_line_is_shown(lab, well, diagnose):
     with variation(lab, command=["python3", "-c", "print('token: very private', flush=True); raise SystemExit(3)"]) as arn, Faults(lab.endpoint) as faults:
-        task = released_until_a_task_ended(lab, arn)
+        tasks = released_until_a_task_ended(lab, arn)
         faults.error("ssm:GetParametersByPath", "AccessDeniedException", "not authorized to perform: ssm:GetParametersByPath")
         found = diagnose()
-    assert "exit code 3" in found.shows("crashes", task=task)["cause"]
+    assert "exit code 3" in found.shows("crashes", tasks=tasks)["cause"]
     assert "very private" not in found.run.output + found.text + found.paths[0].read_text()
     assert "Log lines were left out" in found.text
 

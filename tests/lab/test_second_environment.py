@@ -43,6 +43,7 @@ def test_an_interrupted_apply_loses_nothing(lab, arguments):
 
 
 def test_a_first_release_that_fails_goes_back_to_no_task(lab, arguments, good):
+    lab.playbook("secrets.yml", *arguments).must_succeed()
     templates = {name: service["taskDefinition"] for name, service in services(lab).items()}
     good.change("Crash at the first start", **{API: 'import sys\n\nprint("ERROR no coffee", flush=True)\nsys.exit(4)\n'})
     run = lab.playbook("deploy.yml", *arguments).must_fail()

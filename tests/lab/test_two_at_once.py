@@ -1,6 +1,8 @@
 """Two runs started in the same second: one runs; the other refuses with the owner's name, or waits if it was asked to."""
 
 import pytest
+from emulator_world import until
+from faults import Faults
 from releases import assert_settled, released
 
 
@@ -12,10 +14,9 @@ def pair(lab):
     lab.playbook("deploy.yml").must_succeed()
 
 
-def both(lab, first, second):
-    runs = [lab.start(*first), lab.start(*second)]
-    outputs = [run.communicate(timeout=300)[0] for run in runs]
-    return [(run.returncode, " ".join(output.split())) for run, output in zip(runs, outputs, strict=True)]
+def outputs(runs):
+    """[(exit code, output with runs of blanks folded)]."""
+    return [(run.returncode, " ".join(output.split())) for run, output in [(run, run.communicate(timeout=300)[0]) for run in runs]]
 
 
 @pytest.mark.parametrize("other", ["deploy.yml", "rollback.yml"])
@@ -23,7 +24,15 @@ def test_one_runs_and_the_other_is_told_whose_lock_it_is(lab, pair, other):
     old, new = pair
     lab.playbook("deploy.yml", "-e", f"release={new}").must_succeed()
     count = len(lab.records())
-    results = both(lab, ("deploy.yml", "-e", f"release={old}"), (other, "-e", f"release={old}"))
+    with Faults(lab.endpoint) as faults:
+        # Whichever came first stands still while it has the lock, until the other has ended.
+        held = faults.hold("ecs:UpdateService", times=1)
+        runs = [lab.start("deploy.yml", "-e", f"release={old}"), lab.start(other, "-e", f"release={old}")]
+        until(lambda: any(run.poll() is not None for run in runs), 120)
+        assert sorted(run.poll() is None for run in runs) == [False, True]
+        faults.met(held)
+        faults.remove(held)
+        results = outputs(runs)
     assert sorted(code == 0 for code, _ in results) == [False, True], results
     refused = next(text for code, text in results if code != 0)
     assert "is locked by arn:aws" in refused
@@ -37,7 +46,7 @@ def test_the_one_that_waits_goes_on_from_what_the_other_left(lab, pair):
     lab.playbook("deploy.yml", "-e", f"release={old}").must_succeed()
     count = len(lab.records())
     arguments = ("deploy.yml", "-e", f"release={new}", "-e", "atena_lock_wait_seconds=120")
-    results = both(lab, arguments, arguments)
+    results = outputs([lab.start(*arguments), lab.start(*arguments)])
     assert [code for code, _ in results] == [0, 0], results
     assert sum("Nothing to do" in text for _, text in results) == 1
     assert len(lab.records()) == count + 1
