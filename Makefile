@@ -11,6 +11,8 @@ REQUIREMENTS := lab/requirements.txt tests/requirements.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Anything may be set in the caller's shell; the checkout's own settings are what these targets are about.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Where this is set, every one of the many short Python processes of a run would compile all that it imports: half of its time.
+unexport PYTHONDONTWRITEBYTECODE
 LAB_INVENTORY := -i inventories/lab
 
 .PHONY: help setup venv demo demo-down lint test test-unit test-lab test-soak bench docs build
