@@ -96,6 +96,13 @@ def ending(task: dict) -> str:
     return "failed" if wanted or task.get("group", "").startswith("service:") else state
 
 
+def addresses_of(task: dict) -> list[str]:
+    """The addresses under which its target groups know it."""
+    return [
+        detail["value"] for attachment in task.get("attachments", []) for detail in attachment.get("details", []) if detail.get("name") == "privateIPv4Address"
+    ]
+
+
 def task_entry(task: dict) -> dict:
     group = task.get("group", "")
     return {
@@ -111,6 +118,7 @@ def task_entry(task: dict) -> dict:
         "created_at": moment(task.get("createdAt")),
         "started_at": moment(task.get("startedAt")),
         "stopped_at": moment(task.get("stoppedAt")),
+        "addresses": addresses_of(task),
         "containers": [
             {"name": container["name"], "exit_code": container.get("exitCode"), "reason": container.get("reason", "")}
             for container in task.get("containers", [])

@@ -134,12 +134,9 @@ def health(view: View):
     """Targets that are unhealthy now, and those that ECS replaced because they were."""
     for name, service in view.services.items():
         for side, group in view.target_groups(service):
-            problems = [f"{target['description'] or target['reason']}" for target in group["targets"] if target["state"] == "unhealthy"]
-            evidence = [
-                f"target {target['id']}:{target['port']} is {target['state']} ({target['reason']}: {target['description']})"
-                for target in group["targets"]
-                if target["state"] == "unhealthy"
-            ]
+            unhealthy = [target for target in group["targets"] if target["state"] == "unhealthy"]
+            problems = [f"{target['description'] or target['reason']}" for target in unhealthy]
+            evidence = [f"target {target['id']}:{target['port']} is unhealthy ({target['reason']}: {target['description']})" for target in unhealthy]
             events = [event for event in service["events"] if _UNHEALTHY.search(event["message"])]
             replaced = [t for t in newest_first(view.tasks) if t["service"] == name and t["state"] == "failed" and "elb health" in t["stopped_reason"].lower()]
             current = [task for task in replaced if not view.is_past(task)]
@@ -149,16 +146,18 @@ def health(view: View):
                 continue
             problems += [_UNHEALTHY.search(event["message"])["why"] for event in events[:1]]
             evidence += [event_line(event) for event in events[:2]]
-            if replaced:
-                evidence += task_lines(replaced[0], len(replaced) - 1)
-            else:
-                evidence += running_log(view, name)
+            # What is unhealthy now says more than what was replaced before.
+            evidence += running_log(view, name, {target["id"] for target in unhealthy}) or (
+                task_lines(replaced[0], len(replaced) - 1) if replaced else running_log(view, name)
+            )
             yield health_found(view, service, side, group, problems[0] if problems else "", evidence, past)
 
 
-def running_log(view: View, name: str) -> list[str]:
-    """The log of the newest task that runs."""
+def running_log(view: View, name: str, addresses: set[str] | None = None) -> list[str]:
+    """The log of the newest task that runs, of those at one of these addresses if they are given."""
     for task in newest_first(view.tasks):
+        if addresses is not None and addresses.isdisjoint(task["addresses"]):
+            continue
         if task["service"] == name and task["state"] == "running" and task["log_tail"]:
             return [line for tail_of, tail in task["log_tail"].items() for line in (f"last log lines of {tail_of}:", *(f"  | {x['message']}" for x in tail))]
     return []

@@ -183,13 +183,17 @@ def encode(record: dict) -> bytes:
 
 
 def decode(body: bytes, where: str) -> dict:
+    foreign = f"{where} is not a record of a release. Nobody but this collection writes there: bring its earlier version back."
     try:
         record = json.loads(body)
         form = record["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise CallFailed(f"{where} is not a record of a release. Nobody but this collection writes there: bring its earlier version back.") from error
+        raise CallFailed(foreign) from error
     if form != FORMAT:
         raise CallFailed(f"{where} has format {form}, which this version of atena.aws does not know. Upgrade the collection on this machine.")
+    # Not every JSON object with a format is a record: a diagnosis has one, too.
+    if not {"id", "release", "outcome"} <= record.keys():
+        raise CallFailed(foreign)
     return record
 
 

@@ -102,26 +102,30 @@ images:
   returned: success
   type: dict
   contains:
-    repository:
-      description: The repository's name.
-      type: str
-    tag:
-      description: The tag.
-      type: str
-    digest:
-      description: The manifest's digest in ECR.
-      type: str
-    image:
-      description: The image by digest, as a task definition wants it.
-      type: str
-      sample: 123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api@sha256:0b1c
-    built:
-      description: Whether it was (in check mode, would be) built and pushed by this call.
-      type: bool
-    retagged:
-      description: Tags that were (in check mode, would be) moved to it.
-      type: list
-      elements: str
+    <name>:
+      description: The image of this name.
+      type: dict
+      contains:
+        repository:
+          description: The repository's name.
+          type: str
+        tag:
+          description: The tag.
+          type: str
+        digest:
+          description: The manifest's digest in ECR.
+          type: str
+        image:
+          description: The image by digest, as a task definition wants it.
+          type: str
+          sample: 123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api@sha256:0b1c
+        built:
+          description: Whether it was (in check mode, would be) built and pushed by this call.
+          type: bool
+        retagged:
+          description: Tags that were (in check mode, would be) moved to it.
+          type: list
+          elements: str
 """
 
 import base64

@@ -62,7 +62,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
+directory:
   description: The working copy.
   returned: success
   type: str
@@ -153,7 +153,7 @@ def main():
                 (target / name).unlink()
         except OSError as error:
             module.fail_json(msg=f"Could not write the working copy {target}: {error.strerror}. Check the directory's owner, or set atena_work_dir.")
-    module.exit_json(changed=bool(written or removed), path=str(target), written=written, removed=removed)
+    module.exit_json(changed=bool(written or removed), directory=str(target), written=written, removed=removed)
 
 
 if __name__ == "__main__":

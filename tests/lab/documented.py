@@ -12,6 +12,8 @@ COMMON = {"changed", "failed", "msg", "warnings", "deprecations", "diff", "invoc
 _TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list, "dict": dict}
 # `returned` of what is there whenever the module did not fail.
 _SURE = ("always", "success")
+# Documents the values of a dict whose keys nobody knows beforehand.
+_ANY_NAME = "<name>"
 
 
 def documentation(path: Path) -> tuple[dict, dict]:
@@ -65,7 +67,11 @@ def value_faults(entry: dict, value, where: str) -> list[str]:
             else:
                 found += value_faults({"type": elements}, item, f"{where}[{index}]")
         return found
-    return faults(inner, value, f"{where}.", set()) if kind == "dict" and inner else []
+    if kind == "dict" and inner:
+        # Values under names that the caller chose.
+        named = {name: inner[_ANY_NAME] for name in value} if set(inner) == {_ANY_NAME} else inner
+        return faults(named, value, f"{where}.", set())
+    return []
 
 
 def seen(documented: dict, results: list[dict]) -> set[str]:

@@ -171,10 +171,17 @@ def cases(world: World) -> list[Case]:
             "make it",
             {"bucket": world.id, "table": world.id, "account_id": lab.account, "gates_key": "gates.json", "tags": {"Project": world.id}},
             changes=True,
-            diff=("versioning", "encryption", "deletion"),
+            diff=("versioning", "encryption", "point-in-time recovery"),
         ),
         Case("terraform_working_copy", "copy", world.working_copy(log_retention_days=14), changes=True),
-        Case("terraform_apply", "apply", {"project_path": str(world.directory / "copy" / "infra")}, changes=True, diff=("retention_in_days",)),
+        Case(
+            "terraform_apply",
+            "apply",
+            {"project_path": str(world.directory / "copy" / "infra")},
+            changes=True,
+            diff=("retention_in_days",),
+            again_writes="Terraform locks its state while it plans",
+        ),
         Case(
             "ecr_image",
             "build",
@@ -232,7 +239,7 @@ def cases(world: World) -> list[Case]:
             "release_prune",
             "old ones",
             {
-                **{"name": world.id, "cluster": lab.cluster, "services": ["thing"], "ledger": {"bucket": world.bucket, "prefix": f"{world.id}/"}},
+                **{"name": world.id, "cluster": lab.cluster, "services": ["thing"], "ledger": {"bucket": world.bucket, "prefix": f"{world.id}/releases/"}},
                 **{"keep_newest": 1, "min_age_days": 0},
             },
             changes=True,

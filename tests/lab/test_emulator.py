@@ -328,6 +328,16 @@ class TestService:
         assert task["stopCode"] == "ServiceSchedulerInitiated"
         assert world.primary("sick")["failedTasks"] >= 1
 
+    def test_a_deployment_that_is_replaced_before_it_is_well_makes_room(self, world):
+        group = world.target_group()
+        good = world.define(server("good"), family="replaced", stopTimeout=1)
+        world.service("replaced", good, 1, group)
+        world.stable("replaced")
+        # It has its place for ten minutes, however ill it is.
+        world.update("replaced", world.define(server("ill", health=500), family="replaced", stopTimeout=1), healthCheckGracePeriodSeconds=600)
+        world.update("replaced", good)
+        assert world.stable("replaced")["taskDefinition"] == good
+
     def test_requests_in_flight_are_answered_when_a_release_replaces_the_task(self, world):
         group = world.target_group(delay=10)
         balancer = world.client("elbv2").describe_listeners(LoadBalancerArn=world.balancer)["Listeners"]

@@ -143,6 +143,7 @@ def task(service="a-api", number=2, **changes):
         "created_at": "2026-01-10T02:58:00+00:00",
         "started_at": "2026-01-10T02:58:10+00:00",
         "stopped_at": "2026-01-10T02:58:20+00:00",
+        "addresses": ["10.0.10.5"],
         "containers": [{"name": service.removeprefix("a-"), "exit_code": 1, "reason": ""}],
         "log_tail": {},
     }
@@ -439,6 +440,19 @@ def test_a_health_check_that_ecs_replaced_tasks_for_is_read_from_the_events():
     found = broken(change)
     assert [item["code"] for item in found] == ["health_check_path"]
     assert "GET /helth" in found[0]["cause"] and "replaced since" not in found[0]["cause"]
+
+
+def test_the_log_of_the_unhealthy_target_is_shown_rather_than_of_one_that_was_replaced_or_is_well():
+    def change(facts):
+        unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
+        replaced = task(stop_code="ServiceSchedulerInitiated", stopped_reason="Task failed ELB health checks in (target-group a)", addresses=[])
+        replaced["log_tail"] = {"api": [{"at": NOW, "message": "listens on port 3000"}]}
+        well = {**running("a-api", "all is well"), "task_id": "t2", "created_at": NOW, "addresses": ["10.0.20.5"]}
+        facts["tasks"] = [replaced, well, running("a-api", "listens on port 3001")]
+
+    evidence = " ".join(next(item for item in broken(change) if item["code"] == "health_check_port")["evidence"])
+    assert "listens on port 3001" in evidence
+    assert "listens on port 3000" not in evidence and "all is well" not in evidence
 
 
 def test_a_health_check_port_that_is_not_the_containers_is_certain():

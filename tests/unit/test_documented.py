@@ -48,6 +48,13 @@ def test_what_differs_is_told(change, fault):
     assert faults(SAID, {**RIGHT, **change}) == [fault]
 
 
+def test_a_dict_may_have_keys_that_the_caller_chose():
+    entry = {"type": "dict", "description": "Of this name.", "contains": {"id": {"type": "int", "description": "Its id."}}}
+    said = {"things": {"type": "dict", "description": "Things.", "contains": {"<name>": entry}}}
+    assert faults(said, {"things": {"one": {"id": 1}, "two": {"id": 2}}}) == []
+    assert faults(said, {"things": {"one": {"id": "1"}}}) == ["things.one.id is documented as int, and is str: '1'"]
+
+
 def test_what_is_missing_is_told():
     assert faults(SAID, {"count": 1, "parts": []}) == ["name is documented as returned (success), and is not"]
 

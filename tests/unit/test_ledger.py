@@ -456,7 +456,7 @@ def test_an_unknown_reference_in_an_empty_ledger(bucket):
         Ledger(bucket, "state", PREFIX).find("abc")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"null"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"null", b'{"format": 1, "findings": []}'])
 def test_what_is_no_record_is_named(bucket, body):
     bucket.objects[f"{PREFIX}20270115T120000Z-a-0.json"] = body
     with pytest.raises(CallFailed, match="s3://state/atena/prod/releases/20270115T120000Z-a-0.json is not a record"):

@@ -4,14 +4,22 @@ MiniStack calls a new service's deployment COMPLETED before its task runs, compl
 health checks, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
 and records hardly any events.
 
+It also lets two callers bring a service to its count at the same time, so that both start a task.
+
+ECS looks at a service again and again. MiniStack does when a task has started or failed, which is too early or never when the task belongs to
+a deployment that was replaced before it was done: it may take the place of the new one's. Such services are looked at every second here.
+
 With whole draining (lab_settings.py) a deployment is completed only when the tasks of the one before have ended, as on AWS; else when they
 were told to.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import threading
 import time
+from collections import defaultdict
 from typing import Any
 
 from ministack.core.concurrency import resource_lock, spawn_background
@@ -26,6 +34,8 @@ MAXIMUM_EVENTS = 100
 INVENTED = "has begun draining connections on 1 tasks."
 _draining_events: set[str] = set()
 _watched: set[str] = set()  # deployments that wait for older tasks to end
+LOOK_EVERY = 1.0
+_counting: dict[tuple[str, str, str], threading.RLock] = defaultdict(threading.RLock)  # one for each service
 
 
 def apply() -> None:
@@ -35,7 +45,38 @@ def apply() -> None:
     replace(ecs, "_run_task", _with_start_event)
     replace(ecs, "_update_service", _without_invented_event)
     replace(ecs, "_fail_task_start", _with_failure_event)
+    replace(ecs, "_reconcile_service_tasks", _one_at_a_time)
     target_health.unhealthy_listeners.append(_replace_unhealthy)
+    threading.Thread(target=_look_for_ever, daemon=True, name="lab-service-scheduler").start()
+
+
+def _one_at_a_time(reconcile: Any) -> Any:
+    @functools.wraps(reconcile)
+    def reconcile_alone(cluster: str, key: str) -> Any:
+        with _counting[get_account_id(), get_region(), key]:
+            return reconcile(cluster, key)
+
+    return reconcile_alone
+
+
+def _look_for_ever() -> None:
+    while True:
+        time.sleep(LOOK_EVERY)
+        for (account, region, key), service in list(ecs._services.all_items()):
+            if was_overtaken(service):
+                try:
+                    with request_scope(account, region):
+                        ecs._reconcile_service_tasks(key.partition("/")[0], key)
+                except Exception:
+                    ecs.logger.exception("the scheduler of %s", key)
+
+
+def was_overtaken(service: dict[str, Any]) -> bool:
+    """Whether a deployment goes on that replaced another one before that was done: the older tasks may have stood in its way."""
+    if service.get("status") != "ACTIVE":
+        return False
+    going = [deployment["status"] for deployment in service.get("deployments", []) if deployment.get("rolloutState") == "IN_PROGRESS"]
+    return "PRIMARY" in going and len(going) > 1
 
 
 def add_event(service: dict[str, Any], message: str) -> str:

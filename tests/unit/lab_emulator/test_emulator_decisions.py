@@ -383,3 +383,19 @@ class TestSimulation:
     def test_the_context_has_its_keys_in_lower_case(self):
         assert policy_simulation.context_of({key: value for key, value in self.PARAMS.items() if ".2." not in key}) == {"kms:viaservice": ["ssm"]}
         assert policy_simulation.context_of(self.PARAMS) == {"kms:viaservice": []}
+
+
+@pytest.mark.parametrize(
+    ("deployments", "overtaken"),
+    [
+        ([("PRIMARY", "COMPLETED")], False),
+        ([("PRIMARY", "IN_PROGRESS"), ("ACTIVE", "COMPLETED")], False),
+        ([("PRIMARY", "IN_PROGRESS"), ("ACTIVE", "IN_PROGRESS"), ("ACTIVE", "COMPLETED")], True),
+        ([("PRIMARY", "COMPLETED"), ("ACTIVE", "IN_PROGRESS")], False),
+        ([("PRIMARY", "IN_PROGRESS"), ("ACTIVE", "FAILED")], False),
+    ],
+)
+def test_a_service_is_looked_at_again_while_a_deployment_that_was_replaced_may_be_in_the_way(deployments, overtaken):
+    listed = [{"status": status, "rolloutState": state} for status, state in deployments]
+    assert service_deployments.was_overtaken({"status": "ACTIVE", "deployments": listed}) == overtaken
+    assert not service_deployments.was_overtaken({"status": "INACTIVE", "deployments": listed})
