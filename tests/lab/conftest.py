@@ -16,13 +16,22 @@ from pathlib import Path
 
 import boto3
 import pytest
+import shards
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
+def pytest_addoption(parser):
+    parser.addoption("--shard", help="run this part of the files only, such as 1/2")
+
+
 def pytest_collection_modifyitems(config, items):
     """`make test` leaves out what takes long by nature; `make test-soak` asks for it by its mark."""
+    if config.option.shard:
+        files = shards.chosen(sorted({item.path.name for item in items}), config.option.shard)
+        config.hook.pytest_deselected(items=[item for item in items if item.path.name not in files])
+        items[:] = [item for item in items if item.path.name in files]
     if config.option.markexpr:
         return
     for item in items:
@@ -176,6 +185,12 @@ class Lab:
         """The item of the environment's lock; None when nobody holds it."""
         answer = self.client("dynamodb").get_item(TableName="atena-terraform-locks", Key={"LockID": {"S": f"atena.aws/{self.name}"}}, ConsistentRead=True)
         return answer.get("Item")
+
+    def ended_tasks(self) -> list[dict]:
+        """Every stopped task that ECS still knows."""
+        ecs = self.client("ecs")
+        pages = ecs.get_paginator("list_tasks").paginate(cluster=self.cluster, desiredStatus="STOPPED", PaginationConfig={"PageSize": 100})
+        return [task for page in pages if page["taskArns"] for task in ecs.describe_tasks(cluster=self.cluster, tasks=page["taskArns"])["tasks"]]
 
     def tasks_of_releases(self) -> list[str]:
         """ARNs of one-off tasks that run: migrations of releases."""

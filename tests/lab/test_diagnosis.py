@@ -77,10 +77,7 @@ def well(lab):
 
 
 def ended(lab, deployment: str) -> list[dict]:
-    ecs = lab.client("ecs")
-    arns = ecs.list_tasks(cluster=lab.cluster, desiredStatus="STOPPED")["taskArns"]
-    tasks = ecs.describe_tasks(cluster=lab.cluster, tasks=arns)["tasks"] if arns else []
-    return [task for task in tasks if task["startedBy"] == deployment and task["lastStatus"] == "STOPPED"]
+    return [task for task in lab.ended_tasks() if task["startedBy"] == deployment and task["lastStatus"] == "STOPPED"]
 
 
 @contextmanager

@@ -55,9 +55,18 @@ def assert_ledger(lab, release: str, outcome: str | None, words: tuple[str, ...]
     assert newest["ended_at"]
     assert newest["not_reverted"] == []
     assert bool(newest["reason"]) == (outcome != "succeeded")
+    if bad_commits.ERROR_LINE in words:
+        assert_evidence(lab, newest, bad_commits.ERROR_LINE)
     if outcome == "succeeded":
         assert newest["step"] == "done"
         assert {entry["name"]: entry["task_definition"] for entry in newest["services"]} == lab.revisions()
+
+
+def assert_evidence(lab, record: dict, line: str) -> None:
+    """The application's own line is kept, here and in the bucket, after ECS and the screen have forgotten it."""
+    kept = lab.client("s3").get_object(Bucket=f"atena-terraform-state-{lab.account}", Key=record["evidence"])["Body"].read().decode()
+    here = [(lab.infra.parent / "evidence" / f"{record['id']}.{suffix}").read_text() for suffix in ("json", "txt")]
+    assert [line in text for text in (kept, *here)] == [True] * 3
 
 
 # --- What goes wrong --------------------------------------------------------------------------------------------------
@@ -122,7 +131,10 @@ class Scene:
             docker("rmi", name)
 
     def lose_image(self, commit: str) -> None:
-        self.lab.client("ecr").batch_delete_image(repositoryName=self.named("api"), imageIds=[{"imageTag": f"sha-{commit}"}])
+        """With all of its tags: `latest` names it, too."""
+        ecr, repository = self.lab.client("ecr"), self.named("api")
+        image = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": f"sha-{commit}"}])["imageDetails"][0]
+        ecr.batch_delete_image(repositoryName=repository, imageIds=[{"imageDigest": image["imageDigest"]}])
 
 
 def decoded(token: str) -> str:
@@ -367,7 +379,9 @@ def quick(lab):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_every_fault_ends_on_the_old_release_with_its_reason(quick, case):
     lab = quick
-    good, revisions = lab.app.commit, lab.revisions()
+    # What runs, whatever the case before this one may have left checked out.
+    good, revisions = lab.app.version, lab.revisions()
+    lab.app.back_to(good)
     assert_on(lab, revisions, good)
     try:
         release = case.commit(lab.app)

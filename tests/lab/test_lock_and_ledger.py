@@ -177,14 +177,12 @@ def test_a_playbook_waits_for_another_run_and_then_does_its_work(others, lab):
 
 
 def test_two_migrations_at_once_run_one_after_the_other(others, lab):
-    ecs = lab.client("ecs")
-    before = set(ecs.list_tasks(cluster=lab.cluster, desiredStatus="STOPPED")["taskArns"])
+    before = {task["taskArn"] for task in lab.ended_tasks()}
     processes = [start("migrate.yml", "-e", "atena_lock_wait_seconds=600") for _ in range(2)]
     for process in processes:
         output = process.communicate(timeout=600)[0]
         assert process.returncode == 0, output
-    arns = sorted(set(ecs.list_tasks(cluster=lab.cluster, desiredStatus="STOPPED")["taskArns"]) - before)
-    first, second = sorted(ecs.describe_tasks(cluster=lab.cluster, tasks=arns)["tasks"], key=lambda task: task["createdAt"])
+    first, second = sorted((task for task in lab.ended_tasks() if task["taskArn"] not in before), key=lambda task: task["createdAt"])
     assert first["stoppedAt"] <= second["createdAt"]
     assert others.read() is None
 

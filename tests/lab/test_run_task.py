@@ -106,11 +106,11 @@ def test_the_same_token_runs_the_task_once(lab):
 
 
 def test_check_mode_says_what_it_would_run(lab):
-    before = lab.client("ecs").list_tasks(cluster=lab.cluster, desiredStatus="STOPPED")["taskArns"]
+    before = [task["taskArn"] for task in lab.ended_tasks()]
     result, failed = run_task(lab, command=["true"], check=True)
     assert not failed
     assert result["task_definition"] == lab.revisions()[f"{lab.name}-api"] and result["task_arn"] == ""
-    assert lab.client("ecs").list_tasks(cluster=lab.cluster, desiredStatus="STOPPED")["taskArns"] == before
+    assert [task["taskArn"] for task in lab.ended_tasks()] == before
 
 
 def test_an_unknown_container_is_refused(lab):

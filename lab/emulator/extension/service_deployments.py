@@ -7,7 +7,8 @@ and records hardly any events.
 It also lets two callers bring a service to its count at the same time, so that both start a task.
 
 ECS looks at a service again and again. MiniStack does when a task has started or failed, which is too early or never when the task belongs to
-a deployment that was replaced before it was done: it may take the place of the new one's. Such services are looked at every second here.
+a deployment that was replaced before it was done: it may take the place of the new one's. Such services are looked at every second here. So are
+those whose tasks cannot be started: MiniStack tries again at once, some fifty times a second, where ECS waits longer each time.
 
 With whole draining (lab_settings.py) a deployment is completed only when the tasks of the one before have ended, as on AWS; else when they
 were told to.
@@ -35,7 +36,10 @@ INVENTED = "has begun draining connections on 1 tasks."
 _draining_events: set[str] = set()
 _watched: set[str] = set()  # deployments that wait for older tasks to end
 LOOK_EVERY = 1.0
-_counting: dict[tuple[str, str, str], threading.RLock] = defaultdict(threading.RLock)  # one for each service
+Key = tuple[str, str, str]  # account, region, "cluster/service"
+_counting: dict[Key, threading.RLock] = defaultdict(threading.RLock)
+_failed_at: dict[Key, float] = {}  # when a task of a service last failed to start
+_later: set[Key] = set()  # services that wait for the next look, because of that
 
 
 def apply() -> None:
@@ -53,17 +57,29 @@ def apply() -> None:
 def _one_at_a_time(reconcile: Any) -> Any:
     @functools.wraps(reconcile)
     def reconcile_alone(cluster: str, key: str) -> Any:
-        with _counting[get_account_id(), get_region(), key]:
+        whole = (get_account_id(), get_region(), key)
+        with _counting[whole]:
+            if waits(ecs._services.get(key), time.monotonic() - _failed_at.get(whole, 0.0)):
+                _later.add(whole)
+                return None
             return reconcile(cluster, key)
 
     return reconcile_alone
 
 
+def waits(service: dict[str, Any] | None, since_failure: float) -> bool:
+    """Whether to start no other task now: the last one could not be started. A deployment that goes on is ended by its circuit breaker instead."""
+    primary = ecs._primary_deployment(service) if service and service.get("desiredCount") else None
+    return bool(primary) and primary.get("rolloutState") == "COMPLETED" and since_failure < LOOK_EVERY
+
+
 def _look_for_ever() -> None:
     while True:
         time.sleep(LOOK_EVERY)
+        waiting = set(_later)
+        _later.difference_update(waiting)
         for (account, region, key), service in list(ecs._services.all_items()):
-            if was_overtaken(service):
+            if (account, region, key) in waiting or was_overtaken(service):
                 try:
                     with request_scope(account, region):
                         ecs._reconcile_service_tasks(key.partition("/")[0], key)
@@ -226,6 +242,8 @@ def _with_failure_event(fail: Any) -> Any:
     def fail_start(task: dict[str, Any], docker_client: Any, reason: str) -> None:
         kind, _, name = task.get("group", "").partition(":")
         service = ecs._services.get(f"{ecs._cluster_name_from_arn(task['clusterArn'])}/{name}") if kind == "service" else None
+        if service is not None:
+            _failed_at[get_account_id(), get_region(), f"{ecs._cluster_name_from_arn(task['clusterArn'])}/{name}"] = time.monotonic()
         fail(task, docker_client, reason)
         if service is not None:
             add_event(service, f"was unable to place a task. Reason: {task.get('stoppedReason') or reason}")

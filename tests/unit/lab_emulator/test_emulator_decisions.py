@@ -399,3 +399,13 @@ def test_a_service_is_looked_at_again_while_a_deployment_that_was_replaced_may_b
     listed = [{"status": status, "rolloutState": state} for status, state in deployments]
     assert service_deployments.was_overtaken({"status": "ACTIVE", "deployments": listed}) == overtaken
     assert not service_deployments.was_overtaken({"status": "INACTIVE", "deployments": listed})
+
+
+@pytest.mark.parametrize(
+    ("state", "since_failure", "waits"), [("COMPLETED", 0.2, True), ("COMPLETED", 5.0, False), ("IN_PROGRESS", 0.2, False), ("FAILED", 0.2, False)]
+)
+def test_a_service_whose_task_could_not_be_started_waits_before_it_starts_another(state, since_failure, waits):
+    service = {"desiredCount": 1, "deployments": [{"status": "PRIMARY", "rolloutState": state}]}
+    assert service_deployments.waits(service, since_failure) is waits
+    assert not service_deployments.waits({**service, "desiredCount": 0}, since_failure)
+    assert not service_deployments.waits(None, since_failure)
