@@ -29,11 +29,24 @@ PIECES = (
     "service_deployments",
     "target_health",
     "cache_settings",
+    "cache_parameters",
+    "cache_snapshots",
+    "cache_states",
+    "nat_states",
     "nat_addresses",
     "load_balancer_delete",
+    "load_balancer_state",
     "database_delete",
+    "database_address",
+    "database_events",
+    "database_snapshots",
+    "database_power",
+    "lab_clock",
+    "schedule_targets",
     "task_families",
     "policy_simulation",
+    # Last: it imports MiniStack's gateway, which takes what the others put there.
+    "service_scaling",
 )
 
 

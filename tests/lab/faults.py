@@ -67,6 +67,34 @@ class Faults:
         """From now on a target that leaves is stopped under the requests that it gets."""
         self._set({"draining": "off"})
 
+    def times(self, **seconds: float) -> None:
+        """From now on these works take so long at least: database_stop, cache_create, … (lab_settings.py has them all)."""
+        self._set({"times": seconds})
+
+    def failing(self, *works: str) -> None:
+        """From now on these works end in failure, and no others."""
+        self._set({"failing": list(works)})
+
+    def cache_snapshots(self, limit: int | None) -> None:
+        """From now on there may be so many manual snapshots of caches."""
+        self._set({"cache_snapshots": limit})
+
+    def days(self, days: float) -> list[str]:
+        """Let days pass for the databases; the instances that AWS started meanwhile."""
+        return self._ask("PUT", "clock", {"advance_days": days})["started"]
+
+    def fire(self, schedule: str) -> bool:
+        """Let this schedule (group/name) come due; False if it is disabled or not there."""
+        return self._ask("POST", "schedules", {"name": schedule})["fired"]
+
+    def scheduled(self, schedule: str) -> list[dict[str, Any]]:
+        """What the schedule of this name called so far."""
+        return [call for call in self._ask("GET", "schedules") if call["schedule"] == schedule]
+
+    def scale(self, resource_id: str, desired: int) -> int | None:
+        """What a scaling policy decides; the count that it came to, None if nothing changed."""
+        return self._ask("POST", "scaling", {"resource_id": resource_id, "desired": desired})["desired"]
+
     def hits(self, fault_id: str) -> int:
         """How many requests met this fault so far."""
         return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)
