@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
 from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import gates as read_gates
 
@@ -19,6 +21,7 @@ POWER_OPTIONS = {
     },
 }
 _UNFINISHED = {"stopping": "stop", "starting": "start"}
+_UNREADABLE = "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
 
 
 def read(call, power: dict | None) -> dict | None:
@@ -41,6 +44,19 @@ def read_journal(call, bucket: str, key: str) -> dict | None:
     return journal if isinstance(journal, dict) else {}
 
 
+def journal_standing(journal: dict | None) -> tuple[str, datetime.datetime | None]:
+    """(state, when it last changed) as a journal says; an environment without one was never stopped. Raises CallFailed if it says neither."""
+    if journal is None:
+        return "running", None
+    try:
+        moments = [datetime.datetime.fromisoformat(journal[key]) for key in ("began_at", "ended_at") if journal.get(key)]
+        if journal["state"] not in ("running", "stopped", *_UNFINISHED):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise CallFailed(_UNREADABLE) from error
+    return journal["state"], max(moments, default=None)
+
+
 def why_not_on(state: dict | None) -> str:
     """Why nothing may be started here now, with the remedy; '' if the environment is on (or nobody asked)."""
     if state is None:
@@ -49,7 +65,7 @@ def why_not_on(state: dict | None) -> str:
     if gates is None:
         return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
     if journal is not None and journal.get("state") not in ("running", "stopped", *_UNFINISHED):
-        return "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
+        return _UNREADABLE
     recorded = (journal or {}).get("state", "running")
     if recorded in _UNFINISHED:
         verb = _UNFINISHED[recorded]
