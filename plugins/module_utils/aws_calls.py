@@ -30,6 +30,7 @@ THROTTLES = (
     "RequestLimitExceeded",
     "ProvisionedThroughputExceededException",
     "SlowDown",
+    "APICallRateForCustomerExceeded",
 )
 # Errors of the caller by their status, but over with the next attempt.
 _TRANSIENT = ("RequestTimeout", "RequestTimeoutException")

@@ -16,6 +16,11 @@ _REMEDIES = {
     "UnauthorizedOperation": "The caller may not do this. The role's README lists the IAM permissions that the playbook needs.",
     "ThrottlingException": "AWS kept refusing for too many calls. Wait a minute and run the playbook again; it is safe to repeat.",
     "ClusterNotFoundException": "The ECS cluster does not exist. Run infra.yml first, and check atena_project, atena_stage and atena_region.",
+    "SnapshotQuotaExceededFault": "ElastiCache takes at the most 20 manual snapshots a node in 24 hours, and holds so many as the account's quota says. Delete "
+    "old ones (elasticache_snapshot with state=pruned), or wait.",
+    "InsufficientCacheClusterCapacity": "AWS has no such node to give there now. Try again later, in another availability zone, or with another node type.",
+    "CacheSubnetGroupNotFoundFault": "The subnet group does not exist. Run infra.yml first.",
+    "CacheParameterGroupNotFound": "The parameter group does not exist. Run infra.yml first.",
     "RepositoryNotFoundException": "The ECR repository does not exist. Run infra.yml first.",
 }
 
