@@ -198,7 +198,11 @@ database_snapshot: {description: The snapshot that a stop took of the database.,
 restarts_at: {description: When AWS starts the database again by itself., returned: when stopped, type: str}
 address: {description: Where the load balancer answers., returned: when services were started, type: str}
 health: {description: "C(healthy), C(status), C(content) and C(attempts) of the application's answer.", returned: when it was asked, type: dict}
-steps: {description: "The journal's steps - C(step), C(began_at), C(ended_at), C(outcome), C(says).", returned: when something was done, type: list, elements: dict}
+steps:
+  description: The journal's steps - C(step), C(began_at), C(ended_at), C(outcome), C(says).
+  returned: when something was done
+  type: list
+  elements: dict
 summary: {description: The same for people., returned: success, type: list, elements: str}
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
