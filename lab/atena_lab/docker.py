@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from .process import run
 
 # Put on every container, network and volume of a lab, with the lab's prefix as its value.
 LABEL = "atena.lab"
+ATTEMPTS = 3
 
 
 def engine_version() -> str | None:
@@ -72,8 +74,28 @@ def network_gateway(network: str) -> str | None:
 
 
 def create_network(network: str, prefix: str) -> str:
-    run(["docker", "network", "create", "--label", f"{LABEL}={prefix}", network])
+    """A network on a subnet that Docker finds free, of which it hands out the first half: the rest is for what keeps its address."""
+    create = ["docker", "network", "create", "--label", f"{LABEL}={prefix}"]
+    for _ in range(ATTEMPTS):
+        run([*create, network])
+        subnet, gateway = network_subnet(network), network_gateway(network)
+        if subnet is None or gateway is None:
+            return gateway or ""
+        # Docker lets a container choose an address only where the subnet was chosen too.
+        run(["docker", "network", "rm", network])
+        chosen = ["--subnet", str(subnet), "--ip-range", str(next(subnet.subnets())), "--gateway", gateway]
+        if run([*create, *chosen, network], check=False).returncode == 0:
+            return gateway
+    run([*create, network])  # somebody else took each subnet in between: then databases change their addresses
     return network_gateway(network) or ""
+
+
+def network_subnet(network: str) -> ipaddress.IPv4Network | None:
+    for config in json.loads(run(["docker", "network", "inspect", network]).stdout)[0]["IPAM"]["Config"]:
+        subnet = ipaddress.ip_network(config["Subnet"])
+        if isinstance(subnet, ipaddress.IPv4Network):
+            return subnet
+    return None
 
 
 def containers(prefix: str) -> list[tuple[str, str]]:

@@ -219,6 +219,32 @@ class World:
 
         return until(ask, 60)
 
+    def cache(self, name: str = "", **options: Any) -> str:
+        """Make a cache cluster of one node; its name, at once."""
+        name = name or self.name
+        request = {"Engine": "redis", "EngineVersion": "7.1", "CacheNodeType": "cache.t4g.micro", "NumCacheNodes": 1, **options}
+        self.client("elasticache").create_cache_cluster(CacheClusterId=name, **request)
+        return name
+
+    def cache_is(self, name: str = "", status: str = "available", seconds: float = 60) -> dict[str, Any]:
+        """The cache when it is in this state, with its `Endpoint`."""
+
+        def ask() -> dict[str, Any] | None:
+            found = self.client("elasticache").describe_cache_clusters(CacheClusterId=name or self.name, ShowCacheNodeInfo=True)["CacheClusters"][0]
+            return found if found["CacheClusterStatus"] == status else None
+
+        found = until(ask, seconds)
+        return {**found, "Endpoint": found["CacheNodes"][0]["Endpoint"] if found["CacheNodes"] else None}
+
+    def drop_cache(self, name: str = "", **options: Any) -> None:
+        """Delete a cache and wait until it is gone; one that is not there is gone."""
+        elasticache, name = self.client("elasticache"), name or self.name
+        try:
+            elasticache.delete_cache_cluster(CacheClusterId=name, **options)
+        except elasticache.exceptions.CacheClusterNotFoundFault:
+            return
+        until(lambda: not [one for one in elasticache.describe_cache_clusters()["CacheClusters"] if one["CacheClusterId"] == name], 60)
+
     def close(self) -> None:
         ecs, elbv2 = self.client("ecs"), self.client("elbv2")
         for arn in ecs.list_services(cluster=self.name)["serviceArns"]:

@@ -67,6 +67,22 @@ class Faults:
         """From now on a target that leaves is stopped under the requests that it gets."""
         self._set({"draining": "off"})
 
+    def times(self, **seconds: float) -> None:
+        """From now on these works take so long at least: database_stop, cache_create, … (lab_settings.py has them all)."""
+        self._set({"times": seconds})
+
+    def failing(self, *works: str) -> None:
+        """From now on these works end in failure, and no others."""
+        self._set({"failing": list(works)})
+
+    def cache_snapshots(self, limit: int | None) -> None:
+        """From now on there may be so many manual snapshots of caches."""
+        self._set({"cache_snapshots": limit})
+
+    def days(self, days: float) -> list[str]:
+        """Let days pass for the databases; the instances that AWS started meanwhile."""
+        return self._ask("PUT", "clock", {"advance_days": days})["started"]
+
     def hits(self, fault_id: str) -> int:
         """How many requests met this fault so far."""
         return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 
 import pytest
-from emulator_world import docker, until
+from emulator_world import until
 from faults import Faults
 from wire import Wire
 
@@ -333,27 +333,20 @@ def test_an_application_that_listens_elsewhere(lab, target_group, diagnose):
 # --- The database ---
 
 
-@contextmanager
-def frozen(lab):
-    """The database as it is when RDS has stopped it: nothing answers. (The emulator's own stop changes the state only.)"""
-    names = docker("ps", "--format", "{{.Names}}").split()
-    name = next(name for name in names if name.startswith(f"{os.environ['ATENA_LAB_PREFIX']}_rds") and name.endswith(f"{lab.name}-db"))
-    docker("pause", name)
-    try:
-        yield
-    finally:
-        docker("unpause", name)
+def database_is(lab, status: str) -> bool:
+    return lab.client("rds").describe_db_instances(DBInstanceIdentifier=f"{lab.name}-db")["DBInstances"][0]["DBInstanceStatus"] == status
 
 
 def test_a_stopped_database(lab, well, diagnose):
     rds = lab.client("rds")
     rds.stop_db_instance(DBInstanceIdentifier=f"{lab.name}-db")
+    until(lambda: database_is(lab, "stopped"), 60)
     try:
-        with frozen(lab):
-            assert lab.app.get("/health", timeout=30)[0] != 200
-            found = diagnose()
+        assert lab.app.get("/health", timeout=30)[0] != 200
+        found = diagnose()
     finally:
         rds.start_db_instance(DBInstanceIdentifier=f"{lab.name}-db")
+        until(lambda: database_is(lab, "available"), 60)
     assert found.codes[0] == "database_stopped"
     finding = found.shows("database_stopped", "status stopped", "log of api")
     assert "start.yml" in finding["remedy"] and f"aws rds start-db-instance --db-instance-identifier {lab.name}-db" in finding["remedy"]

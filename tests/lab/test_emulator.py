@@ -432,34 +432,27 @@ class TestDatabase:
 
 
 def test_redis_is_real_and_tasks_reach_it(world):
-    elasticache = world.client("elasticache")
-    elasticache.create_cache_cluster(CacheClusterId=world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1)
+    world.cache()
     try:
-        cluster = elasticache.describe_cache_clusters(CacheClusterId=world.name, ShowCacheNodeInfo=True)["CacheClusters"][0]
-        endpoint = cluster["CacheNodes"][0]["Endpoint"]
+        endpoint = world.cache_is()["Endpoint"]
         task = world.ended(["python", "-c", ASKS_REDIS, endpoint["Address"], str(endpoint["Port"])])
-        assert world.lines(task) == ["b {'maxmemory-policy': 'noeviction'}"]
+        assert world.lines(task) == ["b {'maxmemory-policy': 'volatile-lru'}"]
     finally:
-        elasticache.delete_cache_cluster(CacheClusterId=world.name)
+        world.drop_cache()
 
 
 def test_a_cache_keeps_its_security_groups_and_upgrade_setting(world):
-    elasticache = world.client("elasticache")
-
     def settings() -> tuple[list[str], bool]:
-        cluster = elasticache.describe_cache_clusters(CacheClusterId=world.name)["CacheClusters"][0]
+        cluster = world.cache_is()
         return [group["SecurityGroupId"] for group in cluster["SecurityGroups"]], cluster["AutoMinorVersionUpgrade"]
 
-    elasticache.create_cache_cluster(
-        CacheClusterId=world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1,
-        SecurityGroupIds=["sg-1", "sg-2"], AutoMinorVersionUpgrade=False,
-    )  # fmt: skip
+    world.cache(SecurityGroupIds=["sg-1", "sg-2"], AutoMinorVersionUpgrade=False)
     try:
         assert settings() == (["sg-1", "sg-2"], False)
-        elasticache.modify_cache_cluster(CacheClusterId=world.name, SecurityGroupIds=["sg-3"], AutoMinorVersionUpgrade=True)
+        world.client("elasticache").modify_cache_cluster(CacheClusterId=world.name, SecurityGroupIds=["sg-3"], AutoMinorVersionUpgrade=True)
         assert settings() == (["sg-3"], True)
     finally:
-        elasticache.delete_cache_cluster(CacheClusterId=world.name)
+        world.drop_cache()
 
 
 def test_a_nat_gateway_tells_its_address(world):
@@ -469,6 +462,7 @@ def test_a_nat_gateway_tells_its_address(world):
     described = ec2.describe_nat_gateways(NatGatewayIds=[gateway["NatGatewayId"]])["NatGateways"][0]["NatGatewayAddresses"][0]
     assert (described["AllocationId"], described["PublicIp"]) == (address["AllocationId"], address["PublicIp"])
     ec2.delete_nat_gateway(NatGatewayId=gateway["NatGatewayId"])
+    until(lambda: ec2.describe_nat_gateways(NatGatewayIds=[gateway["NatGatewayId"]])["NatGateways"][0]["State"] == "deleted")
     ec2.release_address(AllocationId=address["AllocationId"])
 
 

@@ -98,9 +98,13 @@ def test_resources_of_one_name_in_two_labs_are_two(second):
     first = boto3.client("elasticache")
     second.cache()
     first.create_cache_cluster(CacheClusterId="c", Engine="redis", EngineVersion="7.1", CacheNodeType="t", NumCacheNodes=1)
+
+    def nodes(client) -> list[dict]:
+        """None before it is available."""
+        return client.describe_cache_clusters(CacheClusterId="c", ShowCacheNodeInfo=True)["CacheClusters"][0]["CacheNodes"]
+
     try:
-        clusters = [client.describe_cache_clusters(CacheClusterId="c", ShowCacheNodeInfo=True) for client in (first, second.client("elasticache"))]
-        addresses = {cluster["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]["Address"] for cluster in clusters}
+        addresses = {until(lambda client=client: nodes(client))[0]["Endpoint"]["Address"] for client in (first, second.client("elasticache"))}
         assert len(addresses) == 2
         for address in addresses:
             until(lambda address=address: pong(address))

@@ -32,14 +32,14 @@ def build(world: World, package: str, commit: str, context: Path = APP) -> str:
 class Application:
     def __init__(self, world: World) -> None:
         self.world = world
-        rds, elasticache = world.client("rds"), world.client("elasticache")
+        rds = world.client("rds")
         rds.create_db_instance(
             DBInstanceIdentifier=world.name, Engine="postgres", EngineVersion="16", DBInstanceClass="db.t4g.micro", AllocatedStorage=20,
             MasterUsername="atena", MasterUserPassword="secret", DBName="atena",
         )  # fmt: skip
-        elasticache.create_cache_cluster(CacheClusterId=world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1)
+        world.cache()
         self.api_image, self.worker_image = build(world, "api", "one"), build(world, "workers", "one")
-        cache = elasticache.describe_cache_clusters(CacheClusterId=world.name, ShowCacheNodeInfo=True)["CacheClusters"][0]["CacheNodes"][0]["Endpoint"]
+        cache = world.cache_is()["Endpoint"]
         self.endpoint = world.database()["Endpoint"]
         self.secrets = []
         for name, value in {
@@ -70,7 +70,7 @@ class Application:
 
     def close(self) -> None:
         self.world.client("rds").delete_db_instance(DBInstanceIdentifier=self.world.name, SkipFinalSnapshot=True)
-        self.world.client("elasticache").delete_cache_cluster(CacheClusterId=self.world.name)
+        self.world.drop_cache()
 
 
 @pytest.fixture(scope="module")
@@ -155,16 +155,13 @@ def test_no_request_fails_while_the_api_is_replaced(app):
 
 
 def test_health_names_what_failed(app):
-    app.world.client("elasticache").delete_cache_cluster(CacheClusterId=app.world.name)
+    app.world.drop_cache()
     arn = app.world.client("ecs").list_tasks(cluster=app.world.name, serviceName="api")["taskArns"][0]
     attachment = next(detail["value"] for detail in app.world.task(arn)["attachments"][0]["details"] if detail["name"] == "privateIPv4Address")
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(f"http://{attachment}:3000/health", timeout=20)
     answer = json.load(error.value)
     assert (error.value.code, answer["redis"], answer["database"], answer["status"]) == (503, "failed", "ok", "failed: redis")
-    app.world.client("elasticache").create_cache_cluster(
-        CacheClusterId=app.world.name, Engine="redis", EngineVersion="7.1", CacheNodeType="cache.t4g.micro", NumCacheNodes=1
-    )
 
 
 def test_an_image_runs_as_no_root(app):

@@ -1,12 +1,21 @@
 """What the emulator's extension decides, apart from the emulator."""
 
 import base64
+import io
+import tarfile
 
 import pytest
 from extension import (
+    cache_parameters,
+    cache_snapshots,
     containers,
+    database_address,
+    database_power,
     image_tags,
+    lab_clock,
     lab_settings,
+    load_balancer_state,
+    nat_states,
     policy_simulation,
     registry,
     service_deployments,
@@ -281,14 +290,163 @@ class TestCapacity:
 
 
 class TestLabSettings:
-    @pytest.mark.parametrize("wish", [{"draining": "whole"}, {"draining": "off"}, {"capacity": {"c": {"memory": 512}}}, {}])
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            {"draining": "whole"},
+            {"draining": "off"},
+            {"capacity": {"c": {"memory": 512}}},
+            {"times": {"database_stop": 60, "nat_create": 0.5}},
+            {"failing": ["cache_snapshot"]},
+            {"cache_snapshots": 0},
+            {"cache_snapshots": None},
+            {},
+        ],
+    )
     def test_known_ones_are_taken(self, wish):
         assert lab_settings.checked(wish) == wish
 
-    @pytest.mark.parametrize("wish", [None, [], {"colour": "red"}, {"draining": "slow"}, {"capacity": {"c": {}}}])
+    @pytest.mark.parametrize(
+        "wish",
+        [
+            None,
+            [],
+            {"colour": "red"},
+            {"draining": "slow"},
+            {"capacity": {"c": {}}},
+            {"times": {"lunch": 1}},
+            {"times": {"nat_create": -1}},
+            {"times": {"nat_create": "1"}},
+            {"failing": ["database_stop"]},
+            {"cache_snapshots": -1},
+            {"cache_snapshots": True},
+        ],
+    )
     def test_others_are_refused(self, wish):
         with pytest.raises(ValueError):
             lab_settings.checked(wish)
+
+    def test_times_that_a_request_does_not_name_stay(self):
+        before = {"times": {"nat_create": 1, "nat_delete": 2}}
+        assert lab_settings.merged(before, {"times": {"nat_create": 3}}) == {"times": {"nat_create": 3, "nat_delete": 2}}
+        assert lab_settings.merged(before, {"draining": "off"}) == {"draining": "off"}
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    """The lab's settings, without a lab."""
+    monkeypatch.setattr(lab_settings, "values", lab_settings._defaults())
+    monkeypatch.setattr(lab_settings.time, "time", lambda: 1000.0)
+    return lab_settings.values
+
+
+class TestTimes:
+    @pytest.mark.parametrize(("seconds", "since", "over"), [(0, 1000, True), (60, 940, True), (60, 941, False)])
+    def test_a_work_has_its_time(self, settings, seconds, since, over):
+        settings["times"]["nat_create"] = seconds
+        assert lab_settings.over("nat_create", since) is over
+
+    @pytest.mark.parametrize(
+        ("state", "began", "taken", "failing", "after"),
+        [
+            ("pending", 950, False, [], "pending"),
+            ("pending", 940, False, [], "available"),
+            ("pending", 940, True, [], "failed"),
+            ("pending", 940, False, ["nat_create"], "failed"),
+            ("deleting", 971, False, [], "deleting"),
+            ("deleting", 970, False, [], "deleted"),
+            ("available", 0, True, ["nat_create"], "available"),
+            ("failed", 0, False, [], "failed"),
+        ],
+    )
+    def test_a_nat_gateway_moves_on(self, settings, state, began, taken, failing, after):
+        settings.update(times={**settings["times"], "nat_create": 60, "nat_delete": 30}, failing=failing)
+        gateway = {"State": state, "_began": began, "AllocationId": "eipalloc-1"}
+        nat_states.settle(gateway, taken=taken)
+        assert gateway["State"] == after
+        assert ("_failure" in gateway) is (after == "failed" != state)
+
+    @pytest.mark.parametrize(("began", "failing", "after"), [(950, [], "provisioning"), (940, [], "active"), (940, ["load_balancer_create"], "failed")])
+    def test_a_load_balancer_moves_on(self, settings, began, failing, after):
+        settings.update(times={**settings["times"], "load_balancer_create": 60}, failing=failing)
+        balancer = {"State": "provisioning", "_began": began}
+        load_balancer_state.settle(balancer)
+        assert balancer["State"] == after
+
+
+class TestCaches:
+    def test_only_redis_own_settings_reach_redis(self):
+        group = {"maxmemory-policy": {"Value": "noeviction"}, "databases": {"Value": "16"}, "timeout": {"Value": ""}, "invented": {"Value": "1"}}
+        assert cache_parameters.redis_settings(group) == {"maxmemory-policy": "noeviction"}
+
+    @pytest.mark.parametrize(
+        ("wish", "word"),
+        [
+            ({}, ""),
+            ({"Engine": "redis", "EngineVersion": "7.1"}, ""),
+            ({"EngineVersion": "7"}, ""),
+            ({"EngineVersion": "7.2"}, ""),
+            ({"Engine": "valkey", "EngineVersion": "7.0"}, ""),
+            ({"EngineVersion": "7.0"}, "version 7.1 into version 7.0"),
+            ({"EngineVersion": "6.2"}, "version 7.1 into version 6.2"),
+            ({"Engine": "memcached"}, "into memcached"),
+            ({"NumNodeGroups": "3"}, "has 1 node groups, not 3"),
+        ],
+    )
+    def test_a_snapshot_fits_a_cache_that_is_not_older(self, wish, word):
+        snapshot = {"Engine": "redis", "EngineVersion": "7.1", "NodeSnapshots": [{}]}
+        found = cache_snapshots.mismatch({name: [value] for name, value in wish.items()}, snapshot)
+        assert word in found and bool(found) is bool(word)
+
+    def test_a_file_for_a_container_is_an_archive_of_it(self):
+        with tarfile.open(fileobj=io.BytesIO(cache_snapshots.packed("dump.rdb", b"REDIS\0"))) as archive:
+            assert archive.getnames() == ["dump.rdb"]
+            assert archive.extractfile("dump.rdb").read() == b"REDIS\0"
+
+    def test_what_is_the_labs_own_is_not_shown(self):
+        snapshot = {"SnapshotName": "a&b", "Port": 6379, "VpcId": None, "AutoMinorVersionUpgrade": True, "_data": {"0001": b"x"},
+                    "NodeSnapshots": [{"CacheNodeId": "0001", "_node_group": "0001"}]}  # fmt: skip
+        assert cache_snapshots.render(snapshot) == (
+            "<SnapshotName>a&amp;b</SnapshotName><Port>6379</Port><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>"
+            "<NodeSnapshots><NodeSnapshot><CacheNodeId>0001</CacheNodeId></NodeSnapshot></NodeSnapshots>"
+        )
+
+
+class TestDatabases:
+    CONFIG = [{"Subnet": "172.20.0.0/16", "IPRange": "172.20.0.0/17", "Gateway": "172.20.0.1"}]
+
+    def test_its_address_is_one_that_docker_hands_out_to_nobody(self):
+        assert database_address.free_address(self.CONFIG, []) == "172.20.128.1"
+        assert database_address.free_address(self.CONFIG, ["172.20.128.1", "172.20.128.2"]) == "172.20.128.3"
+
+    def test_a_network_without_such_addresses_gives_none(self):
+        assert database_address.free_address([{"Subnet": "172.20.0.0/16", "Gateway": "172.20.0.1"}], []) is None
+
+    def test_it_can_be_restored_up_to_the_last_five_minutes(self):
+        assert [database_power.restorable(now) for now in (600.0, 601.5, 899.9, 900.0)] == [600, 600, 600, 900]
+
+    @pytest.mark.parametrize(
+        ("since", "until", "retained", "days"),
+        [
+            (0, 2 * 86400, 7, [0, 1]),
+            (0, 2 * 86400, 1, [1]),
+            (0, 2 * 86400, 0, []),
+            (4 * 3600, 86400, 7, []),
+            (4 * 3600, 86400 + 4 * 3600, 7, [1]),
+            (0, 10 * 86400, 3, [7, 8, 9]),
+        ],
+    )
+    def test_it_is_backed_up_in_its_window_on_each_day(self, since, until, retained, days):
+        assert lab_clock.backup_moments(since, until, "03:30-04:00", retained) == [day * 86400 + 3.5 * 3600 for day in days]
+
+    def test_what_is_known_gets_older(self):
+        record = {"SnapshotCreateTime": "2026-03-08T12:00:00.250Z", "Status": "available"}
+        assert lab_clock.older(record, ("SnapshotCreateTime", "InstanceCreateTime"), 7) == {"SnapshotCreateTime": "2026-03-01T12:00:00.250Z"}
+
+    @pytest.mark.parametrize("wish", [None, {}, {"advance_days": 0}, {"advance_days": "7"}, {"advance_days": True}, {"advance_days": 1000}])
+    def test_the_clock_takes_days(self, wish):
+        with pytest.raises(ValueError):
+            lab_clock.answer("PUT", [], wish)
 
 
 class TestArchitecture:

@@ -17,11 +17,11 @@ ACCOUNT = "111122223333"
 
 @pytest.fixture(autouse=True)
 def own_account(monkeypatch):
-    for module in (ecs, elasticache):
+    for module in (ecs, elasticache, rds):
         monkeypatch.setattr(module, "_get_docker", lambda: None)
     with responses.request_scope(ACCOUNT, "us-east-1"):
         yield
-    for module in (alb, ec2, ecr, ecs, elasticache, ssm, cloudwatch_logs):
+    for module in (alb, ec2, ecr, ecs, elasticache, rds, ssm, cloudwatch_logs):
         module.reset()
 
 
@@ -175,6 +175,72 @@ def test_cache_settings_are_forgotten():
     answer = query(elasticache._describe_cache_clusters, CacheClusterId="c")[1]
     assert "sg-1" not in answer
     assert "AutoMinorVersionUpgrade" not in answer
+
+
+def test_cache_parameters_are_not_looked_at():
+    assert query(elasticache._create_cache_cluster, CacheClusterId="c", CacheParameterGroupName="none")[0] == 200
+    assert "maxmemory" not in inspect.getsource(elasticache._spawn_redis_container) + inspect.getsource(elasticache._node_server_args)
+
+
+def test_cache_snapshots_are_available_at_once_whatever_they_are_of():
+    status, body = query(elasticache._create_snapshot, SnapshotName="s", CacheClusterId="none")
+    assert (status, "<SnapshotStatus>available</SnapshotStatus>" in body) == (200, True)
+
+
+def test_cache_snapshots_hold_no_data_and_give_none():
+    assert "docker" not in inspect.getsource(elasticache._create_snapshot)
+    for function in (elasticache._create_cache_cluster, elasticache._create_replication_group, elasticache._delete_cache_cluster):
+        assert "SnapshotName" not in inspect.getsource(function) and "FinalSnapshotIdentifier" not in inspect.getsource(function)
+
+
+def test_cache_states_are_available_and_gone():
+    assert "<CacheClusterStatus>available</CacheClusterStatus>" in query(elasticache._create_cache_cluster, CacheClusterId="c")[1]
+    query(elasticache._delete_cache_cluster, CacheClusterId="c")
+    assert query(elasticache._describe_cache_clusters, CacheClusterId="c")[0] == 404
+
+
+def test_nat_states_are_available_and_deleted():
+    assert "<state>available</state>" in query(ec2._create_nat_gateway, SubnetId="subnet-1", AllocationId="eipalloc-1")[1]
+    query(ec2._delete_nat_gateway, NatGatewayId=next(iter(ec2._nat_gateways)))
+    assert "<state>deleted</state>" in query(ec2._describe_nat_gateways)[1]
+
+
+def test_load_balancer_state_is_active_at_once():
+    assert "<Code>active</Code>" in query(alb._create_lb, Name="b")[1]
+
+
+def database():
+    query(rds._create_db_instance, DBInstanceIdentifier="d")
+    return rds._instances["d"]
+
+
+def test_database_power_is_a_word():
+    assert "<DBInstanceStatus>available</DBInstanceStatus>" in query(rds._create_db_instance, DBInstanceIdentifier="d")[1]
+    for _ in range(2):
+        status, body = query(rds._stop_db_instance, DBInstanceIdentifier="d")
+        assert (status, "<DBInstanceStatus>stopped</DBInstanceStatus>" in body) == (200, True)
+    assert "AutomaticRestartTime" not in body
+    assert "docker" not in inspect.getsource(rds._stop_db_instance) + inspect.getsource(rds._set_db_instance_status)
+
+
+def test_database_events_are_of_restarts_only():
+    database()
+    query(rds._stop_db_instance, DBInstanceIdentifier="d")
+    assert "<Event>" not in query(rds._describe_events)[1]
+
+
+def test_database_snapshots_are_available_at_once_in_any_state():
+    database()["DBInstanceStatus"] = "stopped"
+    status, body = query(rds._create_db_snapshot, DBInstanceIdentifier="d", DBSnapshotIdentifier="s")
+    assert (status, "<Status>available</Status>" in body) == (200, True)
+
+
+def test_database_address_is_what_docker_gives():
+    assert "ipv4_address" not in inspect.getsource(rds)
+
+
+def test_lab_clock_nothing_starts_a_stopped_database():
+    assert "AutomaticRestartTime" not in inspect.getsource(rds)
 
 
 def test_nat_addresses_are_not_told():
