@@ -16,8 +16,9 @@ def _money(amount: float, costs: dict) -> str:
 
 def saving(costs: dict) -> str:
     """What a stop saves, and where the figures are from."""
-    less = costs["running"] - costs["stopped"]
-    return f"While stopped about {_money(costs['stopped'], costs)} a month instead of {_money(costs['running'], costs)}: {_money(less, costs)} less. {costs['source']}"
+    less = _money(costs["running"] - costs["stopped"], costs)
+    instead = f"{_money(costs['stopped'], costs)} a month instead of {_money(costs['running'], costs)}"
+    return f"While stopped about {instead}: {less} less. {costs['source']}"
 
 
 def still_costs(costs: dict) -> str:

@@ -1,0 +1,322 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+---
+module: elasticache_restore
+version_added: 0.1.0
+short_description: Make Redis OSS or Valkey in ElastiCache again from a snapshot
+description:
+  - Makes a cache cluster or a replication group from a snapshot, with the parameters that were recorded or are given, waits until it is available, compares
+    it with them and returns where it is reached. It fails if anything is not as recorded.
+  - A cache that is there is left as it is - its parameters are compared with O(parameters), and nothing else is done. It is replaced only if O(replace) names
+    it, and deleted only when a snapshot proves that it can be made again (available, whole, of this very cache, and with the same metadata).
+  - What ElastiCache would refuse is told before anything is changed - an older version, Valkey as a cluster, a group in cluster mode as a single node, data
+    tiering without r6gd nodes, a missing AUTH token.
+  - A restore that failed (V(create-failed), V(restore-failed)) is told with ElastiCache's reason, and cleared away by the next run. A snapshot is never
+    deleted by this module.
+  - "The gap it closes: no module restores ElastiCache. M(community.aws.elasticache) knows neither snapshots nor replication groups, waits without end, and
+    deletes without a snapshot."
+author:
+  - The atena.aws founders (@atena)
+options:
+  name:
+    description: The cache cluster or replication group that is to be there.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) restores it.
+      - V(absent) deletes it, if the snapshot O(snapshot) proves that it can be made again. One that never came up can go without.
+    type: str
+    choices: [present, absent]
+    default: present
+  snapshot:
+    description:
+      - The snapshot to restore. Unset means the newest available one of O(source).
+      - For O(state=absent), the snapshot that proves that O(name) can be made again.
+    type: str
+  source:
+    description:
+      - Whose newest snapshot is taken, when O(snapshot) is unset. Unset means O(parameters.id), or O(name) without.
+    type: str
+  auth_token:
+    description: The AUTH token of a cache that is made. Never recorded, and never shown.
+    type: str
+  replace:
+    description:
+      - Replaces a living cache. Must be equal to O(name), so that it cannot be meant by mistake.
+      - A snapshot of it is taken first and verified; then it is deleted, and made again. Each run with this option does so.
+    type: str
+  wait:
+    description: Wait until it is available. Without, its parameters are not compared. A deletion is waited for in any case.
+    type: bool
+    default: true
+  wait_timeout:
+    description: Seconds until the module fails, for each of the stages - a snapshot, the deletion, the restore.
+    type: int
+    default: 3600
+  wait_delay:
+    description: Longest pause between two looks, in seconds. The first are shorter.
+    type: int
+    default: 15
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+    type: path
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+  - atena.aws.lock
+  - atena.aws.redis_parameters
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Bring Redis back from its newest snapshot, as it was
+  atena.aws.elasticache_restore:
+    name: atena-prod-redis
+    parameters: "{{ lookup('ansible.builtin.file', 'redis.json') | from_json }}"
+  register: redis
+
+- name: Look at an older state, in a second cluster beside the first
+  atena.aws.elasticache_restore:
+    name: atena-prod-redis-look
+    snapshot: atena-prod-redis-20260131-1900
+    parameters:
+      security_group_ids: [sg-0a1b2c3d]
+
+- name: Snapshot the second one, which proves that it may go
+  atena.aws.elasticache_snapshot:
+    source: atena-prod-redis-look
+    name: atena-prod-redis-look-last
+
+- name: Delete it
+  atena.aws.elasticache_restore:
+    name: atena-prod-redis-look
+    state: absent
+    snapshot: atena-prod-redis-look-last
+"""
+
+RETURN = r"""
+cache:
+  description: The cache, as M(atena.aws.elasticache_snapshot) tells it. Null if there is none, and in check mode if it would be made.
+  returned: success, and on failure if it was made but is not as recorded
+  type: dict
+  contains:
+    id:
+      description: Its identifier.
+      type: str
+    kind:
+      description: C(cluster) or C(replication_group).
+      type: str
+    status:
+      description: Its status.
+      type: str
+    address:
+      description: Where it is reached; empty until it is available.
+      type: str
+    port:
+      description: Its port; null until it has one.
+      type: int
+    arn:
+      description: Its ARN.
+      type: str
+    created_at:
+      description: When it was made, ISO 8601.
+      type: str
+    nodes:
+      description: The nodes of a group.
+      type: list
+      elements: str
+    primary:
+      description: The node with the freshest data.
+      type: str
+    member_of:
+      description: The group that a cluster is a node of, else empty.
+      type: str
+    global_datastore:
+      description: The global datastore that a group belongs to, else empty.
+      type: str
+    parameters:
+      description: What it is made of, as O(parameters).
+      type: dict
+address:
+  description: Where it is reached; empty if it is not (yet).
+  returned: success
+  type: str
+  sample: atena-prod-redis.abc123.0001.use1.cache.amazonaws.com
+port:
+  description: Its port; null if there is none (yet).
+  returned: success
+  type: int
+snapshot:
+  description: The snapshot that it was made from, or in check mode would be; the one that proved a deletion. Empty if nothing was restored or deleted.
+  returned: success
+  type: str
+taken:
+  description: The snapshot that was taken of a cache before it was replaced; empty if none was.
+  returned: success
+  type: str
+unknown:
+  description: Parameters of which neither O(parameters) nor the snapshot says anything, so that ElastiCache's defaults hold. A warning names them, too.
+  returned: success
+  type: list
+  elements: str
+  sample: [security_group_ids, tags]
+differences:
+  description: What is not as recorded, in words.
+  returned: failure because of it
+  type: list
+  elements: str
+"""
+
+import datetime
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_read, redis_restore, redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+
+
+class Run:
+    """One run of the module. `result` is what it returns, also when it fails."""
+
+    def __init__(self, module, progress):
+        self.params, self.check, self.name = module.params, module.check_mode, module.params["name"]
+        self.call = Caller(module)
+        self.given = {name: value for name, value in self.params["parameters"].items() if value is not None}
+        self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
+        self.result = {"changed": False, "cache": None, "address": "", "port": None, "snapshot": "", "taken": "", "unknown": []}
+        if self.params["auth_token"] is not None:
+            self.given["auth"] = True
+
+    def present(self):
+        cache = redis_read.find(self.call, self.name)
+        # What never came up, or is going, is as good as gone.
+        lives = cache is not None and cache["status"] not in redis_read.STILLBORN and redis_read.standing(cache["status"]) != redis_read.LEAVING
+        if lives and not self.params["replace"]:
+            if not self.check and self.params["wait"]:
+                cache = redis_restore.await_available(self.call, self.name, **self._options)
+            return self._compare(cache, self.given)
+        snapshot = self._snapshot()
+        parameters, self.result["unknown"] = redis_parameters.effective(snapshot, self.given)
+        problems = redis_parameters.refusals(parameters, snapshot, self.name, self.params["auth_token"])
+        problems += redis_snapshot.refusals(cache) if lives else []
+        if problems:
+            raise CallFailed(f"{self.name} was not restored from {snapshot['name']}: {' '.join(problems)} Nothing was changed.")
+        self.result.update(snapshot=snapshot["name"], changed=True)
+        self.result["diff"] = {"before": cache["parameters"] if lives else {}, "after": {**parameters, "id": self.name}}
+        if self.check:
+            return self._tell(cache if lives else None)
+        self.result["changed"] = False
+        with holding(self.call, self.params["lock"]) as lock:
+            options = {**self._options, "guard": lock.check}
+            if lives:
+                self._make_room(cache, options)
+            options.update(identifier=self.name, auth_token=self.params["auth_token"], wait=self.params["wait"])
+            self.result["changed"] = True
+            cache = redis_restore.restore(self.call, parameters, snapshot["name"], **options)
+        return self._compare(cache, parameters)
+
+    def _snapshot(self):
+        if self.params["snapshot"]:
+            found = redis_snapshot.read(self.call, self.params["snapshot"])
+            if found is None:
+                raise CallFailed(f"There is no snapshot {self.params['snapshot']}. Nothing was changed.")
+            return found
+        source = self.params["source"] or self.given.get("id") or self.name
+        found = redis_snapshot.list_snapshots(self.call, source)
+        usable = [told for told in found if told["status"] in ("available", "restoring", "exporting")]
+        if not usable:
+            others = f" (there are {', '.join(told['name'] + ': ' + told['status'] for told in found)})" if found else ""
+            raise CallFailed(f"There is no available snapshot of {source}{others}. Nothing was changed.")
+        return usable[0]
+
+    def _make_room(self, cache, options):
+        """Deletes a living cache, whose own state is in a verified snapshot then."""
+        self.result["taken"] = f"{self.name}-replaced-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
+        self.result["changed"] = True
+        taken = redis_snapshot.create(self.call, cache, self.result["taken"], **options)
+        redis_restore.delete(self.call, cache, taken, **options)
+
+    def absent(self):
+        cache = redis_read.find(self.call, self.name)
+        if cache is None:
+            return
+        snapshot = redis_snapshot.read(self.call, self.params["snapshot"], cache) if self.params["snapshot"] else None
+        if redis_read.standing(cache["status"]) != redis_read.LEAVING:
+            problems = [] if cache["status"] in redis_read.STILLBORN else redis_snapshot.problems(snapshot, cache)
+            if problems:
+                raise CallFailed(f"{self.name} was not deleted: {'; '.join(problems)}.")
+            self.result.update(changed=True, snapshot=snapshot["name"] if snapshot else "", diff={"before": cache["parameters"], "after": {}})
+        if self.check:
+            return self._tell(cache)
+        with holding(self.call, self.params["lock"]) as lock:
+            redis_restore.delete(self.call, cache, snapshot, **self._options, guard=lock.check)
+
+    def _compare(self, cache, parameters):
+        self._tell(cache)
+        if redis_read.standing(cache["status"]) == redis_read.READY:
+            self.result["differences"] = redis_parameters.differences(cache, parameters)
+        if self.result.get("differences"):
+            made = f"was restored from {self.result['snapshot']}, but is" if self.result["snapshot"] else "is there and was left as it is, but it is"
+            raise CallFailed(f"{self.name} {made} not as recorded: {'; '.join(self.result['differences'])}.")
+        self.result.pop("differences", None)
+
+    def _tell(self, cache):
+        self.result.update(cache=cache, address=cache["address"] if cache else "", port=cache["port"] if cache else None)
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "snapshot": {"type": "str"},
+            "source": {"type": "str"},
+            "parameters": redis_parameters.OPTIONS,
+            "auth_token": {"type": "str", "no_log": True},
+            "replace": {"type": "str"},
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": 3600},
+            "wait_delay": {"type": "int", "default": 15},
+            "lock": LOCK_OPTIONS,
+            "progress_file": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    name, replace = module.params["name"], module.params["replace"]
+    if replace and replace != name:
+        module.fail_json(msg=f"replace is '{replace}' and name is '{name}': they must be equal, for the living cache to be replaced. Nothing was changed.")
+    progress = Progress(module.params["progress_file"])
+    run = Run(module, progress)
+    try:
+        with interruptible():
+            getattr(run, module.params["state"])()
+    except CallFailed as failed:
+        module.fail_json(msg=str(failed), **run.result)
+    except Interrupted as interrupted:
+        left = f"{interrupted} What ElastiCache was told to do goes on by itself. Run this again."
+        progress.say(left)
+        module.fail_json(msg=left, **run.result)
+    if run.result["unknown"]:
+        module.warn(f"Nothing is known of {', '.join(run.result['unknown'])} of {name}: ElastiCache's defaults hold. Give them in `parameters`.")
+    module.exit_json(**run.result)
+
+
+if __name__ == "__main__":
+    main()
