@@ -12,7 +12,18 @@ import datetime
 from collections import defaultdict
 from datetime import UTC, timedelta
 
-from ansible_collections.atena.aws.plugins.module_utils.working_hours import DAY, DAYS, START, STOP, Schedule, clock, local_text, moment
+from ansible_collections.atena.aws.plugins.module_utils.working_hours import (
+    DAY,
+    DAYS,
+    HOURS_BEGIN,
+    HOURS_END,
+    START,
+    STOP,
+    Schedule,
+    clock,
+    local_text,
+    moment,
+)
 
 _YEAR = 366
 # A Monday in the past: AWX wants a beginning, and one that moves with each rendering would change every schedule each time.
@@ -103,13 +114,13 @@ def _begin(zone: str, day: datetime.date, minutes: int) -> str:
 
 # --- For people -------------------------------------------------------------------------------------------------------
 def action_lines(actions: list[dict], zone, now: datetime.datetime) -> list[str]:
-    return [
-        f"{action['action']:5}  {local_text(action['at'], zone)}  ({_utc(action['at'])}, {_ahead(action['at'] - now)}): {action['why']}" for action in actions
-    ]
+    return [_line(action, zone, now) for action in actions]
 
 
-def _utc(at: datetime.datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _line(action: dict, zone, now: datetime.datetime) -> str:
+    utc = action["at"].astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    special = "" if action["why"] in (HOURS_BEGIN, HOURS_END) else f": {action['why']}"
+    return f"{action['action']:5}  {local_text(action['at'], zone)} = {utc}, {_ahead(action['at'] - now)}{special}"
 
 
 def _ahead(ahead: timedelta) -> str:

@@ -16,6 +16,7 @@ from datetime import UTC, timedelta
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START, STOP = "start", "stop"
+HOURS_BEGIN, HOURS_END, KEPT = "working hours", "end of working hours", "kept on until now"
 DAY = 24 * 60
 # How far a look ahead goes: past any clock change and any row of holidays.
 _HORIZON = timedelta(days=400)
@@ -199,10 +200,10 @@ def actions(schedule: Schedule, begin: datetime.datetime, end: datetime.datetime
     keep_on_until lets no stop happen before it, and stops then what would be off by that time. Starts stay as they are: what is on stays on.
     """
     keep, on = schedule.keep_on_until, spans(schedule, begin - _MARGIN, end + _MARGIN)
-    found = [{"action": START, "at": start, "why": "working hours"} for start, _ in on]
-    found += [{"action": STOP, "at": stop, "why": "end of working hours"} for _, stop in on if keep is None or stop >= keep]
+    found = [{"action": START, "at": start, "why": HOURS_BEGIN} for start, _ in on]
+    found += [{"action": STOP, "at": stop, "why": HOURS_END} for _, stop in on if keep is None or stop >= keep]
     if keep is not None and not any(start <= keep <= stop for start, stop in on):
-        found.append({"action": STOP, "at": keep, "why": "kept on until now"})
+        found.append({"action": STOP, "at": keep, "why": KEPT})
     return [action for action in sorted(found, key=lambda action: action["at"]) if begin <= action["at"] < end]
 
 

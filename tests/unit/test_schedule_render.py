@@ -109,10 +109,14 @@ def test_days_are_told_shortly(days, text):
 
 
 def test_people_read_local_time_utc_and_how_long_it_is_until_then():
-    schedule = plan("office", "America/Sao_Paulo")
-    found = schedule_render.action_lines(actions(schedule, NOW, NOW + timedelta(days=3, hours=12)), schedule.zone, NOW)
+    schedule = plan("kept on", "America/Sao_Paulo")
+    found = schedule_render.action_lines(actions(schedule, NOW, NOW + timedelta(days=5, hours=15)), schedule.zone, NOW)
     assert found == [
-        "stop   fri 2027-01-15 19:00 -03  (2027-01-15 22:00 UTC, in 10 h 00 min): end of working hours",
-        "start  mon 2027-01-18 08:00 -03  (2027-01-18 11:00 UTC, in 2 d 23 h): working hours",
-        "stop   mon 2027-01-18 19:00 -03  (2027-01-18 22:00 UTC, in 3 d 10 h): end of working hours",
+        "start  mon 2027-01-18 08:00 -03 = 2027-01-18 11:00 UTC, in 2 d 23 h",
+        "start  tue 2027-01-19 08:00 -03 = 2027-01-19 11:00 UTC, in 3 d 23 h",
+        "start  wed 2027-01-20 08:00 -03 = 2027-01-20 11:00 UTC, in 4 d 23 h",
+        "stop   wed 2027-01-20 23:15 -03 = 2027-01-21 02:15 UTC, in 5 d 14 h: kept on until now",
+    ]
+    assert schedule_render.action_lines(actions(plan("office", "UTC"), NOW, NOW + timedelta(hours=8)), UTC, NOW) == [
+        "stop   fri 2027-01-15 19:00 UTC = 2027-01-15 19:00 UTC, in 7 h 00 min"
     ]
