@@ -44,6 +44,7 @@ PIECES = (
     "lab_clock",
     "task_families",
     "policy_simulation",
+    "autoscaling_targets",
 )
 
 
