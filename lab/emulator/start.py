@@ -42,9 +42,11 @@ PIECES = (
     "database_snapshots",
     "database_power",
     "lab_clock",
+    "schedule_targets",
     "task_families",
     "policy_simulation",
-    "autoscaling_targets",
+    # Last: it imports MiniStack's gateway, which takes what the others put there.
+    "service_scaling",
 )
 
 

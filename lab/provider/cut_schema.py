@@ -22,7 +22,7 @@ TYPES = {
             aws_lb aws_lb_target_group aws_lb_listener aws_ecs_cluster aws_ecs_task_definition aws_ecs_service
             aws_cloudwatch_log_group aws_iam_role aws_iam_role_policy aws_db_subnet_group aws_db_instance
             aws_elasticache_subnet_group aws_elasticache_parameter_group aws_elasticache_cluster
-            aws_ecr_repository aws_ecr_lifecycle_policy aws_ssm_parameter
+            aws_ecr_repository aws_ecr_lifecycle_policy aws_ssm_parameter aws_scheduler_schedule
         """.split(),
         "data": "aws_caller_identity aws_partition aws_region aws_s3_object".split(),
     },

@@ -83,6 +83,18 @@ class Faults:
         """Let days pass for the databases; the instances that AWS started meanwhile."""
         return self._ask("PUT", "clock", {"advance_days": days})["started"]
 
+    def fire(self, schedule: str) -> bool:
+        """Let this schedule (group/name) come due; False if it is disabled or not there."""
+        return self._ask("POST", "schedules", {"name": schedule})["fired"]
+
+    def scheduled(self, schedule: str) -> list[dict[str, Any]]:
+        """What the schedule of this name called so far."""
+        return [call for call in self._ask("GET", "schedules") if call["schedule"] == schedule]
+
+    def scale(self, resource_id: str, desired: int) -> int | None:
+        """What a scaling policy decides; the count that it came to, None if nothing changed."""
+        return self._ask("POST", "scaling", {"resource_id": resource_id, "desired": desired})["desired"]
+
     def hits(self, fault_id: str) -> int:
         """How many requests met this fault so far."""
         return next(fault["hits"] for fault in self.list() if fault["id"] == fault_id)

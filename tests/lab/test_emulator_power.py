@@ -469,6 +469,31 @@ class TestDatabasePower:
         refused("InvalidDBSnapshotState", available.rds.delete_db_snapshot, DBSnapshotIdentifier=taken[0]["DBSnapshotIdentifier"])
 
 
+class TestSchedule:
+    def test_a_schedule_stops_the_database_as_soon_as_it_can(self, available, lab):
+        scheduler, name = available.world.client("scheduler"), f"{available.name}-stop"
+        target = {
+            "Arn": "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance",
+            "RoleArn": f"arn:aws:iam::{available.world.account}:role/x",
+            "Input": f'{{"DbInstanceIdentifier": "{available.name}"}}',
+        }
+        schedule = {"Name": name, "ScheduleExpression": "rate(7 days)", "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": target}
+        scheduler.create_schedule(**schedule, State="DISABLED")
+        try:
+            assert not lab.fire(f"default/{name}")
+            scheduler.update_schedule(**schedule)
+            available.stop()
+            available.reach("stopped")
+            lab.times(database_start=2)
+            available.start()
+            assert lab.fire(f"default/{name}")
+            until(lambda: lab.scheduled(name) and lab.scheduled(name)[-1]["status"] == 200)
+            available.reach("stopped")
+            assert [call["code"] for call in lab.scheduled(name)[:-1]] == ["InvalidDBInstanceState"] * (len(lab.scheduled(name)) - 1) != []
+        finally:
+            scheduler.delete_schedule(Name=name)
+
+
 class TestNetwork:
     @pytest.fixture
     def address(self, world):
@@ -515,3 +540,68 @@ class TestNetwork:
         assert (made["State"]["Code"], state()) == ("provisioning", "provisioning")
         until(lambda: state() == "active")
         elbv2.delete_load_balancer(LoadBalancerArn=arn)
+
+
+class TestScaling:
+    @pytest.fixture
+    def service(self, world):
+        name = f"scaled-{uuid.uuid4().hex[:6]}"
+        world.service(name, world.define(["sleep", "600"], stopTimeout=1), 0)
+        yield name
+        world.client("ecs").delete_service(cluster=world.name, service=name, force=True)
+
+    @pytest.fixture
+    def resource(self, world, service):
+        return {"ServiceNamespace": "ecs", "ResourceId": f"service/{world.name}/{service}", "ScalableDimension": "ecs:service:DesiredCount"}
+
+    @pytest.fixture
+    def scaling(self, world):
+        return world.client("application-autoscaling")
+
+    def count(self, world, service) -> int:
+        return world.describe(service)["desiredCount"]
+
+    def test_a_target_is_registered_told_and_deregistered(self, world, service, resource, scaling):
+        asked = {"ServiceNamespace": "ecs", "ResourceIds": [resource["ResourceId"]]}
+        assert scaling.describe_scalable_targets(**asked)["ScalableTargets"] == []
+        refused("ObjectNotFoundException", scaling.deregister_scalable_target, **resource)
+        refused("ValidationException", scaling.register_scalable_target, **resource, MinCapacity=1)
+        refused("ValidationException", scaling.register_scalable_target, **resource, MinCapacity=3, MaxCapacity=2)
+        refused("ValidationException", scaling.register_scalable_target, **{**resource, "ResourceId": "service/none/none"}, MinCapacity=1, MaxCapacity=2)
+        scaling.register_scalable_target(**resource, MinCapacity=0, MaxCapacity=4)
+        target = scaling.describe_scalable_targets(**asked)["ScalableTargets"][0]
+        assert (target["MinCapacity"], target["MaxCapacity"], target["SuspendedState"]["DynamicScalingOutSuspended"]) == (0, 4, False)
+        scaling.register_scalable_target(**resource, MaxCapacity=5)
+        target = scaling.describe_scalable_targets(**asked)["ScalableTargets"][0]
+        assert (target["MinCapacity"], target["MaxCapacity"]) == (0, 5)
+        scaling.deregister_scalable_target(**resource)
+        assert scaling.describe_scalable_targets(**asked)["ScalableTargets"] == []
+
+    def test_bounds_bring_the_count_inside(self, world, service, resource, scaling):
+        scaling.register_scalable_target(**resource, MinCapacity=2, MaxCapacity=4)
+        assert self.count(world, service) == 2
+        world.update(service, desiredCount=0)
+        assert self.count(world, service) == 0
+        scaling.register_scalable_target(**resource, SuspendedState={"ScheduledScalingSuspended": True})
+        assert self.count(world, service) == 2
+        world.update(service, desiredCount=3)
+        scaling.register_scalable_target(**resource, MinCapacity=0, MaxCapacity=0)
+        assert self.count(world, service) == 0
+        activities = scaling.describe_scaling_activities(**resource)["ScalingActivities"]
+        assert [one["Cause"] for one in activities] == ["maximum capacity was set to 0", *["minimum capacity was set to 2"] * 2]
+        scaling.deregister_scalable_target(**resource)
+
+    def test_a_suspended_target_leaves_the_count_alone(self, world, service, resource, scaling, lab):
+        suspended = dict.fromkeys(("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), True)
+        scaling.register_scalable_target(**resource, MinCapacity=1, MaxCapacity=4, SuspendedState=suspended)
+        assert (self.count(world, service), lab.scale(resource["ResourceId"], 2)) == (0, None)
+        scaling.register_scalable_target(**resource, SuspendedState=dict.fromkeys(suspended, False))
+        assert self.count(world, service) == 1
+        scaling.deregister_scalable_target(**resource)
+
+    def test_a_policy_may_raise_what_was_set_to_nothing(self, world, service, resource, scaling, lab):
+        scaling.register_scalable_target(**resource, MinCapacity=1, MaxCapacity=2)
+        world.update(service, desiredCount=0)
+        assert (lab.scale(resource["ResourceId"], 9), self.count(world, service)) == (2, 2)
+        assert lab.scale("service/none/none", 1) is None
+        scaling.deregister_scalable_target(**resource)

@@ -28,6 +28,8 @@ EMPTY = {"string": "", "list": [], "boolean": False, "integer": 0}
 GONE = re.compile(r"NotFound|NoSuch|NotExist|NonExistent|Unavailable\.Gone")
 BUSY = re.compile(r"DependencyViolation|InUse|DeleteConflict|InvalidState|OperationAborted")
 BUSY_SECONDS, POLL_SECONDS = 20, 0.2
+# ElastiCache reads and writes no tags of what is not available; the real provider tries for a quarter of an hour.
+UNTAGGABLE, TAG_SECONDS = "not in available state", 900
 TIMEOUTS = {"create": 1800, "update": 1800, "delete": 1800}
 
 
@@ -137,7 +139,7 @@ class Aws:
             if update.after_create:
                 values.update(self._run(ctx, row, update, None, values, self._worth_setting(row, update, values)))
                 known["id"] = values["id"]
-        return {**values_found(values), **self._settled(ctx, row, values, "create")}
+        return {**values_found(values), **self._settled(ctx, row, values, "create", wait_for=row.settle)}
 
     def _worth_setting(self, row: Row, update: Update, values: Values) -> list[str]:
         """A new resource needs no second call for what is not set, or off by default."""
@@ -151,13 +153,16 @@ class Aws:
     def update(self, row: Row, prior: Values, planned: Values, changed: list[str]) -> Values:
         values = {name: prior.get(name) if value is Unknown else known_only(value) for name, value in planned.items()}
         ctx = self.context(row, values)
+        touched = False
         for update in row.updates:
             names = [name for name in update.names if name in changed]
             if names:
                 values.update(self._run(ctx, row, update, prior, values, names))
+                touched = True
         if row.tags and "tags_all" in changed:
-            TAGGING[row.service].write(ctx, values, prior.get("tags_all") or {}, values["tags_all"])
-        return {**values_found(values), **self._settled(ctx, row, values, "update")}
+            when_taggable(lambda: TAGGING[row.service].write(ctx, values, prior.get("tags_all") or {}, values["tags_all"]))
+        # Tags wait for nothing: those of a stopped database can be changed.
+        return {**values_found(values), **self._settled(ctx, row, values, "update", wait_for=row.settle if touched else None)}
 
     def _run(self, ctx: Context, row: Row, update: Update, prior: Values | None, values: Values, names: list[str]) -> Values:
         if update.run:
@@ -169,12 +174,12 @@ class Aws:
             ctx.call(update.operation, **self.arguments(ctx, row, update, values, group, names if prior else []))
         return {}
 
-    def _settled(self, ctx: Context, row: Row, values: Values, phase: str) -> Values:
+    def _settled(self, ctx: Context, row: Row, values: Values, phase: str, wait_for: Callable[[dict], bool] | None) -> Values:
         def look() -> Values | None:
             answer = self._answer(ctx, row, values)
             if answer is None:
                 raise Failure(f"{row.type}: {values['id']} is gone", f"It could not be read right after its {phase}.")
-            return self._found(ctx, row, answer, values) if row.settle is None or row.settle(answer) else None
+            return self._found(ctx, row, answer, values) if wait_for is None or wait_for(answer) else None
 
         return wait(look, values, phase, f"{row.type}: {values['id']} did not become ready")
 
@@ -195,7 +200,7 @@ class Aws:
             found.pop(name, None)
         found.update(row.got(answer, values, ctx) if row.got else {})
         if row.tags:
-            found.update(self._tags(TAGGING[row.service].read(ctx, answer, {**values, **found}), values))
+            found.update(self._tags(when_taggable(lambda: TAGGING[row.service].read(ctx, answer, {**values, **found})), values))
         return found
 
     def _tags(self, tags: dict[str, str], values: Values) -> Values:
@@ -213,7 +218,7 @@ class Aws:
         ctx = self.context(row, state)
         if row.keep and row.keep(state):
             return
-        deadline = time.monotonic() + BUSY_SECONDS
+        began = time.monotonic()
         while True:
             try:
                 if row.before_delete:
@@ -224,7 +229,8 @@ class Aws:
                 break
             except Failure as failure:
                 # What depends on it may still be on its way out, as the real provider also expects.
-                if not BUSY.search(failure.code) or time.monotonic() > deadline:
+                limit = row.busy[1] if failure.code == row.busy[0] else BUSY_SECONDS if BUSY.search(failure.code) else 0
+                if time.monotonic() >= began + limit:
                     raise
                 time.sleep(POLL_SECONDS)
         wait(lambda: self._answer(ctx, row, state) is None or None, state, "delete", f"{row.type}: {state['id']} was not deleted")
@@ -274,6 +280,17 @@ def wait(look: Callable[[], Any], values: Values, phase: str, complaint: str) ->
         time.sleep(pause)
         pause = min(pause * 1.5, 2)
     return result
+
+
+def when_taggable(act: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + TAG_SECONDS
+    while True:
+        try:
+            return act()
+        except Failure as failure:
+            if UNTAGGABLE not in failure.detail or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def seconds(text: str | None) -> int:

@@ -60,6 +60,7 @@ class Row:
     local: str = ""  # arguments for the provider itself, of which AWS never hears
     is_gone: Callable[[dict], bool] = lambda answer: False
     settle: Callable[[dict], bool] | None = None
+    busy: tuple[str, int] = ("", 0)  # a code with which AWS refuses to delete for now, and for how many seconds it is tried again
     delete: Call = Call()
     before_delete: Callable[[Any, Values], None] | None = None
     keep: Callable[[Values], bool] | None = None

@@ -18,8 +18,10 @@ from extension import (
     nat_states,
     policy_simulation,
     registry,
+    schedule_targets,
     service_deployments,
     service_load_balancer,
+    service_scaling,
     target_health,
     task_architecture,
     task_capacity,
@@ -541,3 +543,60 @@ class TestSimulation:
     def test_the_context_has_its_keys_in_lower_case(self):
         assert policy_simulation.context_of({key: value for key, value in self.PARAMS.items() if ".2." not in key}) == {"kms:viaservice": ["ssm"]}
         assert policy_simulation.context_of(self.PARAMS) == {"kms:viaservice": []}
+
+
+class TestScaling:
+    def target(self, low=1, high=3, **suspended):
+        return {"MinCapacity": low, "MaxCapacity": high, "SuspendedState": {**dict.fromkeys(service_scaling.SUSPENSIONS, False), **suspended}}
+
+    @pytest.mark.parametrize(
+        ("count", "suspended", "after"),
+        [
+            (0, {}, 1),
+            (2, {}, 2),
+            (5, {}, 3),
+            (0, {"DynamicScalingOutSuspended": True}, 0),
+            (5, {"DynamicScalingOutSuspended": True}, 3),
+            (5, {"DynamicScalingInSuspended": True}, 5),
+            (0, {"ScheduledScalingSuspended": True}, 1),
+        ],
+    )
+    def test_a_count_is_brought_inside_unless_suspended(self, count, suspended, after):
+        found, cause = service_scaling.within(count, self.target(**suspended))
+        assert (found, bool(cause)) == (after, after != count)
+
+    @pytest.mark.parametrize(
+        ("request_", "known", "good"),
+        [
+            ({"MinCapacity": 0, "MaxCapacity": 0}, False, True),
+            ({"MinCapacity": 1}, False, False),
+            ({"MinCapacity": 2}, True, True),
+            ({"MinCapacity": 4}, True, False),
+            ({}, True, True),
+            ({"MinCapacity": -1, "MaxCapacity": 1}, False, False),
+        ],
+    )
+    def test_bounds_have_to_make_sense(self, request_, known, good):
+        assert bool(service_scaling.wrong(request_, self.target() if known else None)) is not good
+
+    def test_what_is_left_out_stays(self):
+        after = service_scaling.merged(self.target(), {"MaxCapacity": 5, "SuspendedState": {"DynamicScalingInSuspended": True}})
+        assert after == self.target(high=5, DynamicScalingInSuspended=True)
+
+
+class TestSchedules:
+    def test_the_input_has_the_names_of_another_sdk(self):
+        assert schedule_targets.parameters({"DbInstanceIdentifier": "d", "other": 1}, schedule_targets.names_of("StopDBInstance")) == {
+            "DBInstanceIdentifier": ["d"]
+        }
+
+    @pytest.mark.parametrize(("code", "for_good"), [("InvalidDBInstanceState", False), ("DBInstanceNotFound", True), ("Throttling", False)])
+    def test_what_rds_refuses_for_now_is_tried_again(self, code, for_good):
+        body = f"<Error><Code>{code}</Code></Error>".encode()
+        assert schedule_targets.code_of(body) == code
+        assert bool(schedule_targets.FOR_GOOD.search(body)) is for_good
+
+    @pytest.mark.parametrize(("arn", "operation"), [("rds:stopDBInstance", "stopDBInstance"), ("rds:deleteDBInstance", None), ("ecs:runTask", None)])
+    def test_it_calls_stop_and_start_alone(self, arn, operation):
+        match = schedule_targets.UNIVERSAL.fullmatch(f"arn:aws:scheduler:::aws-sdk:{arn}")
+        assert (match and match[1]) == operation

@@ -10,7 +10,7 @@ import json
 import pytest
 from docker.models.containers import ContainerCollection
 from ministack.core import responses
-from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, iam, rds, ssm
+from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, eventbridge, iam, rds, ssm
 
 ACCOUNT = "111122223333"
 
@@ -306,3 +306,15 @@ def test_task_rights_are_not_looked_at():
 
 def test_task_architecture_falls_back_to_the_hosts():
     assert "running %s on the host architecture" in inspect.getsource(ecs._run_docker_container)
+
+
+def test_schedule_targets_are_no_databases():
+    assert "aws-sdk" not in inspect.getsource(eventbridge._invoke_target)
+
+
+def test_service_scaling_is_not_there():
+    from ministack import app
+    from ministack.core import router
+
+    assert "application-autoscaling" not in app.SERVICE_HANDLERS
+    assert "application-autoscaling" not in router.SERVICE_PATTERNS

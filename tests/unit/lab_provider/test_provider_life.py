@@ -175,6 +175,162 @@ def test_a_database_is_not_deleted_without_a_word_on_its_final_snapshot(monkeypa
         rds.provider.apply("aws_db_instance", {"id": "db-1", "identifier": "d", "region": REGION, "skip_final_snapshot": False}, None)
 
 
+# -- states that take their time --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Waiting costs nothing; how often it was waited."""
+    pauses: list[float] = []
+    monkeypatch.setattr(engine.time, "sleep", pauses.append)
+    return pauses
+
+
+CLUSTER = {"CacheClusterId": "c", "ARN": f"arn:aws:elasticache:{REGION}:123456789012:cluster:c", "Engine": "redis", "NumCacheNodes": 1}
+
+
+def in_state(stub, *states):
+    for state in states:
+        stub.add_response("describe_cache_clusters", {"CacheClusters": [{**CLUSTER, "CacheClusterStatus": state}]})
+
+
+def test_a_cache_is_waited_for(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    cache.stub.add_response("create_cache_cluster", {})
+    in_state(cache.stub, "creating", "snapshotting", "available")
+    cache.stub.add_response("list_tags_for_resource", {"TagList": []})
+    state, failure = cache.create("aws_elasticache_cluster", cluster_id="c", engine="redis", node_type="t", num_cache_nodes=1)
+    assert (failure, state["id"], len(quick)) == (None, "c", 2)
+    cache.stub.assert_no_pending_responses()
+
+
+def test_a_cache_that_cannot_be_restored_is_a_failure_and_known(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    cache.stub.add_response("create_cache_cluster", {})
+    in_state(cache.stub, "creating", "restore-failed")
+    state, failure = cache.create("aws_elasticache_cluster", cluster_id="c", engine="redis", node_type="t", num_cache_nodes=1)
+    assert state["id"] == "c"
+    assert "unexpected state 'restore-failed', wanted target 'available'" in failure.detail
+
+
+def test_the_tags_of_a_cache_are_read_when_it_is_available(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    in_state(cache.stub, "snapshotting")
+    cache.stub.add_client_error("list_tags_for_resource", "InvalidReplicationGroupState", "Cluster not in available state to perform tagging operations.")
+    cache.stub.add_response("list_tags_for_resource", {"TagList": [{"Key": "a", "Value": "b"}]})
+    found = cache.provider.read("aws_elasticache_cluster", {**cache.config("aws_elasticache_cluster"), "id": "c", "region": REGION})
+    assert (found["tags_all"], len(quick)) == ({"a": "b"}, 1)
+
+
+def test_other_errors_of_tags_are_not_waited_for(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    in_state(cache.stub, "available")
+    cache.stub.add_client_error("list_tags_for_resource", "AccessDenied", "no")
+    with pytest.raises(Failure, match="ListTagsForResource failed"):
+        cache.provider.read("aws_elasticache_cluster", {**cache.config("aws_elasticache_cluster"), "id": "c", "region": REGION})
+    assert quick == []
+
+
+def test_a_cache_is_deleted_when_its_snapshot_is_taken(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    cache.stub.add_client_error("delete_cache_cluster", "InvalidCacheClusterState", "Can only delete cache clusters with state in: available")
+    cache.stub.add_response("delete_cache_cluster", {}, {"CacheClusterId": "c"})
+    in_state(cache.stub, "deleting")
+    cache.stub.add_client_error("describe_cache_clusters", "CacheClusterNotFound")
+    cache.provider.apply("aws_elasticache_cluster", {"id": "c", "region": REGION}, None)
+    assert len(quick) == 2
+    cache.stub.assert_no_pending_responses()
+
+
+def balancer(state):
+    arn = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:loadbalancer/app/b/1"
+    return {"LoadBalancers": [{"LoadBalancerArn": arn, "LoadBalancerName": "b", "Type": "application", "State": {"Code": state}}]}
+
+
+def test_a_load_balancer_is_waited_for_and_may_fail(monkeypatch, quick):
+    elbv2 = World("elbv2", monkeypatch)
+    elbv2.stub.add_response("create_load_balancer", balancer("provisioning"))
+    elbv2.stub.add_response("describe_load_balancer_attributes", {"Attributes": []})
+    elbv2.stub.add_response("modify_load_balancer_attributes", {"Attributes": []})
+    for state in ("provisioning", "failed"):
+        elbv2.stub.add_response("describe_load_balancers", balancer(state))
+    state, failure = elbv2.create("aws_lb", name="b", subnets=["subnet-1"])
+    assert state["id"].endswith("/app/b/1")
+    assert "unexpected state 'failed', wanted target 'active'" in failure.detail
+    assert len(quick) == 1
+
+
+def nat(state, **more):
+    return {"NatGateways": [{"NatGatewayId": "nat-1", "State": state, **more}]}
+
+
+def test_a_nat_gateway_is_waited_for_and_may_fail(ec2, quick):
+    ec2.stub.add_response("create_nat_gateway", {"NatGateway": {"NatGatewayId": "nat-1"}})
+    ec2.stub.add_response("describe_nat_gateways", nat("pending"))
+    ec2.stub.add_response("describe_nat_gateways", nat("failed", FailureCode="Resource.AlreadyAssociated", FailureMessage="it is"))
+    state, failure = ec2.create("aws_nat_gateway", allocation_id="eipalloc-1", subnet_id="subnet-1")
+    assert (state["id"], failure.detail) == ("nat-1", "Resource.AlreadyAssociated: it is")
+
+
+def test_a_nat_gateway_is_gone_when_it_is_deleted(ec2, quick):
+    ec2.stub.add_response("delete_nat_gateway", {})
+    for state in ("deleting", "deleting", "deleted"):
+        ec2.stub.add_response("describe_nat_gateways", nat(state))
+    ec2.provider.apply("aws_nat_gateway", {"id": "nat-1", "region": REGION}, None)
+    assert len(quick) == 2
+    ec2.stub.assert_no_pending_responses()
+
+
+def stopped_database(rds):
+    arn = f"arn:aws:rds:{REGION}:123456789012:db:d"
+    found = {"DBInstanceIdentifier": "d", "DBInstanceArn": arn, "DbiResourceId": "db-1", "DBInstanceStatus": "stopped", "Engine": "postgres"}
+    rds.stub.add_response("describe_db_instances", {"DBInstances": [found]})
+    rds.stub.add_response("list_tags_for_resource", {"TagList": [{"Key": "Project", "Value": "p"}]})
+
+
+def test_a_stopped_database_needs_no_change_and_takes_tags(monkeypatch, quick):
+    rds = World("rds", monkeypatch)
+    wanted = {"identifier": "d", "engine": "postgres", "instance_class": None}
+    stopped_database(rds)
+    state = rds.provider.read("aws_db_instance", {**rds.config("aws_db_instance", **wanted), "id": "db-1", "region": REGION})
+    defaults = {name: attr.default for name, attr in rds.provider.rows["aws_db_instance"].block.attrs.items() if attr.default is not None}
+    state = {**state, **{name: value for name, value in defaults.items() if state.get(name) is None}}
+    planned, _ = rds.plan("aws_db_instance", state, **wanted)
+    assert (planned, state["status"]) == (state, "stopped")
+    planned, _ = rds.plan("aws_db_instance", state, **wanted, tags={"Name": "n"})
+    rds.stub.add_response("add_tags_to_resource", {}, {"ResourceName": state["arn"], "Tags": [{"Key": "Name", "Value": "n"}]})
+    stopped_database(rds)
+    _, failure = rds.provider.apply("aws_db_instance", state, planned)
+    assert (failure, quick) == (None, [])
+    rds.stub.assert_no_pending_responses()
+
+
+def test_a_schedule_is_made_changed_and_known_by_its_group(monkeypatch):
+    scheduler = World("scheduler", monkeypatch)
+    target = {"arn": "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance", "role_arn": "arn:aws:iam::123456789012:role/r", "input": "{}"}
+    wanted = {"name": "s", "schedule_expression": "rate(1 hour)", "flexible_time_window": [{"mode": "OFF"}], "target": [target]}
+    sent = {
+        "Name": "s", "ScheduleExpression": "rate(1 hour)", "ScheduleExpressionTimezone": "UTC", "State": "ENABLED", "ActionAfterCompletion": "NONE",
+        "FlexibleTimeWindow": {"Mode": "OFF"}, "Target": {"Arn": target["arn"], "RoleArn": target["role_arn"], "Input": "{}"},
+    }  # fmt: skip
+    retries = {"RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}}
+    answer = {**sent, "Arn": "arn:aws:scheduler:us-east-1:1:schedule/default/s", "GroupName": "default", "Target": {**sent["Target"], **retries}}
+    scheduler.stub.add_response("create_schedule", {"ScheduleArn": answer["Arn"]}, sent)
+    scheduler.stub.add_response("get_schedule", answer, {"GroupName": "default", "Name": "s"})
+    state, failure = scheduler.create("aws_scheduler_schedule", **wanted)
+    assert (failure, state["id"], state["group_name"], state["arn"]) == (None, "default/s", "default", answer["Arn"])
+    planned, _ = scheduler.plan("aws_scheduler_schedule", state, **wanted)
+    assert planned == state
+    planned, replace = scheduler.plan("aws_scheduler_schedule", state, **{**wanted, "state": "DISABLED"})
+    assert replace == []
+    changed = {**sent, "GroupName": "default", "State": "DISABLED", "Target": {**sent["Target"], **retries}}
+    scheduler.stub.add_response("update_schedule", {"ScheduleArn": answer["Arn"]}, changed)
+    scheduler.stub.add_response("get_schedule", {**answer, "State": "DISABLED"})
+    state, failure = scheduler.provider.apply("aws_scheduler_schedule", state, planned)
+    assert (failure, state["state"]) == (None, "DISABLED")
+    scheduler.stub.assert_no_pending_responses()
+
+
 def test_a_new_security_group_lets_nothing_out(ec2):
     open_rule = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     group = {"GroupId": "sg-1", "GroupName": "g", "Description": "Managed by Terraform", "VpcId": "vpc-1", "IpPermissionsEgress": open_rule}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import Failure
 from ..row import Call, Row, Update
 from ..shapes import nested_from_aws
 
@@ -70,6 +71,13 @@ def lb_details(answer: dict, v: Values, ctx: Any) -> Values:
     }
 
 
+def lb_state(answer: dict) -> bool:
+    state = answer["State"]["Code"]
+    if state == "failed":
+        raise Failure("aws_lb: creation failed", f"unexpected state '{state}', wanted target 'active': {answer['State'].get('Reason') or 'no reason given'}")
+    return state in ("active", "active_impaired")
+
+
 LB = Row(
     "aws_lb",
     "elbv2",
@@ -95,7 +103,7 @@ LB = Row(
     got=lb_details,
     # Application load balancers always spread over zones; the real provider leaves that attribute alone too.
     unread="enable_cross_zone_load_balancing",
-    settle=lambda answer: answer["State"]["Code"] in ("active", "active_impaired"),
+    settle=lb_state,
     delete=Call("delete_load_balancer", lambda v: {"LoadBalancerArn": v["id"]}),
     tags="loadbalancer",
     name_max=32,

@@ -80,6 +80,14 @@ def send_db_change(v: Values, sent: dict) -> None:
         sent["DBPortNumber"] = sent.pop("Port")
 
 
+def db_state(answer: dict) -> bool:
+    """The states that the real provider waits through; in any other it gives up."""
+    status = answer["DBInstanceStatus"]
+    if status in ("failed", "stopped", "deleting", "incompatible-network", "incompatible-parameters", "storage-full"):
+        raise Failure("aws_db_instance: it did not become available", f"unexpected state '{status}', wanted target 'available, storage-optimization'")
+    return status in ("available", "storage-optimization")
+
+
 def rename_db(ctx: Any, prior: Values | None, v: Values) -> None:
     if prior:
         ctx.call("modify_db_instance", DBInstanceIdentifier=prior["identifier"], NewDBInstanceIdentifier=v["identifier"], ApplyImmediately=True)
@@ -128,7 +136,7 @@ DB_INSTANCE = Row(
     got=db_details,
     unread="license_model password replicate_source_db snapshot_identifier upgrade_rollout_order",
     local="allow_major_version_upgrade apply_immediately delete_automated_backups final_snapshot_identifier skip_final_snapshot",
-    settle=lambda answer: answer["DBInstanceStatus"] in ("available", "storage-optimization"),
+    settle=db_state,
     delete=Call("delete_db_instance", delete_db),
     tags="db",
     imports=lambda identifier, ctx: {"id": identifier, "identifier": identifier},
@@ -212,6 +220,13 @@ def cache_details(answer: dict, v: Values, ctx: Any) -> Values:
     }
 
 
+def cache_state(answer: dict) -> bool:
+    status = answer["CacheClusterStatus"]
+    if status not in ("available", "creating", "modifying", "snapshotting", "rebooting cluster nodes"):
+        raise Failure("aws_elasticache_cluster: it did not become available", f"unexpected state '{status}', wanted target 'available'")
+    return status == "available"
+
+
 CACHE_CLUSTER = Row(
     "aws_elasticache_cluster",
     "elasticache",
@@ -244,7 +259,9 @@ CACHE_CLUSTER = Row(
     at="CacheClusters[0]",
     got=cache_details,
     local="apply_immediately final_snapshot_identifier",
-    settle=lambda answer: answer["CacheClusterStatus"] == "available",
+    settle=cache_state,
+    # It may be snapshotting: the real provider tries for five minutes.
+    busy=("InvalidCacheClusterState", 300),
     delete=Call(
         "delete_cache_cluster",
         lambda v: {
