@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-import json
+import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
+from ansible_collections.atena.aws.plugins.module_utils import power_journal
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import gates as read_gates
 
 # Option `power` of modules that look at it first.
@@ -18,7 +19,8 @@ POWER_OPTIONS = {
         "journal_key": {"type": "str", "required": True, "no_log": False},
     },
 }
-_UNFINISHED = {"stopping": "stop", "starting": "start"}
+_UNFINISHED = {power_journal.STOPPING: "stop", power_journal.STARTING: "start"}
+_UNREADABLE = "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
 
 
 def read(call, power: dict | None) -> dict | None:
@@ -29,32 +31,35 @@ def read(call, power: dict | None) -> dict | None:
 
 
 def read_journal(call, bucket: str, key: str) -> dict | None:
-    """The power journal, only to look at; {} for an object that is no JSON object, None if there is none: the environment was never stopped."""
-    doing = f"read the power journal s3://{bucket}/{key}"
-    answer = absent_as(None, {"NoSuchKey", "NoSuchBucket"}, lambda: call("s3", "get_object", doing, Bucket=bucket, Key=key))
-    if answer is None:
-        return None
+    """The power journal, only to look at; None if there is none: the environment was never stopped."""
+    return power_journal.Journal(call, bucket, key).read()
+
+
+def journal_standing(journal: dict | None) -> tuple[str, datetime.datetime | None]:
+    """(state, since when) as a journal says; an environment without one was never stopped. Raises CallFailed if it says neither."""
+    if journal is None:
+        return power_journal.RUNNING, None
     try:
-        journal = json.loads(answer["Body"].read())
-    except ValueError:
-        return {}
-    return journal if isinstance(journal, dict) else {}
+        stands = power_journal.standing(journal)
+        since = datetime.datetime.fromisoformat(stands["since"]) if stands["since"] else None
+        if stands["state"] not in (power_journal.RUNNING, power_journal.STOPPED, *_UNFINISHED):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise CallFailed(_UNREADABLE) from error
+    return stands["state"], since
 
 
 def why_not_on(state: dict | None) -> str:
     """Why nothing may be started here now, with the remedy; '' if the environment is on (or nobody asked)."""
     if state is None:
         return ""
-    gates, journal = state["gates"], state["journal"]
+    gates, (recorded, _) = state["gates"], journal_standing(state["journal"])
     if gates is None:
         return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
-    if journal is not None and journal.get("state") not in ("running", "stopped", *_UNFINISHED):
-        return "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
-    recorded = (journal or {}).get("state", "running")
     if recorded in _UNFINISHED:
         verb = _UNFINISHED[recorded]
         return f"A {verb} of the environment did not end. Run {verb}.yml again: it goes on where it stopped."
-    if recorded == "stopped" or gates.get("power") != "on":
+    if recorded == power_journal.STOPPED or gates.get("power") != "on":
         return "The environment is stopped: there is nothing to reach or to use for a task. Run start.yml first; it brings back the counts from before."
     if gates.get("redis") != "present":
         return f"A start of the environment did not end (Redis: {gates.get('redis')}). Run start.yml again: it goes on where it stopped."
