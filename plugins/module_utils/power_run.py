@@ -118,7 +118,6 @@ class PowerRun:
                 self.lock.release()
 
     def _work(self) -> None:
-        self.result["changed"] = True
         try:
             self.work()
         except Interrupted as interrupted:
@@ -148,6 +147,7 @@ class PowerRun:
         """Writes that this begins."""
         record = self.journal.record or power_journal.new(self.params["name"])
         record = power_journal.begun(record, self.GOING, self.params["operator"], this_host())
+        self.result["changed"] = True
         return self.journal.save({**record, **changes})
 
     def end_record(self, state: str) -> None:

@@ -70,7 +70,7 @@ class Down:
 
         One-off tasks may finish; after `patience` seconds they are told to stop. Returns the names of those. Raises CallFailed naming what does not stop.
         """
-        deadline, told, spoke, last = Deadline(patience), [], 0.0, None
+        deadline, told, spoke, last = Deadline(patience), {}, 0.0, None
         while True:
             self._branches.guard()
             tasks = tasks_of(self.call, self.cluster)
@@ -78,13 +78,13 @@ class Down:
                 # One that starts others, or somebody's RunTask, may have come in between.
                 if not tasks_of(self.call, self.cluster):
                     self._say("tasks: all are stopped")
-                    return told
+                    return list(told.values())
                 continue
             names = sorted(name_of(task) for task in tasks)
             if deadline.passed:
-                stray = [task for task in tasks if one_off(task) and task.get("desiredStatus") != "STOPPED"]
+                stray = [task for task in tasks if one_off(task) and task.get("desiredStatus") != "STOPPED" and task["taskArn"] not in told]
                 for task in stray:
-                    told.append(name_of(task))
+                    told[task["taskArn"]] = name_of(task)
                     self._say(f"tasks: {name_of(task)} takes too long and is told to stop")
                     reason = f"atena.aws: the environment is stopped, after {clock(patience)}"
                     self.call("ecs", "stop_task", f"stop the task {task['taskArn']}", cluster=self.cluster, task=task["taskArn"], reason=reason)

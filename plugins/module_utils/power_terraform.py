@@ -265,9 +265,11 @@ class PowerTerraform:
     def _announce(self, changes: list[dict]) -> None:
         self._branches.guard()
         for change in changes:
-            self._tell(terraform_plan.describe(change))
+            # What is created and destroyed Terraform tells itself, as it happens.
+            if change["action"] not in ("create", "destroy"):
+                self._tell(terraform_plan.describe(change))
 
 
 def teller(say):
-    """Terraform's own lines, each marked as such; None if nobody listens."""
-    return terraform_run.teller(None if say is None else lambda line: say(f"terraform: {line}"))
+    """Terraform's own lines, each marked as such; None if nobody listens. What it reads is no news: it is the same each time."""
+    return None if say is None else terraform_run.teller(lambda line: None if line.startswith("data.") else say(f"terraform: {line}"))

@@ -11,7 +11,7 @@ def counts(services: dict) -> str:
 
 
 def _money(amount: float, costs: dict) -> str:
-    return f"{costs['currency']} {amount:g}"
+    return f"{costs['currency']}{amount:g}"
 
 
 def saving(costs: dict) -> str:

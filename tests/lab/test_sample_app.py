@@ -14,11 +14,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 from emulator_world import World, docker, until
+from redis_wire import Redis
 
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
 APP = Path(__file__).resolve().parents[2] / "lab" / "app"
 MIGRATE = ["python", "packages/database/migrate.py"]
+REENQUEUE = ["python", "packages/queue_jobs/reenqueue.py"]
 
 
 def build(world: World, package: str, commit: str, context: Path = APP) -> str:
@@ -39,7 +41,7 @@ class Application:
         )  # fmt: skip
         world.cache()
         self.api_image, self.worker_image = build(world, "api", "one"), build(world, "workers", "one")
-        cache = world.cache_is()["Endpoint"]
+        self.cache = cache = world.cache_is()["Endpoint"]
         self.endpoint = world.database()["Endpoint"]
         self.secrets = []
         for name, value in {
@@ -68,6 +70,9 @@ class Application:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
+    def jobs(self) -> dict:
+        return self.call("/jobs")[1]
+
     def close(self) -> None:
         self.world.client("rds").delete_db_instance(DBInstanceIdentifier=self.world.name, SkipFinalSnapshot=True)
         self.world.drop_cache()
@@ -88,18 +93,18 @@ def test_two_migrations_at_once_apply_each_once(app):
     assert [task["containers"][0]["exitCode"] for task in tasks] == [0, 0]
     lines = [line for task in tasks for line in app.world.lines(task)]
     assert sum("applied 001_create_notes.sql" in line for line in lines) == 1
-    assert app.query("SELECT version FROM schema_migrations ORDER BY version") == [(1,), (2,)]
+    assert app.query("SELECT version FROM schema_migrations ORDER BY version") == [(1,), (2,), (3,)]
 
 
 def test_a_migration_that_fails_leaves_nothing_and_says_why(app, tmp_path):
     broken = tmp_path / "app"
     shutil.copytree(APP, broken)
-    (broken / "packages/database/migrations/003_broken.sql").write_text("CREATE TABLE half (id int);\nSELECT * FROM no_such_table;\n")
+    (broken / "packages/database/migrations/004_broken.sql").write_text("CREATE TABLE half (id int);\nSELECT * FROM no_such_table;\n")
     task = app.migrate(build(app.world, "api", "broken", broken))
     assert task["containers"][0]["exitCode"] == 1
-    assert any("ERROR migrate: 003_broken.sql failed and was rolled back" in line and "no_such_table" in line for line in app.world.lines(task))
+    assert any("ERROR migrate: 004_broken.sql failed and was rolled back" in line and "no_such_table" in line for line in app.world.lines(task))
     assert app.query("SELECT to_regclass('half')") == [(None,)]
-    assert app.query("SELECT count(*) FROM schema_migrations") == [(2,)]
+    assert app.query("SELECT count(*) FROM schema_migrations") == [(3,)]
 
 
 def test_a_note_becomes_a_row_that_the_worker_committed(app):
@@ -112,8 +117,12 @@ def test_a_note_becomes_a_row_that_the_worker_committed(app):
     status, note = app.call("/notes", {"text": "hello"})
     assert status == 202
     time.sleep(1)
-    assert app.call(f"/notes/{note['id']}")[0] == 404, "there is a row and no worker"
-    worker = world.define(["python", "packages/workers/worker.py"], family="workers", image=app.worker_image, secrets=app.secrets, stopTimeout=20)
+    assert app.call(f"/notes/{note['id']}")[0] == 404, "the note is processed and there is no worker"
+    assert app.jobs()["waiting"] == 1
+    worker = world.define(
+        ["python", "packages/workers/worker.py"], family="workers", image=app.worker_image, secrets=app.secrets, stopTimeout=20,
+        environment=[{"name": "WORKER_PATIENCE", "value": "2"}],
+    )  # fmt: skip
     world.service("workers", worker, 1)
     until(lambda: app.call(f"/notes/{note['id']}")[0] == 200)
     assert app.call(f"/notes/{note['id']}")[1]["text"] == "hello"
@@ -133,8 +142,75 @@ def test_nothing_is_lost_while_the_worker_is_replaced(app):
     app.world.stable("workers")
     done.set()
     writer.join()
-    until(lambda: app.query("SELECT count(*) FROM notes")[0][0] == len(ids) + 1)
+    until(lambda: app.jobs()["notes"]["processed"] == len(ids) + 1)
     assert len(ids) > 10
+    assert app.jobs()["notes"] == {"all": len(ids) + 1, "processed": len(ids) + 1, "more_than_once": 0, "times_processed": len(ids) + 1}
+
+
+def test_jobs_are_counted_by_their_state(app):
+    before = app.jobs()
+    assert app.call("/notes", {"text": "later", "delay": 600})[0] == 202
+    assert app.call("/notes", {"text": "bad", "fail": 9, "attempts": 2})[0] == 202
+    assert app.call("/notes", {"text": "bad at first", "fail": 1})[0] == 202
+    assert len(app.call("/notes", {"text": "many", "count": 20})[1]["ids"]) == 20
+    until(lambda: (now := app.jobs())["failed"] == before["failed"] + 1 and now["completed"] == before["completed"] + 21)
+    now = app.jobs()
+    assert (now["waiting"], now["active"], now["delayed"]) == (0, 0, before["delayed"] + 1)
+    assert now["notes"]["all"] - now["notes"]["processed"] == now["delayed"] + now["failed"] == 2
+    assert app.call("/notes", {"text": "x", "delay": -1})[0] == 400
+    assert app.call("/notes", {"text": "x", "count": 0})[0] == 400
+
+
+def scale(app, count: int) -> None:
+    app.world.update("workers", desiredCount=count)
+    app.world.stable("workers")
+    until(lambda: app.world.describe("workers")["runningCount"] == count)
+
+
+def ended(app, tasks: list[str]) -> list[list[str]]:
+    """The log lines of these tasks, when they have stopped."""
+    return [app.world.lines(app.world.reach(arn, "STOPPED"), "workers") for arn in tasks]
+
+
+def test_a_stopping_worker_finishes_a_short_job_and_gives_back_a_long_one(app):
+    tasks = app.world.client("ecs").list_tasks(cluster=app.world.name, serviceName="workers", desiredStatus="RUNNING")["taskArns"]
+    before = app.jobs()
+    short = app.call("/notes", {"text": "short", "seconds": 1})[1]["id"]
+    until(lambda: app.jobs()["active"] == 1)
+    scale(app, 0)
+    ended(app, tasks)
+    assert app.call(f"/notes/{short}")[0] == 200
+    scale(app, 1)
+    tasks = app.world.client("ecs").list_tasks(cluster=app.world.name, serviceName="workers", desiredStatus="RUNNING")["taskArns"]
+    long = app.call("/notes", {"text": "long", "seconds": 5})[1]["id"]
+    until(lambda: app.jobs()["active"] == 1)
+    scale(app, 0)
+    assert any(f"gave back note {long}" in line for line in ended(app, tasks)[0])
+    now = app.jobs()
+    assert (now["waiting"], now["active"], now["delayed"], now["failed"]) == (1, 0, before["delayed"], before["failed"])
+    scale(app, 1)
+    until(lambda: app.call(f"/notes/{long}")[0] == 200)
+    assert app.jobs()["notes"]["more_than_once"] == 0
+
+
+def test_a_lost_queue_comes_back_from_the_database_once(app):
+    scale(app, 0)
+    ids = app.call("/notes", {"text": "lost", "count": 30})[1]["ids"]
+    before = app.jobs()
+    with Redis(app.cache["Address"], app.cache["Port"]) as redis:
+        redis("FLUSHALL")
+    assert app.jobs()["waiting"] == 0
+    said = [line for _ in range(2) for line in app.world.lines(app.world.ended(REENQUEUE, image=app.worker_image, secrets=app.secrets))]
+    lost = before["waiting"] + before["delayed"] + before["failed"]
+    assert said == [
+        f"INFO reenqueue: {lost} notes are not processed: {lost} put back, 0 were on the queue",
+        f"INFO reenqueue: {lost} notes are not processed: 0 put back, {lost} were on the queue",
+    ]
+    now = app.jobs()
+    assert (now["delayed"], now["waiting"]) == (before["delayed"], len(ids) + before["failed"])
+    scale(app, 1)
+    until(lambda: app.jobs()["failed"] == before["failed"] and app.jobs()["completed"] == len(ids))
+    assert app.jobs()["notes"]["more_than_once"] == 0
 
 
 def test_no_request_fails_while_the_api_is_replaced(app):

@@ -62,4 +62,4 @@ def test_one_that_comes_before_an_applied_one_is_refused(migrate, tmp_path):
 
 
 def test_the_applications_own_migrations_are_in_order(migrate):
-    assert [migration.version for migration in migrate.read_migrations(PROGRAM.parent / "migrations")] == [1, 2]
+    assert [migration.version for migration in migrate.read_migrations(PROGRAM.parent / "migrations")] == [1, 2, 3]

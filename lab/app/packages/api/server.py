@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import uuid
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,11 +15,12 @@ import psycopg
 import redis
 from bullmq import Queue
 from database import connect
-from queue_jobs import CREATE_NOTE, QUEUE, configure_logging, redis_url
+from queue_jobs import QUEUE, STATES, check_wishes, configure_logging, note_job, redis_url
 
 VERSION = os.environ.get("GIT_COMMIT", "unknown")
 PORT = int(os.environ.get("PORT", "3000"))
 MAXIMUM_BODY = 64 * 1024
+MAXIMUM_COUNT = 1000
 log = logging.getLogger("api")
 
 
@@ -36,9 +38,12 @@ class JobQueue:
     async def _open(self) -> Queue:
         return Queue(QUEUE, {"connection": redis_url()})
 
-    def add_note(self, note_id: str, text: str) -> None:
-        options = {"jobId": note_id, "attempts": 5, "backoff": {"type": "exponential", "delay": 500}, "removeOnComplete": 1000}
-        self._call(self._queue.add(CREATE_NOTE, {"id": note_id, "text": text}, options))
+    def add(self, jobs: list[dict[str, Any]]) -> None:
+        self._call(self._queue.addBulk(jobs))
+
+    def counts(self) -> dict[str, int]:
+        counts = self._call(self._queue.getJobCounts(*STATES))
+        return {state: counts.get(state, 0) for state in STATES}
 
     def close(self) -> None:
         self._call(self._queue.close())
@@ -78,10 +83,27 @@ def find_note(note_id: str) -> tuple[int, dict[str, str]]:
     except ValueError:
         return 404, {"error": "there is no such note"}
     with connect() as connection:
-        row = connection.execute("SELECT text, created_at FROM notes WHERE id = %s", (wanted,)).fetchone()
+        row = connection.execute("SELECT text, created_at FROM notes WHERE id = %s AND processed_at IS NOT NULL", (wanted,)).fetchone()
     if row is None:
         return 404, {"error": "there is no such note, or the worker has not committed it yet"}
     return 200, {"id": note_id, "text": row[0], "created_at": row[1].isoformat()}
+
+
+def count_notes() -> dict[str, int]:
+    """What the database knows, to be compared with the queue: nothing is lost if all get processed, doubled if any more than once."""
+    with connect() as connection:
+        row = connection.execute(
+            "SELECT count(*), count(processed_at), count(*) FILTER (WHERE times_processed > 1), coalesce(sum(times_processed), 0) FROM notes"
+        ).fetchone()
+    return dict(zip(("all", "processed", "more_than_once", "times_processed"), (int(value) for value in row or ()), strict=False))
+
+
+def keep_notes(notes: list[tuple[str, str]], wishes: dict[str, Any], due_at: datetime | None) -> None:
+    """In the database before the queue: what is not on the queue for whatever reason can be put there again (queue_jobs/reenqueue.py)."""
+    with connect() as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO notes (id, text, wishes, due_at) VALUES (%s, %s, %s, %s)", [(note_id, text, json.dumps(wishes), due_at) for note_id, text in notes]
+        )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -94,6 +116,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(*health())
         elif path == "/":
             self._answer(200, {"name": "notes", "version": VERSION})
+        elif path == "/jobs":
+            self._try(lambda: (200, {**self.queue.counts(), "notes": count_notes()}))
         elif path.startswith("/notes/"):
             self._try(lambda: find_note(path.removeprefix("/notes/")))
         else:
@@ -105,20 +129,30 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._try(self._create_note)
 
-    def _create_note(self) -> tuple[int, dict[str, str]]:
+    def _create_note(self) -> tuple[int, dict[str, Any]]:
         length = int(self.headers.get("Content-Length") or 0)
         if length > MAXIMUM_BODY:
             return 413, {"error": "a note has 64 KiB at most"}
         try:
-            text = json.loads(self.rfile.read(length))["text"]
-        except (ValueError, KeyError, TypeError):
-            text = None
+            asked = json.loads(self.rfile.read(length))
+            text, count = asked["text"], asked.get("count", 1)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            text, asked, count = None, {}, 1
         if not isinstance(text, str) or not text:
             return 400, {"error": 'send {"text": "..."}'}
-        note_id = str(uuid.uuid4())
-        self.queue.add_note(note_id, text)
-        log.info("queued note %s", note_id)
-        return 202, {"id": note_id, "status": "queued"}
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAXIMUM_COUNT:
+            return 400, {"error": f"count is a whole number from 1 to {MAXIMUM_COUNT}"}
+        try:
+            wishes = check_wishes(asked)
+        except ValueError as error:
+            return 400, {"error": str(error)}
+        now = datetime.now(UTC)
+        due_at = now + timedelta(seconds=wishes.pop("delay")) if wishes.get("delay") else None
+        notes = [(str(uuid.uuid4()), text if count == 1 else f"{text} {number}") for number in range(count)]
+        keep_notes(notes, wishes, due_at)
+        self.queue.add([note_job(note_id, words, wishes, due_at, now) for note_id, words in notes])
+        log.info("queued %s notes, the first is %s", count, notes[0][0])
+        return 202, {"id": notes[0][0], "status": "queued", **({"ids": [note_id for note_id, _ in notes]} if count > 1 else {})}
 
     def _try(self, act: Any) -> None:
         try:
@@ -128,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = 500, {"error": type(error).__name__}
         self._answer(status, answer)
 
-    def _answer(self, status: int, answer: dict[str, str]) -> None:
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
         body = json.dumps(answer).encode() + b"\n"
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
