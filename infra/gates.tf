@@ -20,6 +20,12 @@ data "aws_s3_object" "gates" {
       condition     = !can(keys(jsondecode(self.body))) || contains(["present", "adopt", "absent"], try(jsondecode(self.body).redis, ""))
       error_message = "The gates object s3://${var.state_bucket}/${var.gates_key} must say whether \"redis\" is \"present\", \"adopt\" or \"absent\"."
     }
+
+    # What a stop took out of Redis waits in a snapshot until a start has restored it. A cluster that Terraform made now would be an empty one.
+    postcondition {
+      condition     = !can(keys(jsondecode(self.body))) || try(jsondecode(self.body).redis, "") != "present" || try(jsondecode(self.body).redis_snapshot, "") == ""
+      error_message = "The gates object s3://${var.state_bucket}/${var.gates_key} says that Redis is present, but also that its content waits in the snapshot ${try(jsondecode(self.body).redis_snapshot, "?")}. Run start.yml, which restores it."
+    }
   }
 }
 

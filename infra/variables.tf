@@ -252,6 +252,19 @@ variable "database" {
   }
 }
 
+variable "database_stop_schedule" {
+  description = "Whether EventBridge Scheduler stops the database while power is off, and how often it tries: for an account in which nothing runs guard.yml."
+  type = object({
+    enabled       = bool
+    every_minutes = number
+  })
+
+  validation {
+    condition     = var.database_stop_schedule.every_minutes >= 5 && var.database_stop_schedule.every_minutes <= 1440 && floor(var.database_stop_schedule.every_minutes) == var.database_stop_schedule.every_minutes
+    error_message = "database_stop_schedule.every_minutes must be a whole number between 5 and 1440."
+  }
+}
+
 variable "redis" {
   description = "The Redis node."
   type = object({

@@ -53,6 +53,7 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         says = 'does not say whether "power" is "on" or "off".'
         return [bad("gates", subject, says, 'S3\'s versions of it hold the last good one; it reads {"power": "on", "redis": "present"}.')]
     findings = [good("gates", "power", "on") if power == "on" else bad("gates", "power", "off: the environment is stopped.", _START)]
+    findings += _unfinished(facts.get("journal"))
     if request.get("redis_id"):
         if redis == "present":
             findings.append(good("gates", "redis", "present"))
@@ -61,6 +62,17 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         else:
             findings.append(bad("gates", "redis", f"{redis}: there is no Redis.", _START))
     return findings
+
+
+def _unfinished(journal: dict | None) -> list[dict]:
+    """A stop or start whose run died, whatever the gates say so far: the counts are on their way to 0, or back."""
+    if unread(journal):
+        return [not_determined("gates", "power journal", journal)]
+    verb = {"stopping": "stop", "starting": "start"}.get((journal or {}).get("state", ""))
+    if verb is None:
+        return []
+    says = f"a {verb} of the environment, begun at {journal['since']}, has not ended."
+    return [bad("gates", "power journal", says, "Run start.yml: it goes on where that stopped, or turns it round.")]
 
 
 def check_lock(facts: dict, request: dict) -> list[dict]:
@@ -393,7 +405,7 @@ def judge(facts: dict, request: dict) -> dict:
 def preflight(call, request: dict) -> dict:
     """Reads and judges everything that the next release of these services needs. Writes nothing.
 
-    request: name, cluster, services, and where they apply ssm_path, placeholder, database_id, redis_id, rollout_timeout, gates_bucket, gates_key,
+    request: name, cluster, services, and where they apply ssm_path, placeholder, database_id, redis_id, rollout_timeout, gates_bucket, gates_key, journal_key,
     lock_table, own_token. A service: name; optionally images ({container: image} of the release; without them those that run), template (default
     `<name>-template`) or instead of it task_definition (the revision that shall run), health_path (where the application answers health checks).
 

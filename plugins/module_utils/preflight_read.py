@@ -84,6 +84,7 @@ class _Reading:
         request = self.request
         for key, *arguments in (
             ("gates", request.get("gates_bucket"), request.get("gates_key")),
+            ("journal", request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
             ("lock", request.get("lock_table"), request["name"], request.get("own_token") or ""),
             ("database", request.get("database_id")),
             ("redis", request.get("redis_id")),

@@ -53,6 +53,7 @@ ARGUMENTS = {
             "redis_id": {"type": "str"},
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},
+            "journal_key": {"type": "str", "no_log": False},
         },
     },
     "ledger": {

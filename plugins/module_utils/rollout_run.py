@@ -74,6 +74,9 @@ class RolloutRun:
         item = self.items[name]
         return ecs_rollout.plan_update(service, item["target"], self.previous[name]["is_first"], item.get("initial_count"))
 
+    def _plan_back(self, name, service):
+        return ecs_rollout.plan_revert(service, self.previous[name])
+
     def guard(self):
         """Raises what the guard raises, which is then told from a failed call."""
         try:
@@ -212,7 +215,7 @@ class RolloutRun:
         self.view.tell("Bringing the services back to what they had before.")
         for name in list(self.items) if names is None else names:
             try:
-                self._send(name, lambda service, name=name: ecs_rollout.plan_revert(service, self.previous[name]))
+                self._send(name, lambda service, name=name: self._plan_back(name, service))
                 moved.append(name)
             except CallFailed as failed:
                 if failed is self._forbidden:

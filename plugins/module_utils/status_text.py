@@ -29,7 +29,8 @@ def service_line(service: dict) -> str:
 def summary(result: dict, now: datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
     now = now or datetime.now(UTC)
-    lines = [service_line(service) for service in result["services"]]
+    lines = power_lines(result.get("power"))
+    lines += [service_line(service) for service in result["services"]]
     lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
     balancer, database, redis = result["load_balancer"], result["database"], result["redis"]
     lines.append(f"load balancer: {balancer['state']}, {balancer['dns_name']}" if balancer else "load balancer: none (off, or infra.yml was never run)")
@@ -51,15 +52,52 @@ def summary(result: dict, now: datetime | None = None) -> list[str]:
     return lines
 
 
+_GOING = {"stopping": "stop", "starting": "start"}
+
+
+def power_lines(power: dict | None) -> list[str]:
+    """What the gates and the power journal say; nothing of an environment that is simply on."""
+    if power is None:
+        return []
+    by = f", by {power['operator']}" if power["operator"] else ""
+    if power["state"] in _GOING:
+        verb = _GOING[power["state"]]
+        going = f"at the step {power['step']}" if power["step"] else "at its beginning"
+        lines = [f"power: a {verb} began at {power['since']}{by}, and has not ended: {going}"]
+    elif power["state"] == "stopped":
+        lines = [f"power: STOPPED since {power['since']}{by}; start.yml brings back {power['counts'] or 'its services'}"]
+        if power["restarts_at"]:
+            lines.append(f"power: AWS starts the database again by itself at {power['restarts_at']}; guard.yml stops it again")
+    elif power["gates"].get("power") == "off":
+        lines = ["power: STOPPED, and no stop is on record; start.yml brings it back"]
+    else:
+        return [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+    if power["snapshot"]:
+        lines.append(f"power: the queue waits in the snapshot {power['snapshot']}")
+    return lines + [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+
+
+def is_stopped(result: dict) -> bool:
+    """Whether what is missing is off on purpose."""
+    power = result.get("power")
+    return bool(power) and (power["state"] == "stopped" or (power["state"] == "running" and power["gates"].get("power") == "off"))
+
+
 def problems(result: dict) -> list[str]:
     """What a person should look at; empty when all is well."""
     found = [f"{name} does not exist" for name in result["missing_services"]]
+    verb = _GOING.get((result.get("power") or {}).get("state", ""))
+    if verb:
+        found.append(f"a {verb} has not ended (run {verb}.yml again, or the opposite one)")
+    stopped = is_stopped(result)
     for service in result["services"]:
         if service["running_count"] != service["desired_count"]:
             found.append(f"{service['name']} runs {service['running_count']} of {service['desired_count']} tasks")
         if service["has_load_balancer"] and service["targets"].count("healthy") < service["desired_count"]:
             found.append(f"{service['name']} has {service['targets'].count('healthy')} healthy targets for {service['desired_count']} tasks")
-    if result["database"] and result["database"]["status"] != "available":
+    if stopped and result["database"] and result["database"]["status"] not in ("stopped", "stopping"):
+        found.append(f"the environment is stopped, but the database is {result['database']['status']} (guard.yml stops it, if AWS started it)")
+    elif not stopped and result["database"] and result["database"]["status"] != "available":
         found.append(f"the database is {result['database']['status']}")
     if result["redis"] and result["redis"]["status"] != "available":
         found.append(f"Redis is {result['redis']['status']}")

@@ -19,6 +19,7 @@ from ansible_collections.atena.aws.plugins.module_utils import terraform_errors 
 # The version that infra/versions.tf demands, said here in better words.
 MINIMUM = (1, 7, 0)
 _SCRATCH = "atena-run-"
+_PROCESS = "process"
 _LOOK_EVERY = 0.25
 # What a caller's shell could change behind our back: arguments, the working copy's data, the state that is meant.
 _FOREIGN = ("TF_CLI_ARGS", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT")
@@ -92,6 +93,7 @@ class Terraform:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            Path(scratch, _PROCESS).write_text(str(self._process.pid))
             if self.interrupted:
                 # It came while the process was being started, when there was nobody to forward it to.
                 self._tell(self._process)
@@ -171,12 +173,25 @@ class Terraform:
         stamp.write_text(self._fingerprint(version))
         return True
 
+    def _left(self):
+        """(directory, process or None) of each run that was killed: its private directory, and its Terraform if that still works here."""
+        for directory in self.data.glob(f"{_SCRATCH}*"):
+            if not _alive(directory.name[len(_SCRATCH) :].split("-")[0]):
+                process = None
+                with contextlib.suppress(OSError, ValueError):
+                    process = int((directory / _PROCESS).read_text())
+                yield directory, process if process and _alive(process) and _works_in(process, self.directory) else None
+
+    def survivors(self):
+        """Processes of Terraform that still work here though the run that started them was killed."""
+        return [process for _directory, process in self._left() if process]
+
     @contextlib.contextmanager
     def scratch(self):
         """A private directory for one run's plan file; removed with it, along with those of runs that were killed."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for leftover in self.data.glob(f"{_SCRATCH}*"):
-            if not _alive(leftover.name[len(_SCRATCH) :].split("-")[0]):
+        for leftover, process in list(self._left()):
+            if process is None:
                 shutil.rmtree(leftover, ignore_errors=True)
         directory = tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-", dir=self.data)
         try:
@@ -195,3 +210,13 @@ def _alive(pid):
     except PermissionError:
         return True
     return True
+
+
+def _works_in(pid, directory):
+    """Whether a process has this directory as its own. Another one may have got the number meanwhile; where that cannot be told, it counts."""
+    try:
+        return os.path.samefile(os.readlink(f"/proc/{pid}/cwd"), directory)
+    except FileNotFoundError:
+        return not os.path.isdir("/proc/self")
+    except OSError:
+        return True

@@ -123,6 +123,9 @@ options:
       gates_key:
         description: Its key.
         type: str
+      journal_key:
+        description: Key of the power journal in that bucket.
+        type: str
   ledger:
     description: Where releases are recorded.
     type: dict

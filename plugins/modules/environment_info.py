@@ -27,6 +27,13 @@ options:
     description: Path of its secrets.
     type: str
     required: true
+  power:
+    description: Where it is written whether the environment is on. Unset, C(power) is null, and what is off on purpose cannot be told from what is missing.
+    type: dict
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      gates_key: {description: Key of the gates., type: str, required: true}
+      journal_key: {description: Key of the power journal., type: str, required: true}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -85,6 +92,12 @@ redis:
   description: The Redis cluster (C(status), C(engine_version), C(endpoint)), or null.
   returned: success
   type: dict
+power:
+  description: >-
+    What gates and power journal say (C(gates), C(state) - C(running), C(stopping), C(stopped) or C(starting) -, C(since), C(operator), C(host), C(step),
+    C(counts) to come back to, C(snapshot) that waits to be restored, C(restarts_at), the last C(notes)), or null.
+  returned: success
+  type: dict
 secrets:
   description: Parameters below the path (C(name), C(type), C(version), C(last_modified), C(is_set)); never a value.
   returned: success
@@ -104,7 +117,7 @@ problems:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import environment_read, status_text
+from ansible_collections.atena.aws.plugins.module_utils import environment_read, power_journal, power_state, power_text, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
@@ -183,12 +196,21 @@ def read_secrets(call, path):
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
 
 
+def read_power(call, where):
+    found = power_state.read(call, where)
+    if found is None:
+        return {"power": None}
+    counts = power_text.counts(found["journal"]["services"]) if found["journal"] else ""
+    return {"power": {"gates": found["gates"] or {}, **power_journal.standing(found["journal"]), "counts": counts}}
+
+
 def main():
     module = AnsibleAWSModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},
             "ssm_path": {"type": "str", "required": True},
+            "power": power_state.POWER_OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -198,6 +220,7 @@ def main():
         "load_balancer": lambda: read_load_balancer(call, name),
         "database": lambda: read_database(call, name),
         "redis": lambda: read_redis(call, name),
+        "power": lambda: read_power(call, module.params["power"]),
         "secrets": lambda: read_secrets(call, module.params["ssm_path"]),
     }
     result = {}

@@ -72,6 +72,9 @@ options:
   gates_key:
     description: Key of that object.
     type: str
+  journal_key:
+    description: Key of the power journal in O(gates_bucket), which tells of a stop or start that has not ended.
+    type: str
   lock_table:
     description: DynamoDB table of the environment's lock; unset, it is not looked at.
     type: str
@@ -191,6 +194,7 @@ def main():
             "rollout_timeout": {"type": "int"},
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},
+            "journal_key": {"type": "str", "no_log": False},
             "lock_table": {"type": "str"},
             "own_token": {"type": "str", "no_log": True},
             "fail_on": {"type": "str", "choices": ["failed", "warning", "never"], "default": "failed"},

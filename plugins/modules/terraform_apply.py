@@ -45,6 +45,20 @@ options:
     description: Terraform's name, searched in E(PATH), or its path.
     type: str
     default: terraform
+  power_journal:
+    description:
+      - The journal that stops and starts of the environment keep. While it names a snapshot of Redis that was not restored, a plan that creates
+        a Redis is refused - it would be an empty one. Unset, that is not looked at.
+    type: dict
+    suboptions:
+      bucket:
+        description: The state bucket.
+        type: str
+        required: true
+      key:
+        description: Its key.
+        type: str
+        required: true
   progress_file:
     description:
       - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
@@ -147,72 +161,37 @@ terraform_version:
 """
 
 import contextlib
-import json
 import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
+from ansible_collections.atena.aws.plugins.module_utils import power_journal, terraform_run
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
-from ansible_collections.atena.aws.plugins.module_utils import terraform_view
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
 
 
-class Refused(TerraformError):
-    def __init__(self, refusals):
-        super().__init__(plans.refusal(refusals))
-        self.details = {"refused": [{name: change[name] for name in ("address", "type", "action", "reason")} for change in refusals]}
-
-
-def make_plan(terraform, params, check, scratch):
-    """Returns (whether it holds a change, the plan file, diagnostics)."""
-    path = os.path.join(scratch, "plan")
-    lock = ["-lock=false"] if check else [f"-lock-timeout={params['lock_timeout']}s"]
-    code, _lines, diagnostics = terraform.checked(
-        "plan",
-        *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={params['parallelism']}", *lock),
-        scratch=scratch,
-        accept=(0, 2),
-    )
-    return code == 2, path, diagnostics
-
-
-def apply_plan(terraform, params, path, scratch):
-    """Applies the plan file. Returns (outputs, diagnostics)."""
-    _code, lines, diagnostics = terraform.checked(
-        "apply all of the plan; what it did before that is done and recorded, and the next run goes on from there",
-        *("apply", "-json", "-input=false", f"-parallelism={params['parallelism']}", f"-lock-timeout={params['lock_timeout']}s", path),
-        scratch=scratch,
-    )
-    messages = [json.loads(line) for line in lines if '"type":"outputs"' in line]
-    return (messages[-1]["outputs"] if messages else {}), diagnostics
+def unrestored(module):
+    """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
+    where = module.params["power_journal"]
+    return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
 
 
 def work(module, terraform, scratch, lock):
-    params = module.params
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
-    dirty, path, diagnostics = make_plan(terraform, params, module.check_mode, scratch)
-    result = {"changed": dirty, "terraform_version": version, "changes": [], "changed_outputs": []}
-    if not dirty:
-        outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
-    else:
-        plan = terraform.json("read its own plan", "show", "-json", path, scratch=scratch)
-        result["changes"] = plans.changes(plan)
-        result["changed_outputs"] = plans.changed_outputs(plan)
-        refusals = plans.refused(result["changes"], params["allow_destroy"])
-        if refusals:
-            raise Refused(refusals)
-        outputs = plan.get("planned_values", {}).get("outputs", {})
-        if not module.check_mode:
-            lock.prove()
-            outputs, diagnostics = apply_plan(terraform, params, path, scratch)
-    for warning in errors.warnings(diagnostics):
+    result = terraform_run.plan_and_apply(
+        *(terraform, scratch),
+        **{name: module.params[name] for name in ("allow_destroy", "lock_timeout", "parallelism")},
+        check=module.check_mode,
+        unrestored=lambda: unrestored(module),
+        before_apply=lambda _changes: lock.prove(),
+    )
+    for warning in result.pop("warnings"):
         module.warn(warning)
-    result["outputs"] = plans.known_outputs(outputs)
+    result["terraform_version"] = version
     result["counts"] = plans.counts(result["changes"])
     result["lines"] = [plans.describe(change) for change in result["changes"]]
     if module._diff:
@@ -238,19 +217,6 @@ def locked_work(module, terraform):
                     lock.release()
 
 
-def teller(progress):
-    """What takes Terraform's lines as they come and tells those that a person wants; None if nobody listens."""
-    if not progress.heard:
-        return None
-
-    def tell(text):
-        line = terraform_view.line(text)
-        if line:
-            progress.say(line)
-
-    return tell
-
-
 def main():
     module = AnsibleAWSModule(
         argument_spec={
@@ -260,6 +226,10 @@ def main():
             "parallelism": {"type": "int", "default": 10},
             "executable": {"type": "str", "default": "terraform"},
             "lock": LOCK_OPTIONS,
+            "power_journal": {
+                "type": "dict",
+                "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
+            },
             "progress_file": {"type": "path"},
         },
         supports_check_mode=True,
@@ -273,7 +243,8 @@ def main():
     project = module.params["project_path"]
     if not os.path.isdir(project):
         module.fail_json(msg=f"The working copy {project} does not exist. infra.yml makes it.")
-    terraform = Terraform(executable, project, on_line=teller(Progress(module.params["progress_file"])))
+    progress = Progress(module.params["progress_file"])
+    terraform = Terraform(executable, project, on_line=terraform_run.teller(progress.say if progress.heard else None))
     try:
         result = locked_work(module, terraform)
     except (TerraformError, CallFailed) as error:

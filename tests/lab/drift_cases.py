@@ -40,6 +40,7 @@ VARIABLES = {
         "deletion_protection": False,
         "multi_az": False,
     },
+    "database_stop_schedule": {"enabled": True, "every_minutes": 60},
     "redis": {
         "engine_version": "7.1",
         "node_type": "cache.t4g.micro",
@@ -266,6 +267,17 @@ def spoil_parameter(client: Client, v: Values) -> None:
     client("ssm").put_parameter(Name=v["name"], Value=value, Type="SecureString", Description="spoilt", Overwrite=True)
 
 
+def schedule(client: Client, v: Values) -> Values:
+    return client("scheduler").get_schedule(Name=v["name"], GroupName=v["group_name"])
+
+
+def spoil_schedule(client: Client, v: Values) -> None:
+    """UpdateSchedule resets what it is not given."""
+    now = schedule(client, v)
+    kept = {key: now[key] for key in ("Name", "GroupName", "Description", "FlexibleTimeWindow", "ScheduleExpressionTimezone", "State", "Target")}
+    client("scheduler").update_schedule(**kept, ScheduleExpression="rate(7 minutes)")
+
+
 CASES = {
     "aws_vpc": Case(
         "aws_vpc.main",
@@ -485,6 +497,12 @@ CASES = {
         delete=lambda c, v: c("ecr").delete_lifecycle_policy(repositoryName=v["repository"]),
         action="replace",
         why="The provider changes no policy in place.",
+    ),
+    "aws_scheduler_schedule": Case(
+        'aws_scheduler_schedule.stop_database["main"]',
+        look=lambda c, v: schedule(c, v)["ScheduleExpression"],
+        spoil=spoil_schedule,
+        delete=lambda c, v: c("scheduler").delete_schedule(Name=v["name"], GroupName=v["group_name"]),
     ),
     "aws_ssm_parameter": Case(
         "aws_ssm_parameter.redis_url",

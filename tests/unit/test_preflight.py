@@ -87,6 +87,11 @@ CASES = {
     "stopped": (lambda f: put(f["gates"], power="off"), "gates", FAILED, ["stopped", "start.yml"]),
     "Redis is switched off": (lambda f: put(f["gates"], redis="absent"), "gates", FAILED, ["absent", "start.yml"]),
     "a start has not ended": (lambda f: put(f["gates"], redis="adopt"), "gates", FAILED, ["not ended"]),
+    "a stop has not ended": (
+        lambda f: put(f, journal={"state": "stopping", "since": "2027-01-15T12:00:00Z"}),
+        *("gates", FAILED, ["a stop of the environment, begun at 2027-01-15", "start.yml"]),
+    ),
+    "a journal that cannot be read": (lambda f: put(f, journal=UNREAD), "gates", WARNING, ["could not be determined"]),
     "no gates": (lambda f: put(f, gates=None), "gates", FAILED, ["does not exist", "bootstrap.yml"]),
     "gates that are no gates": (lambda f: put(f, gates={}), "gates", FAILED, ["does not say"]),
     "gates that cannot be read": (lambda f: put(f, gates=UNREAD), "gates", WARNING, ["could not be determined", "AccessDenied"]),

@@ -90,3 +90,50 @@ def test_what_was_turned_off_is_no_problem():
 def test_a_service_before_its_first_release_says_so():
     service = {**WELL["services"][0], "release": "", "is_template": True}
     assert "no release yet" in summary(changed(services=[service]), NOW)[0]
+
+
+OFF = {
+    **{"gates": {"power": "off", "redis": "absent"}, "state": "stopped", "since": "2026-01-09T22:00:00Z", "operator": "ana", "host": "", "step": ""},
+    **{"counts": "a-api 1", "snapshot": "a-redis-stop-1", "restarts_at": "2026-01-16T22:00:00Z", "notes": []},
+}
+
+
+def stopped(**power):
+    found = deepcopy(WELL)
+    found["services"][0].update(running_count=0, desired_count=0, targets=[])
+    found.update(load_balancer=None, redis=None, power={**OFF, **power})
+    found["database"]["status"] = "stopped"
+    return found
+
+
+def test_a_stopped_environment_is_visibly_stopped_and_that_is_no_problem():
+    text = "\n".join(summary(stopped(), NOW))
+    for part in (
+        "STOPPED since 2026-01-09T22:00:00Z, by ana",
+        "brings back a-api 1",
+        "again by itself at 2026-01-16T22:00:00Z",
+        "waits in the snapshot a-redis-stop-1",
+    ):
+        assert part in text
+    assert problems(stopped()) == []
+
+
+def test_a_database_that_runs_in_a_stopped_environment_is_a_problem():
+    found = stopped()
+    found["database"]["status"] = "available"
+    assert "guard.yml" in problems(found)[0]
+
+
+def test_a_stop_that_did_not_end_is_a_problem():
+    found = stopped(state="stopping", since="2026-01-09T22:00:00Z", step="redis_snapshot")
+    assert "has not ended: at the step redis_snapshot" in summary(found, NOW)[0]
+    assert any("run stop.yml again" in problem for problem in problems(found))
+
+
+def test_what_is_off_without_a_record_is_told_and_what_is_on_is_not():
+    assert "no stop is on record" in summary(stopped(state="running"), NOW)[0]
+    assert problems(stopped(state="running")) == []
+    running = {**WELL, "power": {**OFF, "state": "running", "gates": {"power": "on"}}}
+    assert summary(running, NOW) == summary({**WELL, "power": None}, NOW) == summary(WELL, NOW)
+    noted = {**running, "power": {**running["power"], "notes": [{"at": "then", "says": "stopped it again"}]}}
+    assert "stopped it again" in summary(noted, NOW)[0]

@@ -67,6 +67,34 @@ def test_leftovers_of_dead_runs_are_removed_and_those_of_living_ones_kept(make):
         assert not leftover.exists() and living.exists()
 
 
+def test_a_terraform_that_survived_its_run_is_known_and_keeps_its_files(make, tmp_path):
+    terraform = make("true")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    leftover = terraform.data / f"atena-run-{dead.pid}-x"
+    leftover.mkdir(parents=True)
+    for here, survives in ((terraform.directory, True), (tmp_path, False)):  # another process may have got the number
+        process = subprocess.Popen(["sleep", "60"], cwd=here)
+        try:
+            (leftover / "process").write_text(str(process.pid))
+            assert terraform.survivors() == ([process.pid] if survives else [])
+            if survives:
+                with terraform.scratch():
+                    assert leftover.exists()
+        finally:
+            process.kill()
+            process.wait()
+    with terraform.scratch():
+        assert not leftover.exists()
+
+
+def test_the_process_is_written_down_for_those_who_come_after(make):
+    terraform = make('echo $$')
+    with terraform.scratch() as scratch:
+        _code, lines = terraform.run(scratch, scratch=scratch)
+        assert (Path(scratch) / "process").read_text() == lines[-1]
+
+
 def test_the_callers_environment_cannot_change_what_is_run(make):
     terraform = make("env", TF_CLI_ARGS="-destroy", TF_CLI_ARGS_plan="-destroy", TF_WORKSPACE="other", TF_DATA_DIR="/elsewhere", AWS_PROFILE="ana")
     with terraform.scratch() as scratch:

@@ -1,0 +1,185 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a stop and a start have in common: look, decide, lock, journal, end. The order of the steps is in power_stop and power_start."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_read, power_terraform, power_text
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.power_database import Database
+from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
+
+# Clients that threads need are made one after the other before, each the first time that one is asked for.
+_CLIENTS = ("s3", "ecs", "rds", "elasticache", "elbv2", "ec2", "dynamodb", "application-autoscaling")
+
+
+class PowerFailed(Exception):
+    """The stop or start did not get to its end; its text is what the user reads."""
+
+
+class PowerRun:
+    """One run. `params` are environment_power's options; `result` grows as it goes, so that a failure returns what was known."""
+
+    WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = "", "", "", "", ""
+
+    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+        self.call, self.params, self.check_mode = call, params, check_mode
+        self.tell = say  # None if nobody listens
+        self.say = say or (lambda text: None)
+        self.cluster = params["cluster"] = params["cluster"] or f"{params['name']}-cluster"
+        storage, lock = params["storage"], params["lock"]
+        self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
+        self.gates = Gates(call, storage["bucket"], storage["gates_key"])
+        self.journal = power_journal.Journal(call, storage["bucket"], storage["journal_key"])
+        terraform = Terraform(params["terraform"]["executable"], params["terraform"]["project_path"], on_line=power_terraform.teller(say))
+        self.branches = Branches(self.lock.check, terraform.interrupt)
+        self.terraform = power_terraform.PowerTerraform(
+            *(terraform, power_terraform.StateLock(call, lock["table"], storage["bucket"], storage["state_key"]), self.journal),
+            branches=self.branches,
+            say=self.say,
+            operation=f"{self.VERB} of {params['name']} by {params['operator']}",
+            lock_timeout=params["terraform"]["lock_timeout"],
+            parallelism=params["terraform"]["parallelism"],
+        )
+        timeouts = params["timeouts"]
+        self.database = Database(call, params["database_id"], branches=self.branches, say=self.say, timeout=timeouts["database"], delay=params["wait_delay"])
+        self.seen: dict = {}
+        self.steps: list[dict] = []
+        self.begin = time.monotonic()
+        self.warnings: list[str] = []
+        self.waited = False
+        self.result = {"changed": False, "outcome": "", "name": params["name"], "wanted": self.WANTED, "lines": []}
+
+    @property
+    def redis_patience(self) -> dict:
+        """What the functions that touch Redis take."""
+        return {"timeout": self.params["timeouts"]["redis"], "delay": self.params["wait_delay"], "say": self._say_redis, "guard": self.branches.guard}
+
+    def _say_redis(self, text: str) -> None:
+        self.say(f"redis: {text}")
+
+    # --- The frame ----------------------------------------------------------------------------------------------------
+    def look(self) -> None:
+        """Reads how everything stands and decides what is left to do; writes nothing."""
+        for name in _CLIENTS:
+            self.call.client(name)
+        self.seen = power_read.observe(self.call, self.params, self.gates, self.journal)
+        self.steps = self.remaining()
+
+    def remaining(self) -> list[dict]:
+        """[{"step", "says"}] that are left to do, in order."""
+        raise NotImplementedError
+
+    def work(self) -> None:
+        raise NotImplementedError
+
+    def needs(self, *steps: str) -> bool:
+        return any(entry["step"] in steps for entry in self.steps)
+
+    def run(self) -> dict:
+        """Returns the result; raises PowerFailed or CallFailed, after which `result` tells what is known."""
+        self.look()
+        if self.check_mode:
+            return self.predict()
+        if not self.steps:
+            return self._nothing()
+        with interruptible(), self._locked():
+            if self.waited:
+                self.look()  # somebody else may have done it meanwhile
+            if not self.steps:
+                return self._nothing()
+            self._work()
+        return {**self.result, "changed": True, "outcome": self.WANTED, "duration_seconds": self._took()}
+
+    def predict(self) -> dict:
+        would = [entry["says"] for entry in self.steps]
+        return {**self.result, "changed": bool(self.steps), "outcome": "predicted", "would": would}
+
+    def _nothing(self) -> dict:
+        return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
+
+    @contextlib.contextmanager
+    def _locked(self):
+        started = time.monotonic()
+        taken = self.lock.acquire(self.VERB, self.params["operator"], self.params["lock"]["wait"], self.say)
+        self.waited = taken["taken_over"] is not None or time.monotonic() - started > 1
+        try:
+            with self.lock.held(on_lost=self.branches.end):
+                yield
+        finally:
+            with contextlib.suppress(CallFailed):  # it expires by itself, and what happened matters more
+                self.lock.release()
+
+    def _work(self) -> None:
+        try:
+            self.work()
+        except Interrupted as interrupted:
+            self.branches.end()
+            raise PowerFailed(f"{interrupted} {self._left()}") from interrupted
+        except CallFailed as failed:
+            raise PowerFailed(f"{failed}\n{self._left()}") from failed
+        finally:
+            self.warnings += self.terraform.warnings
+            self.result["duration_seconds"] = self._took()
+            self.result["steps"] = (self.journal.record or {}).get("steps", [])
+
+    def _left(self) -> str:
+        """What a run that ends now leaves, in a sentence."""
+        record = self.journal.record or {}
+        done = [step["step"] for step in record.get("steps", []) if step["outcome"] == power_journal.DONE]
+        return (
+            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). Nothing is lost: run {self.PLAYBOOK} "
+            f"again and it goes on from there, or {self.OPPOSITE} to turn round."
+        )
+
+    def _took(self) -> float:
+        return round(time.monotonic() - self.begin, 1)
+
+    # --- The journal --------------------------------------------------------------------------------------------------
+    def begin_record(self, **changes) -> dict:
+        """Writes that this begins."""
+        record = self.journal.record or power_journal.new(self.params["name"])
+        record = power_journal.begun(record, self.GOING, self.params["operator"], this_host())
+        self.result["changed"] = True
+        return self.journal.save({**record, **changes})
+
+    def end_record(self, state: str) -> None:
+        self.journal.save(power_journal.ended(self.journal.record, state))
+
+    def note(self, text: str) -> None:
+        """For the journal, and a warning for the person."""
+        self.warnings.append(text)
+        self.journal.note(text)
+
+    def take_in_orphans(self, unfinished: bool) -> None:
+        """What an apply of a killed run had made is in AWS, but not in the state: it is imported, or the next apply would fail over it."""
+        if not unfinished:
+            return
+        missing = power_terraform.missing_from_state(self.terraform.state(), power_read.power_parts(self.call, self.params["name"]), self.params["name"])
+        self.terraform.take_in(missing)
+
+    def wait_for(self, what, late, seconds: float = 600) -> None:
+        """Looks until `what()` has no reason left to wait for."""
+        deadline, told = Deadline(seconds), None
+        while reasons := what():
+            self.branches.guard()
+            if deadline.passed:
+                raise CallFailed(late(reasons))
+            if reasons != told:
+                told = reasons
+                self.say(f"waiting: {'; '.join(reasons)}")
+            self.branches.sleep(pace(deadline.elapsed, self.params["wait_delay"]))
+
+    @property
+    def costs(self) -> dict:
+        return self.params["costs"]
+
+    def saving(self) -> str:
+        return power_text.saving(self.costs)

@@ -1,0 +1,337 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A start, in order: side by side the database, Redis from its snapshot, and load balancer and NAT gateway by Terraform; then Terraform adopts Redis and
+REDIS_URL gets its address; when all of that is ready, services to their counts with a new deployment, health, and what the start was asked to bring back.
+
+Each step may be repeated, and the whole may follow a stop that did not get to its end.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
+from ansible_collections.atena.aws.plugins.module_utils import (
+    power_gates,
+    power_journal,
+    power_read,
+    power_redis,
+    power_text,
+    redis_read,
+    redis_restore,
+    redis_snapshot,
+    task_run,
+)
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
+from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerRun
+from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+def remaining(seen: dict, redis: tuple[str, str], hook: str = "") -> list[dict]:
+    """[{"step", "says"}] in order; [] if the environment is on. redis: power_redis.at_start's answer. hook: the command that brings back lost jobs."""
+    gates, parts, record = seen["gates"], seen["power"], seen["journal"]
+    action, which = redis
+    was_off = power_journal.state_of(record) != power_journal.RUNNING
+    found = []
+
+    def add(step, says):
+        found.append({"step": step, "says": says})
+
+    database = seen["database"]
+    status, (doing, reason) = database["DBInstanceStatus"], databases.toward(database["DBInstanceStatus"], databases.START)
+    if doing != databases.DONE:
+        words = {databases.ACT: "would start it", databases.WAIT: "would wait until it can be started, and start it", databases.REFUSE: f"WOULD FAIL: {reason}"}
+        add("database", f"The database {database['DBInstanceIdentifier']} ({status}): {words[doing]}")
+    if action == power_redis.RESTORE:
+        add("redis", f"Side by side with that: would restore Redis from the snapshot {which}, with the parameters that it had")
+    elif action == power_redis.ADOPT:
+        add("redis", f"Would wait for Redis {seen['redis']['id']} ({seen['redis']['status']}), which is there")
+    elif action == power_redis.CREATE:
+        add("redis", "Would have Terraform make an EMPTY Redis: there is nothing to restore it from, and that was allowed")
+    elif action == power_redis.REFUSE:
+        add("redis", f"WOULD FAIL: {which}")
+    off = gates["power"] != power_gates.ON or gates["redis"] != power_gates.PRESENT
+    missing = [word for word, there in (("NAT gateway", parts["nat_gateway"]), ("load balancer", parts["load_balancer"])) if not there]
+    if was_off or off or missing:
+        made = " and ".join(missing) or "what is missing"
+        adopts = "; then adopt Redis (gate redis=adopt, present)" if action in (power_redis.RESTORE, power_redis.ADOPT) else ""
+        add("power", f"Side by side with that: would open the gate (power on) and have Terraform make {made}, with route and listener{adopts}")
+    if was_off or any(entry["step"] in ("redis", "power") for entry in found):
+        add("redis_url", "Would update REDIS_URL if Redis has another address than before (it is never shown)")
+        counts = power_text.counts((record or {}).get("services") or {})
+        known = f": {counts}" if (record or {}).get("services") else ", which the inventory names"
+        add("services", f"When all of that is ready: would bring the services back to their counts{known}, with a new deployment, and wait for it")
+        add("health", "Would ask the application's health")
+        if action == power_redis.CREATE and hook:
+            add("reenqueue", f"Would run {hook}, which brings back into the queue what the database knows")
+    return found
+
+
+def counts_back(record: dict | None, services: dict, given: dict, templates: set) -> dict:
+    """{service: {"desired_count", "bounds"}} to bring back. Without a record: what runs now, else what the inventory says, but never a mere template."""
+    known = (record or {}).get("services") or {}
+    wanted = {name: entry for name, entry in known.items() if name in services}
+    for name, service in services.items():
+        if name not in wanted:
+            count = service["desiredCount"] or (0 if name in templates else given.get(name, 0))
+            wanted[name] = {"desired_count": count, "bounds": None}
+    return wanted
+
+
+def not_ready(parts: dict, database: dict, cache: dict | None) -> list[str]:
+    """Why the services may not start yet; [] if they may."""
+    found = []
+    balancer, gateway = parts["load_balancer"], parts["nat_gateway"]
+    if balancer and balancer.get("State", {}).get("Code", "active") not in ("active", "active_impaired"):
+        found.append(f"the load balancer is {balancer['State']['Code']}")
+    if balancer and not parts["listeners"]:
+        found.append("the load balancer has no listener")
+    if gateway is None or gateway["State"] != "available":
+        found.append(f"the NAT gateway is {gateway['State'] if gateway else 'not there'}")
+    elif not parts["route_tables"]:
+        found.append("no route leads to the NAT gateway")
+    if database["DBInstanceStatus"] not in databases.SERVING:
+        found.append(f"the database is {database['DBInstanceStatus']}")
+    if cache is None or redis_read.standing(cache["status"]) != redis_read.READY:
+        found.append(f"Redis is {cache['status'] if cache else 'not there'}")
+    return found
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+class Start(PowerRun):
+    WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = "started", power_journal.STARTING, "start", "start.yml", "stop.yml"
+
+    def remaining(self) -> list[dict]:
+        options, seen = self.params["redis"], self.seen
+        self.redis = power_redis.at_start(seen["journal"], seen["gates"], seen["redis"], options["snapshot"], options["without_queue"])
+        if self.redis == (power_redis.REFUSE, ""):
+            self.redis = (power_redis.REFUSE, self._no_snapshot())
+        hook = self.params["reenqueue"]
+        return remaining(seen, self.redis, " ".join(hook["command"]) if hook else "")
+
+    def _no_snapshot(self) -> str:
+        snapshots = redis_snapshot.list_snapshots(self.call, self.params["redis_id"])
+        return (
+            "There is no Redis, and no snapshot on record to restore it from: this is a first start, or the record is lost. "
+            f"{power_redis.may_still_be(snapshots)} To start with an empty queue, on purpose: -e start_without_queue=true"
+        )
+
+    def work(self) -> None:
+        if self.redis[0] == power_redis.REFUSE:
+            raise CallFailed(self.redis[1])
+        self._record()
+        self.branches.side_by_side({"terraform": self._ready_terraform})
+        self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
+        if self.needs("services"):
+            self._wait_until_ready()
+            self._services()
+            self._health()
+            self._reenqueue()
+        self.end_record(power_journal.RUNNING)
+        self._prune()
+        self.result["lines"] = power_text.started(self.result, self.journal.record)
+
+    def _record(self) -> None:
+        services, record = self.seen["services"], self.journal.record
+        templates = {name for name, service in services.items() if is_template(describe_task_definition(self.call, service["taskDefinition"]))}
+        given = {service["name"]: service["desired_count"] for service in self.params["services"]}
+        keeps = record if power_journal.state_of(record) != power_journal.RUNNING else None
+        self.unfinished_on = power_journal.unfinished(record, "power_on")
+        self.begin_record(services=counts_back(keeps, services, given, templates))
+        action, which = self.redis
+        waiting = power_journal.unrestored(self.journal.record)
+        if action == power_redis.CREATE:
+            self.journal.change(redis={"restored": True, "reenqueue": str(uuid.uuid4())})
+            if waiting:
+                self.note(f"The snapshot {waiting} was left alone, as was asked for: the queue in it was not restored.")
+        elif action == power_redis.RESTORE and which != waiting:
+            if not ((self.journal.record["redis"] or {}).get("parameters")):
+                raise CallFailed(f"The journal does not know with which parameters Redis was made, so that {which} cannot be restored by a start.")
+            self.journal.change(redis={"snapshot": which, "restored": False, "restoring_at": "", "restored_created_at": ""})
+            if waiting:
+                self.note(f"The snapshot {waiting} was left alone for {which}, as was asked for.")
+
+    def _ready_terraform(self) -> None:
+        self.terraform.recover()
+        self.terraform.prepare()
+
+    def _database(self) -> None:
+        if not self.needs("database"):
+            return
+        with self.journal.step("database") as step:
+            self.database.start()
+            step.records(database={"stopped_at": "", "restarts_at": ""})
+
+    # --- Redis, and what the power gate switches ------------------------------------------------------------------------
+    def _redis_and_power(self) -> None:
+        if not self.needs("power", "redis"):
+            return
+        action = self.redis[0]
+        if action == power_redis.RESTORE:
+            self.branches.side_by_side({"Redis": self._restore, "Load balancer and NAT gateway": lambda: self._power_on(power_gates.ABSENT)})
+        else:
+            if action in (power_redis.KEEP, power_redis.ADOPT):
+                self._await_redis()
+            self._power_on(power_redis.gate_at_first(action))
+        if action == power_redis.RESTORE:
+            with self.journal.step("redis_adopt") as step, self.terraform.locked():
+                self.gates.write(power_gates.wanted(power_gates.ON, power_gates.ADOPT))
+                step.says = "; ".join(self.terraform.apply(self.params["terraform"]["allow_destroy"])["lines"])
+        # With the cluster in the state, `adopt` and `present` mean the same to Terraform: no apply is needed.
+        self.gates.write(power_gates.wanted(power_gates.ON, power_gates.PRESENT))
+        self._redis_url()
+
+    def _restore(self) -> None:
+        redis, name = self.journal.record["redis"], self.redis[1]
+        with self.journal.step("redis_restore", redis={"restoring_at": redis.get("restoring_at") or power_journal.stamp()}) as step:
+            token = self._token() if redis["parameters"].get("auth") else None
+            cache = redis_restore.restore(*(self.call, redis["parameters"], name), identifier=self.params["redis_id"], auth_token=token, **self.redis_patience)
+            step.says = f"{cache['id']} from {name}"
+            step.records(redis={"address": cache["address"], "restored_created_at": cache["created_at"]})
+        self.result["redis_restored"] = name
+        for difference in redis_restore.differences(cache, redis["parameters"]):
+            self.note(f"Redis is not as recorded: {difference}. Terraform says what it does about that.")
+
+    def _await_redis(self) -> None:
+        """A cluster that is there: left by a stop that did not get to its end, or restored by a start that did not."""
+        if redis_read.standing(self.seen["redis"]["status"]) == redis_read.READY:
+            return
+        redis_restore.restore(self.call, {"id": self.params["redis_id"]}, "", identifier=self.params["redis_id"], **self.redis_patience)
+
+    def _power_on(self, redis: str) -> None:
+        with self.journal.step("power_on") as step, self.terraform.locked():
+            waiting = power_journal.unrestored(self.journal.record) if redis == power_gates.ABSENT else ""
+            self.gates.write(power_gates.wanted(power_gates.ON, redis, waiting))
+            self.take_in_orphans(self.unfinished_on)
+            step.says = "; ".join(self.terraform.apply(self.params["terraform"]["allow_destroy"])["lines"])
+
+    # --- REDIS_URL ----------------------------------------------------------------------------------------------------
+    def _parameter(self) -> dict:
+        name = self.params["redis_url_parameter"]
+        return self.call("ssm", "get_parameter", f"read the secret {name}", Name=name, WithDecryption=True)["Parameter"]
+
+    def _token(self) -> str | None:
+        return power_redis.token_in(self._parameter()["Value"])
+
+    def _redis_url(self) -> None:
+        name, cache = self.params["redis_url_parameter"], redis_read.find(self.call, self.params["redis_id"], tags=False)
+        if cache is None or not cache["address"]:
+            raise CallFailed(f"Redis {self.params['redis_id']} has no address yet, so that REDIS_URL could not be brought up to date.")
+        with self.journal.step("redis_url", redis={"address": cache["address"]}) as step:
+            parameter = self._parameter()
+            try:
+                wanted = power_redis.with_address(parameter["Value"], cache["address"], cache["port"])
+            except ValueError as wrong:
+                raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run start.yml again.") from wrong
+            self.result["redis_url"] = step.says = "unchanged"
+            if wanted != parameter["Value"]:
+                key = self._key(name)
+                self.call("ssm", "put_parameter", f"update the secret {name}", Name=name, Value=wanted, Type=parameter["Type"], Overwrite=True, **key)
+                self.result["redis_url"] = step.says = "updated"
+                self._say_redis("REDIS_URL updated: the address changed")
+
+    def _key(self, name: str) -> dict:
+        """The key that the parameter is encrypted with: a new value without it would be encrypted with the account's own."""
+        filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+        found = self.call("ssm", "describe_parameters", f"read the key of the secret {name}", ParameterFilters=filters)["Parameters"]
+        return {"KeyId": found[0]["KeyId"]} if found and found[0].get("KeyId") else {}
+
+    # --- Services -----------------------------------------------------------------------------------------------------
+    def _wait_until_ready(self) -> None:
+        def reasons():
+            parts = power_read.power_parts(self.call, self.params["name"])
+            return not_ready(parts, self.database.describe(), redis_read.find(self.call, self.params["redis_id"], tags=False))
+
+        self.wait_for(reasons, lambda found: f"The services were not started, because {'; '.join(found)}.")
+        self.say("load balancer, listener, NAT gateway, route, database and Redis are ready")
+
+    def _services(self) -> None:
+        record = self.journal.record
+        last = power_journal.last_step(record, "services")
+        # Where a run died in the middle of this, what it started is not started again; where it failed, it is.
+        goes_on = last is not None and last["outcome"] in ("", power_journal.INTERRUPTED)
+        before = record["deployments_before"] if goes_on else primaries(power_read.services_of(self.call, self.cluster))
+        recorded = record["services"]
+        # From now on the application writes: what is in the snapshot is no longer the newest.
+        redis = {"redis": {"restored": True}} if record["redis"] else {}
+        with self.journal.step("services", deployments_before=before, **redis) as step:
+            counts = {name: entry["desired_count"] for name, entry in recorded.items()}
+            options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+            back = Back(self.call, self.cluster, counts, before, say=self.tell, guard=self.branches.guard, **options)
+            back.read()
+            failed = back.roll_out()
+            if failed:
+                raise CallFailed(failure_text(failed, back.evidence(failed), [], {}))
+            self.warnings += back.bounds_back({name: entry["bounds"] for name, entry in recorded.items()})
+            step.says = power_text.counts(recorded)
+
+    def _health(self) -> None:
+        options = self.params["health"]
+        balancer = power_read.power_parts(self.call, self.params["name"])["load_balancer"]
+        self.result["address"] = f"http://{balancer['DNSName']}" if balancer else ""
+        asked = options["url"] or self.result["address"]
+        if not asked or not any(entry["desired_count"] for entry in self.journal.record["services"].values()):
+            return
+        with self.journal.step("health") as step:
+            health = wait_until_healthy(asked + options["path"], options["attempts"], options["delay"], self.say, sleep=self.branches.sleep)
+            self.result["health"] = health
+            step.says = f"{health['status']} {health['content']}"
+            if not health["healthy"]:
+                raise CallFailed(
+                    f"All services are stable, but {asked}{options['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: "
+                    f"{health['content']}. diagnose.yml tells more."
+                )
+
+    def _reenqueue(self) -> None:
+        """After a start without the queue: the application's own command, once."""
+        hook, token = self.params["reenqueue"], (self.journal.record["redis"] or {}).get("reenqueue")
+        if not token:
+            return
+        self.result["redis_empty"] = True
+        if not hook:
+            self.journal.change(redis={"reenqueue": ""})
+            self.warnings.append("The queue starts empty, and no command is set that brings back what the database knows (atena_reenqueue_command).")
+            return
+        with self.journal.step("reenqueue") as step:
+            # A repeated attempt is another task; a repeated call of the same one is not.
+            step.failing = {"redis": {"reenqueue": str(uuid.uuid4())}}
+            definition, arguments = task_run.plan_run(
+                self.call,
+                {
+                    "cluster": self.cluster,
+                    "service": hook["service"],
+                    "container_overrides": [{"name": hook["container"], "command": hook["command"]}],
+                    "started_by": "atena.aws/start",
+                    "client_token": token,
+                },
+            )
+            arn = task_run.start(self.call, arguments)
+            options = {"wait_timeout": hook["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
+            succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
+            if not succeeded:
+                raise CallFailed(f"All is on, but the jobs could not be brought back. {task_run.failure_text(arn, ended)}")
+            step.says = " ".join(hook["command"])
+            step.records(redis={"reenqueue": ""})
+        self.result["reenqueued"] = " ".join(hook["command"])
+
+    # --- Afterwards ---------------------------------------------------------------------------------------------------
+    def _prune(self) -> None:
+        """Old snapshots go only now that a later one was restored. That some stay is nothing to fail for."""
+        restored = self.result.get("redis_restored")
+        if not restored:
+            return
+        identifier, keep = self.params["redis_id"], self.params["redis"]["snapshots_kept"]
+        try:
+            snapshots = redis_snapshot.list_snapshots(self.call, identifier)
+            gone = redis_snapshot.prune_plan(snapshots, keep, {restored}, prefix=power_redis.own_prefix(identifier), restored=restored)
+            for name in gone:
+                redis_snapshot.delete(self.call, name, **self.redis_patience, wait=False)
+            if gone:
+                self._say_redis(f"deleted old snapshots of stops: {', '.join(gone)}")
+        except CallFailed as failed:
+            self.warnings.append(f"Old snapshots of Redis were not pruned: {failed}")

@@ -1,0 +1,275 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Terraform's part of a stop and a start: a gate and the apply that belongs to it are one thing, also for the person who types `terraform plan`.
+
+Between the moment when a gate says something else and the end of the apply, any plan would propose what is just being done. So both happen under
+Terraform's state lock, which is taken here, before the gate is written, and named in the journal before that: a run that was killed leaves a lock
+that the next one knows to be its own, so that nobody has to type force-unlock, and a plan says 'locked' instead of something false.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import time
+import uuid
+
+from ansible_collections.atena.aws.plugins.module_utils import terraform_plan, terraform_run
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
+
+# The only things that a stop lets Terraform destroy (infra/nat.tf, infra/load_balancer.tf). Redis is not among them: it is let go instead.
+POWER_RESOURCES = ("aws_nat_gateway.main[0]", "aws_route.private_nat[0]", "aws_lb.main[0]", 'aws_lb_listener.http["*"]')
+REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
+# A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
+_LEFT_ALONE = 900
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+def lock_info(identity: str, path: str, operation: str, now: datetime.datetime) -> dict:
+    """What Terraform writes into its lock and shows to whoever finds it taken."""
+    return {
+        "ID": identity,
+        "Operation": operation,
+        "Info": "",
+        "Who": this_host(),
+        "Version": "atena.aws",
+        "Created": now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "Path": path,
+    }
+
+
+def taken_text(info: dict, waited: float, project: str) -> str:
+    return (
+        f"The Terraform state is locked: {info.get('Who', 'somebody')} has held the lock since {info.get('Created', 'an unknown time')} for "
+        f"{info.get('Operation', 'something')}{f' (waited {round(waited)} s)' if waited else ''}. If that run still goes on, wait for it. If it died, and only "
+        f"then, release the lock: terraform -chdir={project} force-unlock {info.get('ID', 'ID')}"
+    )
+
+
+def missing_from_state(addresses: set[str], seen: dict, name: str) -> list[tuple[str, str]]:
+    """[(address, id)] of what an apply that was killed had created and could not write down any more. Without an import the next apply would fail.
+
+    seen: {"load_balancer": described or None, "listeners": [...], "nat_gateway": described or None, "route_tables": [...]}.
+    """
+    found = []
+    balancer, gateway = seen["load_balancer"], seen["nat_gateway"]
+    if balancer:
+        found.append(("aws_lb.main[0]", balancer["LoadBalancerArn"]))
+    for listener in seen["listeners"]:
+        group = next((action.get("TargetGroupArn", "") for action in listener.get("DefaultActions", [])), "").split("/")[-2:][:1]
+        service = group[0].removeprefix(f"{name}-").removesuffix("-tg") if group else ""
+        if service and listener.get("Port") == 80:
+            found.append((f'aws_lb_listener.http["{service}"]', listener["ListenerArn"]))
+    if gateway:
+        found.append(("aws_nat_gateway.main[0]", gateway["NatGatewayId"]))
+        for table in seen["route_tables"]:
+            if any(route.get("NatGatewayId") == gateway["NatGatewayId"] for route in table.get("Routes", [])):
+                found.append(("aws_route.private_nat[0]", f"{table['RouteTableId']}_0.0.0.0/0"))
+    return [(address, identity) for address, identity in found if address not in addresses]
+
+
+# --- The lock ---------------------------------------------------------------------------------------------------------
+class StateLock:
+    """Terraform's lock on the state, in the form that its S3 backend has: taken for longer than one of its commands lasts."""
+
+    def __init__(self, call, table: str, bucket: str, key: str):
+        self.call, self.table, self.bucket, self.key = call, table, bucket, key
+        self.path = f"{bucket}/{key}"
+
+    def _table(self, operation: str, doing: str, key: str = "", **arguments):
+        named = {} if operation == "put_item" else {"Key": {"LockID": {"S": key or self.path}}}
+        return self.call("dynamodb", operation, f"{doing} the lock of Terraform's state", TableName=self.table, **named, **arguments)
+
+    def read(self) -> dict | None:
+        item = self._table("get_item", "read", ConsistentRead=True).get("Item")
+        if not item:
+            return None
+        try:
+            return json.loads(item["Info"]["S"])
+        except (KeyError, ValueError):
+            return {}
+
+    def take(self, identity: str, operation: str, *, wait: float, project: str, guard, sleep=time.sleep) -> None:
+        """Raises CallFailed if somebody else has it for longer than `wait` seconds."""
+        deadline, pause = Deadline(wait), pauses(5)
+        while True:
+            guard()
+            info = json.dumps(lock_info(identity, self.path, operation, datetime.datetime.now(datetime.UTC)))
+            try:
+                item = {"LockID": {"S": self.path}, "Info": {"S": info}}
+                self._table("put_item", "take", Item=item, ConditionExpression="attribute_not_exists(LockID)")
+                return
+            except CallFailed as failed:
+                if failed.code != "ConditionalCheckFailedException":
+                    raise
+            found = self.read()
+            if found is None:
+                continue
+            if found.get("ID") == identity:
+                return  # the answer to our own write was lost
+            if deadline.passed:
+                raise CallFailed(taken_text(found, deadline.elapsed, project))
+            sleep(next(pause))
+
+    def release(self, identity: str) -> bool:
+        """Gives it back if it is still this one. Whether it was."""
+        item = self._table("get_item", "read", ConsistentRead=True).get("Item")
+        info = (item or {}).get("Info", {}).get("S", "")
+        if f'"{identity}"' not in info:
+            return False
+        try:
+            self._table("delete_item", "give back", ConditionExpression="Info = :info", ExpressionAttributeValues={":info": {"S": info}})
+        except CallFailed as failed:
+            if failed.code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def mend_digest(self) -> bool:
+        """Terraform writes the state, then its digest into the table. Killed in between, it would refuse its own state ever after. Whether it was so."""
+        try:
+            state = self.call("s3", "get_object", "read Terraform's state", Bucket=self.bucket, Key=self.key)["Body"].read()
+        except CallFailed as failed:
+            if failed.code in ("NoSuchKey", "404"):
+                return False
+            raise
+        digest, key = hashlib.md5(state, usedforsecurity=False).hexdigest(), f"{self.path}-md5"
+        item = self._table("get_item", "read the digest beside", key, ConsistentRead=True).get("Item")
+        if not item or item.get("Digest", {}).get("S") == digest:
+            return False
+        self._table("put_item", "mend the digest beside", Item={"LockID": {"S": key}, "Digest": {"S": digest}})
+        return True
+
+
+# --- Terraform --------------------------------------------------------------------------------------------------------
+class PowerTerraform:
+    """Applies what the gates say. One thread at a time; `journal` names the lock before it is taken."""
+
+    def __init__(self, terraform, lock: StateLock, journal, *, branches, say, operation: str, lock_timeout=60, parallelism=10):
+        self.terraform, self.lock, self.journal = terraform, lock, journal
+        self._branches, self._say = branches, say
+        self.operation, self.lock_timeout, self.parallelism = operation, lock_timeout, parallelism
+        self.warnings: list[str] = []
+        self._ready = False
+
+    def _tell(self, text: str) -> None:
+        self._say(f"terraform: {text}")
+
+    def recover(self) -> bool:
+        """Takes the state's lock back from a run that was killed, once its Terraform has ended. Whether there was one."""
+        left = (self.journal.record or {}).get("terraform_lock")
+        found = self.lock.read() if left else None
+        if not left or (found or {}).get("ID") != left["id"]:
+            return False
+        self._outlive(left, found)
+        if self.lock.mend_digest():
+            self._tell("mended the digest of the state, which the run that was killed could not write any more")
+        self.lock.release(left["id"])
+        self._tell(f"gave back the lock of the state that {left['host']} held since {left['at']}: that run was killed")
+        return True
+
+    def _outlive(self, left: dict, found: dict) -> None:
+        """Waits until no Terraform of the killed run can be at work any more."""
+        here, told = left["host"] == this_host(), False
+        deadline = Deadline(_LEFT_ALONE)
+        while True:
+            self._branches.guard()
+            if here:
+                going = self.terraform.survivors()
+            else:
+                began = datetime.datetime.fromisoformat(left["at"])
+                going = (datetime.datetime.now(datetime.UTC) - began).total_seconds() < _LEFT_ALONE
+            if not going:
+                return
+            if deadline.passed:
+                raise CallFailed(taken_text(found, deadline.elapsed, str(self.terraform.directory)))
+            if not told:
+                where = f"goes on here (process {going[0]})" if here else f"may go on at {left['host']}"
+                self._tell(f"the Terraform of the run that was killed {where}; waiting for its end")
+                told = True
+            self._branches.sleep(1 if here else 5)
+
+    @contextlib.contextmanager
+    def locked(self):
+        """Holds the state's lock: the gates may be written in here, and belong to the apply that follows."""
+        identity = str(uuid.uuid4())
+        self.journal.change(terraform_lock={"id": identity, "host": this_host(), "at": datetime.datetime.now(datetime.UTC).isoformat()})
+        self.lock.take(identity, self.operation, wait=self.lock_timeout, project=str(self.terraform.directory), guard=self._branches.guard)
+        try:
+            yield
+        finally:
+            # The journal goes on naming it, which does no harm: it is nobody's any more. While a Terraform is still at work it stays.
+            self.lock.release(identity)
+
+    @contextlib.contextmanager
+    def _working(self):
+        self._branches.guard()
+        with self.terraform.scratch() as scratch:
+            try:
+                if not self._ready:
+                    self.terraform.initialize(self.terraform.version(scratch), scratch)
+                    self._ready = True
+                yield scratch
+            except TerraformError as failed:
+                self._branches.guard()  # an interruption is told as what it is
+                raise CallFailed(str(failed)) from failed
+
+    def prepare(self) -> None:
+        """`terraform init` and the version, before anything is changed: a machine without Terraform is to be told so now."""
+        with self._working():
+            pass
+
+    def state(self) -> set[str]:
+        """Addresses in the state. Nothing is locked and nothing written."""
+        with self._working() as scratch:
+            code, lines = self.terraform.run("state", "list", scratch=scratch)
+            if code and "No state file was found" not in "\n".join(lines):
+                raise TerraformError(f"Terraform could not list its state. {' '.join(lines)[:600]}")
+            return set() if code else {line.strip() for line in lines if line.strip()}
+
+    def let_go(self, address: str) -> bool:
+        """Has Terraform forget an object without touching it; under `locked`. Whether it knew it."""
+        if address not in self.state():
+            return False
+        with self._working() as scratch:
+            self.terraform.checked(f"forget {address}", "state", "rm", "-lock=false", address, scratch=scratch)
+        self._tell(f"{address}: let go, not destroyed")
+        return True
+
+    def take_in(self, missing: list[tuple[str, str]]) -> None:
+        """Imports what an apply that was killed had made; under `locked`, or where nobody else is at work."""
+        for address, identity in missing:
+            with self._working() as scratch:
+                self.terraform.checked(f"import {address}", "import", "-input=false", "-lock=false", address, identity, scratch=scratch)
+            self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), which a run that was killed had made")
+
+    def apply(self, allow_destroy=()) -> dict:
+        """Plans, inspects and applies; under `locked`. Returns terraform_run's result with `lines`."""
+        with self._working() as scratch:
+            result = terraform_run.plan_and_apply(
+                *(self.terraform, scratch),
+                allow_destroy=allow_destroy,
+                lock_timeout=None,
+                parallelism=self.parallelism,
+                before_apply=self._announce,
+            )
+        self.warnings += result["warnings"]
+        if not result["changed"]:
+            self._tell("nothing to change")
+        return {**result, "lines": [terraform_plan.describe(change) for change in result["changes"]]}
+
+    def _announce(self, changes: list[dict]) -> None:
+        self._branches.guard()
+        for change in changes:
+            # What is created and destroyed Terraform tells itself, as it happens.
+            if change["action"] not in ("create", "destroy"):
+                self._tell(terraform_plan.describe(change))
+
+
+def teller(say):
+    """Terraform's own lines, each marked as such; None if nobody listens. What it reads is no news: it is the same each time."""
+    return None if say is None else terraform_run.teller(lambda line: None if line.startswith("data.") else say(f"terraform: {line}"))

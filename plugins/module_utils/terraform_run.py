@@ -1,0 +1,107 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plans with Terraform, inspects the plan, and applies exactly that plan: what terraform_apply does, and each apply of a stop and of a start."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
+from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
+from ansible_collections.atena.aws.plugins.module_utils import terraform_view
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
+
+# What holds a queue. A plan that creates one while the queue waits in a snapshot would make an empty one.
+_REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
+
+
+class Refused(TerraformError):
+    def __init__(self, text, refusals):
+        super().__init__(text)
+        self.details = {"refused": [{name: change[name] for name in ("address", "type", "action", "reason")} for change in refusals]}
+
+
+def lock_arguments(lock_timeout):
+    """How Terraform takes its own lock; None: somebody else saw to it, or nothing is written."""
+    return ["-lock=false"] if lock_timeout is None else [f"-lock-timeout={lock_timeout}s"]
+
+
+def make_plan(terraform, scratch, *, lock_timeout, parallelism=10):
+    """Returns (whether it holds a change, the plan file, diagnostics)."""
+    path = os.path.join(scratch, "plan")
+    code, _lines, diagnostics = terraform.checked(
+        "plan",
+        *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
+        scratch=scratch,
+        accept=(0, 2),
+    )
+    return code == 2, path, diagnostics
+
+
+def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
+    """Applies the plan file. Returns (outputs, diagnostics)."""
+    _code, lines, diagnostics = terraform.checked(
+        "apply all of the plan; what it did before that is done and recorded, and the next run goes on from there",
+        *("apply", "-json", "-input=false", f"-parallelism={parallelism}", *lock_arguments(lock_timeout), path),
+        scratch=scratch,
+    )
+    messages = [json.loads(line) for line in lines if '"type":"outputs"' in line]
+    return (messages[-1]["outputs"] if messages else {}), diagnostics
+
+
+def empty_redis(changes, unrestored):
+    """The changes that would make an empty Redis while the snapshot `unrestored` ('' for none) holds the queue."""
+    return [change for change in changes if unrestored and change["type"] in _REDIS_TYPES and change["action"] in ("create", "replace")]
+
+
+def refuse_empty_redis(changes, unrestored):
+    found = empty_redis(changes, unrestored)
+    if found:
+        addresses = ", ".join(change["address"] for change in found)
+        raise Refused(
+            f"Terraform would create an empty Redis ({addresses}), but the queue waits in the snapshot {unrestored}, which was not restored yet. "
+            "Nothing was changed. Run start.yml, which restores it. To do without the queue, on purpose: start.yml -e start_without_queue=true",
+            found,
+        )
+
+
+def plan_and_apply(
+    terraform, scratch, *, allow_destroy=(), lock_timeout, parallelism=10, check=False, unrestored=lambda: "", before_apply=lambda changes: None
+):
+    """One plan, inspected, and that plan applied (with check: only planned).
+
+    unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
+    plan was accepted and is going to be applied; what it raises ends it here. Returns {changed, changes, changed_outputs, outputs, warnings}; raises
+    TerraformError.
+    """
+    dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check else lock_timeout, parallelism=parallelism)
+    result = {"changed": dirty, "changes": [], "changed_outputs": []}
+    if not dirty:
+        outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
+    else:
+        plan = terraform.json("read its own plan", "show", "-json", path, scratch=scratch)
+        result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
+        refusals = plans.refused(result["changes"], allow_destroy)
+        if refusals:
+            raise Refused(plans.refusal(refusals), refusals)
+        if any(change["type"] in _REDIS_TYPES for change in result["changes"]):
+            refuse_empty_redis(result["changes"], unrestored())
+        outputs = plan.get("planned_values", {}).get("outputs", {})
+        if not check:
+            before_apply(result["changes"])
+            outputs, diagnostics = apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
+    return {**result, "outputs": plans.known_outputs(outputs), "warnings": errors.warnings(diagnostics)}
+
+
+def teller(say):
+    """What takes Terraform's lines as they come and tells those that a person wants; None if nobody listens (say is None)."""
+    if say is None:
+        return None
+
+    def tell(text):
+        line = terraform_view.line(text)
+        if line:
+            say(line)
+
+    return tell

@@ -1,0 +1,252 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+module: ecs_scale
+version_added: 0.1.0
+short_description: Bring ECS services to desired counts, within their autoscaling bounds
+description:
+  - Sets the desired count of each service with one UpdateService call, and its Application Auto Scaling bounds where they are given, and waits until
+    all services run what they should and their targets are healthy.
+  - A count outside of the bounds that a service has is refused unless bounds are given too, since Application Auto Scaling would bring it back.
+    Refused as well are a service that never ran a release, and an environment that is stopped (O(power)). Then nothing at all is changed.
+  - When new tasks fail, the services that were to grow go back to the counts and bounds they had. Services that were to shrink go on doing so.
+  - "The gap it closes: M(community.aws.ecs_service) waits for nothing on update, needs the whole service's description to change its count, and knows
+    no autoscaling bounds; M(community.aws.application_scaling_policy) sets bounds only together with a policy."
+author:
+  - The atena.aws founders (@atena)
+options:
+  cluster:
+    description: The cluster's name.
+    type: str
+    required: true
+  services:
+    description: What to scale, in the order of the updates.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The ECS service.
+        type: str
+        required: true
+      key:
+        description: What the environment calls it, for remedies that name a command. The service's name if unset.
+        type: str
+      count:
+        description: The desired count. Unset leaves it alone.
+        type: int
+      min:
+        description: The lower bound of Application Auto Scaling, for a service that is registered there. Unset leaves it alone.
+        type: int
+      max:
+        description: The upper bound. Unset leaves it alone.
+        type: int
+  power:
+    description: Where it is written whether the environment is on. Unset, that is not looked at.
+    type: dict
+    suboptions:
+      bucket:
+        description: The state bucket.
+        type: str
+        required: true
+      gates_key:
+        description: Key of the object with the gates.
+        type: str
+        required: true
+      journal_key:
+        description: Key of the power journal.
+        type: str
+        required: true
+  wait_timeout:
+    description: Seconds for all services together.
+    type: int
+    default: 900
+  wait_delay:
+    description: Longest pause between two looks, in seconds. The first are shorter.
+    type: int
+    default: 3
+  log_lines:
+    description: How many of the last log lines of a failed task are reported.
+    type: int
+    default: 20
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+    type: path
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+  - atena.aws.lock
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Run two of each
+  atena.aws.ecs_scale:
+    cluster: atena-prod-cluster
+    services:
+      - name: atena-prod-api
+        count: 2
+      - name: atena-prod-workers
+        count: 2
+
+- name: Run six, and let autoscaling go up to eight
+  atena.aws.ecs_scale:
+    cluster: atena-prod-cluster
+    services:
+      - name: atena-prod-api
+        count: 6
+        max: 8
+"""
+
+RETURN = r"""
+services:
+  description: One entry for each service, in the order given.
+  returned: success, or failure after a change
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service.
+      type: str
+    desired_count:
+      description: The desired count afterwards (in check mode, that it would have).
+      type: int
+    previous_count:
+      description: The desired count before.
+      type: int
+    updated:
+      description: Whether the count was (in check mode, would be) changed.
+      type: bool
+    bounds:
+      description: >-
+        The bounds of Application Auto Scaling afterwards, V(min) and V(max), and in V(suspended) what it does not do at present; null if the service is
+        not registered there.
+      type: dict
+    previous_bounds:
+      description: The same before; null if the service is not registered.
+      type: dict
+    bounds_updated:
+      description: Whether the bounds were (in check mode, would be) changed.
+      type: bool
+lines:
+  description: The same for people, one line a service.
+  returned: success
+  type: list
+  elements: str
+duration_seconds:
+  description: Seconds from the first change to the end of the waiting.
+  returned: success, unless in check mode
+  type: float
+reverted:
+  description: Names of the services that are back on the count they had, and stable there.
+  returned: failure after a change
+  type: list
+  elements: str
+not_reverted:
+  description: Names of the services that could not be proved stable on the count they had. Look at these at once.
+  returned: failure after a change
+  type: list
+  elements: str
+failed_tasks:
+  description: The newest tasks that ended in the services that failed, with reason, exit codes and last log lines.
+  returned: failure after a change
+  type: dict
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import power_state, service_scale
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
+
+
+def wanted(service):
+    bounds = {side: service[side] for side in ("min", "max") if service[side] is not None}
+    return {"name": service["name"], "key": service["key"] or service["name"], "count": service["count"], "bounds": bounds or None}
+
+
+def refuse(call, params, scaling):
+    """Before anything is changed: the environment is on, and every count and bound is one that will stay."""
+    off = power_state.why_not_on(power_state.read(call, params["power"]))
+    found = [off] if off else service_scale.refusals(scaling.items, scaling.previous)
+    if found:
+        raise CallFailed("\n".join([*found, "Nothing was changed."]))
+
+
+def run(module, call, lock):
+    params, progress = module.params, Progress(module.params["progress_file"])
+    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+    say = progress.say if progress.heard else None
+    services = [wanted(service) for service in params["services"]]
+    scaling = service_scale.ScaleRun(call, params["cluster"], services, check_mode=module.check_mode, say=say, guard=lock.check, **options)
+    scaling.read()
+    refuse(call, params, scaling)
+    result = {"changed": scaling.changed, "services": scaling.entries(), "diff": scaling.diff()}
+    if module.check_mode:
+        return {**result, "lines": service_scale.lines(result["services"], would=True)}
+    try:
+        with interruptible():
+            failed = scaling.roll_out()
+            if not failed:
+                return {**result, "lines": service_scale.lines(result["services"]), "duration_seconds": round(scaling.elapsed, 1)}
+            evidence = scaling.evidence(failed)
+            back = scaling.grown
+            lost = scaling.revert()
+    except Interrupted as interrupted:
+        left = f"{interrupted} {scaling.left_behind()}"
+        progress.say(left)
+        module.fail_json(msg=left, **result)
+    except CallFailed as lost_sight:
+        module.fail_json(msg=f"{lost_sight} What became of the services is not known. Run the playbook again: it goes on from there.", **result)
+    reverted = [name for name in back if name not in lost]
+    module.fail_json(
+        msg=failure_text(failed, evidence, reverted, lost).replace("The rollout failed.", "The services were not scaled.", 1),
+        **{**result, "changed": True, "failed_tasks": evidence, "reverted": reverted, "not_reverted": list(lost)},
+    )
+
+
+def main():
+    service = {
+        "name": {"type": "str", "required": True},
+        "key": {"type": "str", "no_log": False},
+        **{name: {"type": "int"} for name in ("count", "min", "max")},
+    }
+    module = AnsibleAWSModule(
+        argument_spec={
+            "cluster": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "dict", "required": True, "options": service},
+            "power": power_state.POWER_OPTIONS,
+            "wait_timeout": {"type": "int", "default": 900},
+            "wait_delay": {"type": "int", "default": 3},
+            "log_lines": {"type": "int", "default": 20},
+            "progress_file": {"type": "path"},
+            "lock": LOCK_OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    call = Caller(module)
+    try:
+        with holding(call, module.params["lock"], module.check_mode) as lock:
+            result = run(module, call, lock)
+    except CallFailed as failed:
+        module.fail_json(msg=str(failed))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

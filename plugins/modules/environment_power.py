@@ -1,0 +1,257 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+DOCUMENTATION = r"""
+module: environment_power
+version_added: 0.1.0
+short_description: Stop a whole environment to save money, and start it again with all that was in its queue
+description:
+  - Under the environment's lock, with every step in the power journal before and after it.
+  - "Stop: record counts, bounds and Redis's parameters; services to 0 and every task of the cluster STOPPED; then side by side the database (a snapshot
+    unless there is a fresh backup, stop) and Redis (snapshot, verified, deleted), while Terraform destroys the load balancer and the NAT gateway."
+  - "Start: side by side the database, Redis from its snapshot, and Terraform; Terraform adopts Redis; C(REDIS_URL) gets its address; when all is ready the
+    services come back with a new deployment that is waited for; health."
+  - A run that was killed is finished by the next one, or turned round by the opposite one. What is done already is only looked at, without a writing call.
+  - "The gap it closes: no module stops more than one kind of resource, in an order in which nothing is lost, or keeps Terraform's plan empty meanwhile."
+author:
+  - The atena.aws founders (@atena)
+options:
+  name:
+    description: The environment, such as C(atena-prod).
+    type: str
+    required: true
+  state:
+    description: What it is to be.
+    type: str
+    choices: [stopped, started]
+    required: true
+  cluster:
+    description: The ECS cluster; C(<name>-cluster) if unset.
+    type: str
+  services:
+    description: What a start brings back where the journal knows nothing.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: The service., type: str, required: true}
+      desired_count: {description: Its tasks., type: int, default: 1}
+  database_id:
+    description: The RDS instance.
+    type: str
+    required: true
+  redis_id:
+    description: The ElastiCache cluster or replication group.
+    type: str
+    required: true
+  redis_url_parameter:
+    description: The parameter with Redis's URL. Its value is never shown.
+    type: str
+    required: true
+  storage:
+    description: Where Terraform's state, the gates and the journal are.
+    type: dict
+    required: true
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      state_key: {description: Key of Terraform's state., type: str, required: true}
+      gates_key: {description: Key of the gates., type: str, required: true}
+      journal_key: {description: Key of the power journal., type: str, required: true}
+  terraform:
+    description: How Terraform is run.
+    type: dict
+    required: true
+    suboptions:
+      project_path: {description: The working copy., type: path, required: true}
+      executable: {description: "Terraform's name, searched in E(PATH), or its path.", type: str, default: terraform}
+      lock_timeout: {description: Seconds to wait for a state lock that somebody else holds., type: int, default: 60}
+      parallelism: {description: Terraform's operations at a time., type: int, default: 10}
+      allow_destroy:
+        description: Addresses that may be destroyed beside the power gate's own - NAT gateway, its route, load balancer, listener.
+        type: list
+        elements: str
+        default: []
+  lock:
+    description: The environment's lock, taken for the run and given back at its end.
+    type: dict
+    required: true
+    suboptions:
+      table: {description: "The DynamoDB table, which is that of Terraform's lock too.", type: str, required: true}
+      name: {description: "The lock's name, which is the environment's.", type: str, required: true}
+      expires_in: {description: Seconds after which the lock of a run that died is free., type: int, default: 300}
+      wait: {description: Seconds to wait for a lock that somebody else has., type: int, default: 0}
+  operator:
+    description: Who does it; written into lock and journal.
+    type: str
+    required: true
+  database:
+    description: The database's backups.
+    type: dict
+    suboptions:
+      backup_max_age_hours: {description: A stop takes no snapshot if there is a younger one., type: float, default: 24}
+      snapshots_kept: {description: How many of its own snapshots stay., type: int, default: 7}
+  redis:
+    description: Redis's snapshots.
+    type: dict
+    suboptions:
+      snapshots_kept: {description: How many of the stops' snapshots stay. Older ones go when a later one was restored., type: int, default: 7}
+      snapshot: {description: Restore this one instead of that of the last stop., type: str, default: ""}
+      without_queue:
+        description: C(true) starts with an empty Redis where there is no snapshot on record. The name of the one on record leaves that alone.
+        type: str
+        default: ""
+  reenqueue:
+    description: What runs as a one-off task after a start without the queue.
+    type: dict
+    suboptions:
+      service: {description: The service whose revision and network it runs with., type: str, required: true}
+      container: {description: The container., type: str, required: true}
+      command: {description: The command. It may be run more than once., type: list, elements: str, required: true}
+      timeout: {description: Seconds after which it is stopped and has failed., type: int, default: 900}
+  health:
+    description: How the application is asked.
+    type: dict
+    suboptions:
+      url: {description: "Its address; empty means the load balancer's own name.", type: str, default: ""}
+      path: {description: The path., type: str, default: /health}
+      attempts: {description: How often at the most., type: int, default: 10}
+      delay: {description: Seconds between two attempts., type: int, default: 6}
+  costs:
+    description: Figures that are told.
+    type: dict
+    suboptions:
+      running: {description: A month when always on., type: float, default: 101}
+      stopped: {description: A month when stopped., type: float, default: 8}
+      stopped_parts: {description: What that is made of., type: dict, default: {}}
+      currency: {description: Before each figure., type: str, default: $}
+      source: {description: Where the figures are from., type: str, default: ""}
+  timeouts:
+    description: Seconds.
+    type: dict
+    suboptions:
+      tasks: {description: In which one-off tasks may end by themselves. Then they are told to stop., type: int, default: 900}
+      database: {description: For each change of the database., type: int, default: 3600}
+      redis: {description: For each change of Redis., type: int, default: 3600}
+  tags:
+    description: Tags of the snapshots.
+    type: dict
+    default: {}
+  wait_timeout:
+    description: Seconds in which all services together must be stable.
+    type: int
+    default: 900
+  wait_delay:
+    description: Longest pause between two looks, in seconds.
+    type: int
+    default: 5
+  log_lines:
+    description: Log lines of each container to show of a task that failed.
+    type: int
+    default: 20
+  progress_file:
+    description: Where the lines of the live view are written. The action plugin of the same name fills it in.
+    type: path
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+    details: Tells each step in its order; the lock is left out.
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+requirements:
+  - terraform >= 1.7
+"""
+
+EXAMPLES = r"""
+- name: Off for the night
+  atena.aws.environment_power:
+    name: atena-prod
+    state: stopped
+    database_id: atena-prod-db
+    redis_id: atena-prod-redis
+    redis_url_parameter: /atena/prod/REDIS_URL
+    storage:
+      bucket: atena-terraform-state-123456789012
+      state_key: atena/prod/terraform.tfstate
+      gates_key: atena/prod/gates.json
+      journal_key: atena/prod/power.json
+    terraform: {project_path: /home/ana/.local/state/atena/atena-prod/infra}
+    lock: {table: atena-terraform-locks, name: atena-prod}
+    operator: arn:aws:iam::123456789012:user/ana
+"""
+
+RETURN = r"""
+outcome: {description: "C(stopped), C(started), C(nothing_to_do), C(predicted) (check mode) or C(failed).", returned: always, type: str}
+would: {description: "What would be done, a line each, in order.", returned: in check mode, type: list, elements: str}
+redis_snapshot: {description: The snapshot that a stop took of Redis., returned: when it took one, type: str}
+redis_restored: {description: The snapshot that a start restored., returned: when it restored one, type: str}
+redis_empty: {description: Whether Redis was made anew., returned: when it was, type: bool}
+redis_url: {description: What became of C(REDIS_URL) - C(unchanged) or C(updated)., returned: when Redis or its gate was dealt with, type: str}
+reenqueued: {description: The command that brought jobs back into the queue., returned: when it ran, type: str}
+database_snapshot: {description: The snapshot that a stop took of the database., returned: when it took one, type: str}
+restarts_at: {description: When AWS starts the database again by itself., returned: when stopped, type: str}
+address: {description: Where the load balancer answers., returned: when services were started, type: str}
+health: {description: "C(healthy), C(status), C(content) and C(attempts) of the application's answer.", returned: when it was asked, type: dict}
+steps:
+  description: The journal's steps - C(step), C(began_at), C(ended_at), C(outcome), C(says).
+  returned: when something was done
+  type: list
+  elements: dict
+summary: {description: The same for people., returned: success, type: list, elements: str}
+duration_seconds: {description: How long it took., returned: but for check mode, type: float}
+"""
+
+import os
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.power_arguments import ARGUMENTS
+from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
+from ansible_collections.atena.aws.plugins.module_utils.power_start import Start
+from ansible_collections.atena.aws.plugins.module_utils.power_stop import Stop
+from ansible_collections.atena.aws.plugins.module_utils.power_text import summary
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+
+
+def find_terraform(module):
+    """Puts Terraform's path into the options; fails where it, or its working copy, is not there."""
+    options = module.params["terraform"]
+    executable = module.get_bin_path(options["executable"])
+    if executable is None:
+        module.fail_json(
+            msg=f"There is no '{options['executable']}' in PATH. Nothing was changed. Install Terraform 1.7 or newer from "
+            "https://developer.hashicorp.com/terraform/install, or name it with infra_terraform_executable."
+        )
+    if not os.path.isdir(options["project_path"]):
+        module.fail_json(msg=f"The working copy {options['project_path']} does not exist. infra.yml makes it.")
+    options["executable"] = executable
+
+
+def main():
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    find_terraform(module)
+    progress = Progress(module.params["progress_file"])
+    kind = {"stopped": Stop, "started": Start}[module.params["state"]]
+    power = kind(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)
+    problem = None
+    try:
+        power.result = power.run()
+    except (PowerFailed, CallFailed, Interrupted) as failed:
+        problem = str(failed)
+    for warning in power.warnings:
+        module.warn(warning)
+    if problem:
+        module.fail_json(msg=problem, **{**power.result, "outcome": "failed"})
+    module.exit_json(**power.result, summary=summary(power.result))
+
+
+if __name__ == "__main__":
+    main()
