@@ -89,7 +89,7 @@ def test_a_terraform_that_survived_its_run_is_known_and_keeps_its_files(make, tm
 
 
 def test_the_process_is_written_down_for_those_who_come_after(make):
-    terraform = make('echo $$')
+    terraform = make("echo $$")
     with terraform.scratch() as scratch:
         _code, lines = terraform.run(scratch, scratch=scratch)
         assert (Path(scratch) / "process").read_text() == lines[-1]
