@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ledger, preflight, release_targets, task_run
+from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ledger, power_state, preflight, release_targets, task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
@@ -112,6 +112,14 @@ class Release:
                 return self._confirm()
             return self._release()
 
+    def _must_be_on(self) -> None:
+        """The preflight says so too, but what runs already has none: in a stopped environment all services are stable, at 0."""
+        where = self.params["preflight"]
+        if where.get("gates_bucket") and where.get("journal_key"):
+            off = power_state.why_not_on(power_state.read(self.call, {**where, "bucket": where["gates_bucket"]}))
+            if off:
+                raise ReleaseFailed(f"{off} Nothing was changed.")
+
     def _predict(self) -> dict:
         migrates = bool(self.params["migration"]) and any(target.rollout_needed for target in self.targets) and not self.goal
         would = [f"Would change {target.name}: {', '.join(target.changes) or 'nothing of it'}" for target in self.targets if target.rollout_needed]
@@ -121,6 +129,7 @@ class Release:
 
     def _confirm(self) -> dict:
         """It runs already: see that it does so well. Nothing is written."""
+        self._must_be_on()
         rollout = self._new_rollout({})
         failed = rollout.wait(list(rollout.items))
         if failed:
