@@ -11,6 +11,8 @@ after the preflight: a request of the release is held while the test makes it ha
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -408,12 +410,20 @@ def run(lab, case: Case, release: str) -> tuple[int, str]:
         if case.around:
             stack.enter_context(case.around(scene, release))
         process = lab.start("deploy.yml", *QUICK, *case.arguments, environment=case.environment)
+        stack.callback(end, process)
         if held:
             wait_for(faults, held, process)
             case.meanwhile(scene, release, stack)
             faults.remove(held)
         output = process.communicate(timeout=600)[0]
     return process.returncode, " ".join(output.split())
+
+
+def end(process) -> None:
+    """A run that is still there belongs to a test that failed, and must not disturb the next one."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait_for(faults: Faults, held: str, process) -> None:

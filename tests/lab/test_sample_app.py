@@ -107,6 +107,28 @@ def test_a_migration_that_fails_leaves_nothing_and_says_why(app, tmp_path):
     assert app.query("SELECT count(*) FROM schema_migrations") == [(3,)]
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["told to stop", "killed"])
+def test_a_migration_that_ends_in_the_middle_leaves_no_lock(app, tmp_path, killed):
+    endless = tmp_path / "app"
+    shutil.copytree(APP, endless)
+    (endless / "packages/database/migrations/900_endless.sql").write_text("CREATE TABLE half (id int);\nSELECT pg_sleep(3600);\n")
+    image = build(app.world, "api", f"endless-{killed}".lower(), endless)
+    arn = app.world.run(app.world.define(MIGRATE, image=image, secrets=app.secrets, stopTimeout=20))
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    until(lambda: app.query(sleeping) == [(1,)])
+    if killed:
+        docker("kill", *docker("ps", "--quiet", "--filter", f"name=ecs-{arn.rpartition('/')[2][:8]}").split())
+    else:
+        app.world.client("ecs").stop_task(cluster=app.world.name, task=arn)
+    ended = app.world.reach(arn, "STOPPED")
+    assert ended["containers"][0]["exitCode"] == (137 if killed else 1)
+    assert killed or any("900_endless.sql failed and was rolled back" in line for line in app.world.lines(ended))
+    # The database itself has noticed, so that the next one need not wait for an hour.
+    assert app.migrate(app.api_image)["containers"][0]["exitCode"] == 0
+    assert app.query(sleeping) == [(0,)]
+    assert app.query("SELECT to_regclass('half')") == [(None,)]
+
+
 def test_a_note_becomes_a_row_that_the_worker_committed(app):
     app.migrate(app.api_image)
     world = app.world

@@ -1,11 +1,13 @@
 """Apply the migrations that this database does not have yet: in order, each in a transaction of its own.
 
-Two runs at once are safe: the second waits for the first. A migration that fails leaves nothing of itself behind, and the program
-ends with exit code 1; run it again once the migration is mended.
+Two runs at once are safe: the second waits for the first. A migration that fails, or is stopped (SIGTERM), leaves nothing of itself behind,
+and the program ends with exit code 1; run it again once the migration is mended.
 """
 
 import re
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +22,8 @@ DIRECTORY = Path(__file__).resolve().parent / "migrations"
 FILE_NAME = re.compile(r"^(\d{3,})_([a-z0-9_]+)\.sql$")
 # Any number will do, as long as every release uses the same.
 LOCK = 7_263_514
+
+stopping = threading.Event()
 
 
 class Migration(NamedTuple):
@@ -56,13 +60,18 @@ def pending(migrations: list[Migration], applied: set[int]) -> list[Migration]:
 
 def migrate(connection: psycopg.Connection, migrations: list[Migration]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,))
+        if not cursor.fetchone()[0]:
+            print("INFO migrate: another migration is at work; waiting for its end", flush=True)
+            cursor.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         cursor.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version int PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         cursor.execute("SELECT version FROM schema_migrations")
         todo = pending(migrations, {row[0] for row in cursor.fetchall()})
     for migration in todo:
+        if stopping.is_set():
+            raise MigrationError(f"was told to stop before {migration.name}")
         started = time.monotonic()
         try:
             with connection.transaction():
@@ -74,10 +83,21 @@ def migrate(connection: psycopg.Connection, migrations: list[Migration]) -> int:
     return len(todo)
 
 
+def stop_at_sigterm(connection: psycopg.Connection) -> None:
+    """The statement that runs is cancelled: it would go on in the database, and hold the lock, when this program is gone."""
+
+    def stop(_number: int, _frame: object) -> None:
+        stopping.set()
+        connection.cancel()
+
+    signal.signal(signal.SIGTERM, stop)
+
+
 def main() -> int:
     try:
         migrations = read_migrations(DIRECTORY)
         with connect(autocommit=True) as connection:
+            stop_at_sigterm(connection)
             count = migrate(connection, migrations)
     except KeyError:
         print("ERROR migrate: DATABASE_URL is not set", flush=True)
