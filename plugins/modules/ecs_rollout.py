@@ -148,7 +148,7 @@ failed_tasks:
   type: dict
 duration_seconds:
   description: Seconds from the first update to the end of the waiting.
-  returned: success
+  returned: when not in check mode
   type: float
 """
 
