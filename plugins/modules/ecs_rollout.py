@@ -148,7 +148,7 @@ failed_tasks:
   type: dict
 duration_seconds:
   description: Seconds from the first update to the end of the waiting.
-  returned: when not in check mode
+  returned: when it was done
   type: float
 """
 
