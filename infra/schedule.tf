@@ -2,9 +2,8 @@
 # an account with nothing that does: EventBridge Scheduler asks RDS to stop the instance, again and again, while power is off.
 #
 # It can tell neither a person's start from AWS's, nor whether the instance is available. RDS refuses what cannot be done
-# (InvalidDBInstanceState): nothing happens while the instance is stopped, and while it starts the next turn tries again.
-# Those refusals are final to the scheduler, so the retries below are for throttling and AWS's own errors only: what waits
-# for `available` is the rate.
+# (InvalidDBInstanceState): nothing happens while the instance is stopped or starting. A refused turn is retried a few
+# times, within the time until the next one, which is what really waits for `available`.
 locals {
   stop_schedule_name = "${local.name}-stop-database"
 

@@ -25,6 +25,7 @@ def greet(lab: Settings) -> None:
         say(f"\nThe application answers at {url} (version {str(answer.get('version', 'unknown'))[:12]}, health: {answer.get('status', status)})")
         say(f'  write a note    curl -X POST -d \'{{"text": "hello"}}\' {url}/notes')
         say(f"  read it         curl {url}/notes/<id>     (there once the worker has committed it)")
+        say(f"  count the jobs  curl {url}/jobs")
     say(f"  a new version   commit in {shown(lab.app)}, then: ansible-playbook -i inventories/lab playbooks/deploy.yml")
     say('  look behind     lab/lab status, lab/lab logs api, or any AWS client after: eval "$(lab/lab env)"')
     say("  end it          lab/lab down")

@@ -13,7 +13,6 @@ options:
       - A snapshot keeps neither security groups nor tags, nor whether there was encryption in transit or an AUTH token; of a replication group
         without cluster mode not even the number of replicas.
     type: dict
-    default: {}
     suboptions:
       id:
         description: The cache that the record is of. The default of O(source).

@@ -71,7 +71,6 @@ _NOT_COMPARED = ("id", "description")
 # The option `parameters`. Its documentation is the fragment atena.aws.redis_parameters.
 OPTIONS = {
     "type": "dict",
-    "default": {},
     "options": {
         **dict.fromkeys(
             (
@@ -239,7 +238,6 @@ def _shards(told):
         # Slots that were moved about are several ranges, which cannot be given; the snapshot's own are taken then.
         whole = all(_ONE_RANGE.fullmatch(shard.get("slots") or "") for shard in shards)
         given["NodeGroupConfiguration"] = [_shard(shard, whole) for shard in shards]
-        del given["ReplicasPerNodeGroup"]
     return given
 
 

@@ -19,7 +19,7 @@ import datetime
 import threading
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.rollout_view import stamp
 
@@ -242,6 +242,21 @@ def last_events(call, cache_id: str, kind: str, most: int = 5) -> str:
         if messages:
             return f"ElastiCache's last words: {'; '.join(messages[-most:])}."
     return ""
+
+
+class Witness(Caller):
+    """A Caller that knows whether anything was changed by write(), or may have been: what a module that fails has to tell."""
+
+    wrote = False
+
+    def once(self, *arguments, **options):
+        try:
+            answer = super().once(*arguments, **options)
+        except CallFailed as failed:
+            self.wrote = self.wrote or failed.unsure
+            raise
+        self.wrote = True
+        return answer
 
 
 class Patience:

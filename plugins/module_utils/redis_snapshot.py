@@ -45,8 +45,8 @@ _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 # A node of a replication group: 'atena-prod-001', 'atena-prod-0002-001'.
 _NODE = re.compile(r"(.+?)(?:-\d{4})?-\d{3}")
 
-# What one does with a snapshot in a status: its data are there and free, will be there, are there but in use, or won't be.
-_COMING, _IN_USE, _GONE = ("creating", "copying"), ("restoring", "exporting"), ("deleting", "failed")
+# Statuses of a snapshot whose data will be there, or won't be. In any other one they are there, if perhaps in use (restoring, exporting).
+_COMING, GONE = ("creating", "copying"), ("deleting", "failed")
 # Compared by `problems`: what ElastiCache keeps with a snapshot and what decides whether the cache can be made from it as it is.
 _PROOF = ("engine", "engine_version", "node_type", "port", "parameter_group", "subnet_group", "num_cache_nodes", "num_node_groups")
 
@@ -293,7 +293,7 @@ def _await(call, cache, name, patience, wait):
         if not is_of(snapshot, cache):
             whose = snapshot["node"] or snapshot["source"]
             raise CallFailed(f"There is a snapshot {name} already, of {whose} and not of {cache['id']}. Take another name.", "SnapshotAlreadyExists")
-        if snapshot["status"] in _GONE:
+        if snapshot["status"] in GONE:
             raise CallFailed(
                 f"The snapshot {name} of {cache['id']} is {snapshot['status']}. {why()} "
                 f"{cache['id']} was not touched. Delete the snapshot or take another name.",
@@ -316,7 +316,7 @@ def usable(call, name: str, patience: Patience) -> dict:
     """The snapshot of this name, when it is available: what is being taken, copied, exported or restored elsewhere is waited for."""
 
     def is_usable(snapshot):
-        if snapshot is None or snapshot["status"] in _GONE:
+        if snapshot is None or snapshot["status"] in GONE:
             what = f"is {snapshot['status']}" if snapshot else "does not exist"
             raise CallFailed(f"The snapshot {name} {what}. Nothing was changed.", "SnapshotNotFound")
         patience.tell(f"snapshot {name}: {snapshot['status']}")

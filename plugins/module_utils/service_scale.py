@@ -150,17 +150,17 @@ class ScaleRun(RolloutRun):
 
     def revert(self, names=None):
         """Brings back what was to grow, and the bounds of every service. Returns {name: reason} of those not proved stable there."""
-        grown, self._known = self.grown, {}
-        lost = super().revert(grown if names is None else names)
+        grown, refused = self.grown, {}
+        self._known = {}
         for name, bounds in self.new_bounds.items():
-            # Of what shrank, the new bounds stay: the old ones would bring it back.
-            if bounds and name not in (set(self.updated) - set(grown)):
+            # Of what shrank, the new bounds stay: the old ones would bring it back. Bounds first here too, and for the same reason.
+            if bounds and name not in set(self.updated) - set(grown):
                 self.guard()
                 try:
                     self._set_bounds(name, {key: self.previous[name]["bounds"][key] for key in bounds})
                 except CallFailed as failed:
-                    lost[name] = str(failed)
-        return lost
+                    refused[name] = str(failed)
+        return {**super().revert(grown if names is None else names), **refused}
 
     def entries(self):
         """One dict for each service, as ecs_scale returns them."""

@@ -34,7 +34,7 @@ options:
     default: present
   snapshot:
     description:
-      - The snapshot to restore. Unset means the newest available one of O(source).
+      - The snapshot to restore. Unset means the newest of O(source); one that is still being taken is waited for.
       - For O(state=absent), the snapshot that proves that O(name) can be made again.
     type: str
   source:
@@ -186,7 +186,7 @@ import datetime
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_read, redis_restore, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -197,8 +197,8 @@ class Run:
 
     def __init__(self, module, progress):
         self.params, self.check, self.name = module.params, module.check_mode, module.params["name"]
-        self.call = Caller(module)
-        self.given = {name: value for name, value in self.params["parameters"].items() if value is not None}
+        self.call = redis_read.Witness(module)
+        self.given = {name: value for name, value in (self.params["parameters"] or {}).items() if value is not None}
         self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
         self.result = {"changed": False, "cache": None, "address": "", "port": None, "snapshot": "", "taken": "", "unknown": []}
         if self.params["auth_token"] is not None:
@@ -222,34 +222,33 @@ class Run:
         self.result["diff"] = {"before": cache["parameters"] if lives else {}, "after": {**parameters, "id": self.name}}
         if self.check:
             return self._tell(cache if lives else None)
-        self.result["changed"] = False
         with holding(self.call, self.params["lock"]) as lock:
             options = {**self._options, "guard": lock.check}
             if lives:
                 self._make_room(cache, options)
             options.update(identifier=self.name, auth_token=self.params["auth_token"], wait=self.params["wait"])
-            self.result["changed"] = True
             cache = redis_restore.restore(self.call, parameters, snapshot["name"], **options)
         return self._compare(cache, parameters)
 
     def _snapshot(self):
         if self.params["snapshot"]:
             found = redis_snapshot.read(self.call, self.params["snapshot"])
-            if found is None:
-                raise CallFailed(f"There is no snapshot {self.params['snapshot']}. Nothing was changed.")
+            if found is None or found["status"] in redis_snapshot.GONE:
+                but = f": {found['name']} is {found['status']}" if found else f" {self.params['snapshot']}"
+                raise CallFailed(f"There is no snapshot{but}. Nothing was changed.")
             return found
         source = self.params["source"] or self.given.get("id") or self.name
         found = redis_snapshot.list_snapshots(self.call, source)
-        usable = [told for told in found if told["status"] in ("available", "restoring", "exporting")]
+        # One that is still being taken is the newest, and is waited for: an older one in its place would lose data quietly.
+        usable = [told for told in found if told["status"] not in redis_snapshot.GONE]
         if not usable:
             others = f" (there are {', '.join(told['name'] + ': ' + told['status'] for told in found)})" if found else ""
-            raise CallFailed(f"There is no available snapshot of {source}{others}. Nothing was changed.")
+            raise CallFailed(f"There is no snapshot of {source} to restore{others}. Nothing was changed.")
         return usable[0]
 
     def _make_room(self, cache, options):
         """Deletes a living cache, whose own state is in a verified snapshot then."""
         self.result["taken"] = f"{self.name}-replaced-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-        self.result["changed"] = True
         taken = redis_snapshot.create(self.call, cache, self.result["taken"], **options)
         redis_restore.delete(self.call, cache, taken, **options)
 
@@ -308,11 +307,11 @@ def main():
         with interruptible():
             getattr(run, module.params["state"])()
     except CallFailed as failed:
-        module.fail_json(msg=str(failed), **run.result)
+        module.fail_json(msg=str(failed), **{**run.result, "changed": run.call.wrote})
     except Interrupted as interrupted:
         left = f"{interrupted} What ElastiCache was told to do goes on by itself. Run this again."
         progress.say(left)
-        module.fail_json(msg=left, **run.result)
+        module.fail_json(msg=left, **{**run.result, "changed": run.call.wrote})
     if run.result["unknown"]:
         module.warn(f"Nothing is known of {', '.join(run.result['unknown'])} of {name}: ElastiCache's defaults hold. Give them in `parameters`.")
     module.exit_json(**run.result)

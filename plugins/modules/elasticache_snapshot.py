@@ -173,20 +173,24 @@ cache:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import redis_read, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 
 
 class Run:
-    """One run of the module. `changed` grows true with the first write."""
+    """One run of the module. `changed`: what it changes, or in check mode would."""
 
     def __init__(self, module, progress):
         self.params, self.check = module.params, module.check_mode
-        self.call, self.changed, self.diff = Caller(module), False, None
+        self.call, self.changed, self.diff = redis_read.Witness(module), False, None
         self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
+        self.cache = None
+
+    def do(self):
         self.cache = redis_read.find(self.call, self.params["source"])
+        return getattr(self, self.params["state"])()
 
     def present(self):
         name, found = self.params["name"], redis_snapshot.read(self.call, self.params["name"], self.cache)
@@ -194,16 +198,20 @@ class Run:
         problems = [redis_snapshot.name_problem(name)] if redis_snapshot.name_problem(name) else []
         if found is None:
             problems += redis_snapshot.refusals(self.cache) if self.cache else [f"There is no cache cluster or replication group {self.params['source']}."]
+        elif found["status"] in redis_snapshot.GONE:
+            problems.append(f"There is one already, which is {found['status']}. Delete it, or take another name.")
         if problems:
             raise CallFailed(f"The snapshot {name} was not taken: {' '.join(problems)} Nothing was changed.")
         if found is None:
             self.diff = {"before": "", "after": f"snapshot {name} of {self.params['source']}\n"}
+        self.changed = found is None
         if self.check or (found and (found["status"] == "available" or not self.cache)):
-            self.changed = found is None
             return {"snapshot": found}
         with holding(self.call, self.params["lock"]) as lock:
-            self.changed = found is None
             taken = redis_snapshot.create(*(self.call, self.cache, name), **self._options, guard=lock.check, tags=self.params["tags"], wait=self.params["wait"])
+        if self.cache["parameters"]["tags"] is None:
+            # It was busy before; what is recorded of it now should be whole.
+            self.cache = redis_read.find(self.call, self.params["source"])
         return {"snapshot": taken}
 
     def absent(self):
@@ -234,7 +242,6 @@ class Run:
         with holding(self.call, self.params["lock"]) as lock:
             for name in names:
                 redis_snapshot.delete(self.call, name, **self._options, guard=lock.check, wait=self.params["wait"])
-                self.changed = True
 
     def _must_be_ours(self, found):
         source = self.params["source"]
@@ -264,17 +271,17 @@ def main():
     )
     if (module.params["keep"] or 0) < 0:
         module.fail_json(msg="keep is less than 0. Nothing was deleted.")
-    progress, run = Progress(module.params["progress_file"]), None
+    progress = Progress(module.params["progress_file"])
+    run = Run(module, progress)
     try:
         with interruptible():
-            run = Run(module, progress)
-            result = getattr(run, module.params["state"])()
+            result = run.do()
     except CallFailed as failed:
-        module.fail_json(msg=str(failed), changed=bool(run and run.changed))
+        module.fail_json(msg=str(failed), changed=run.call.wrote)
     except Interrupted as interrupted:
         left = f"{interrupted} A snapshot that was told to be taken, or to go, does so by itself. Run this again."
         progress.say(left)
-        module.fail_json(msg=left, changed=bool(run and run.changed))
+        module.fail_json(msg=left, changed=run.call.wrote)
     module.exit_json(changed=run.changed, cache=run.cache, **({"diff": run.diff} if run.diff else {}), **result)
 
 

@@ -72,7 +72,7 @@ class World:
 
     def close(self) -> None:
         """Takes away what the cases left; the services are brought back by the playbook's own last tasks."""
-        ecs, ecr, s3, dynamodb = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb"))
+        ecs, ecr, s3, dynamodb, elasticache = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb", "elasticache"))
         ecs.deregister_task_definition(taskDefinition=self.template)
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
@@ -88,6 +88,11 @@ class World:
             for version in s3.list_object_versions(Bucket=self.id).get("Versions", []):
                 s3.delete_object(Bucket=self.id, Key=version["Key"], VersionId=version["VersionId"])
             s3.delete_bucket(Bucket=self.id)
+        if self.id in [cluster["CacheClusterId"] for cluster in elasticache.describe_cache_clusters()["CacheClusters"]]:
+            elasticache.delete_cache_cluster(CacheClusterId=self.id)
+        for snapshot in elasticache.describe_snapshots()["Snapshots"]:
+            if snapshot["SnapshotName"].startswith(self.id):
+                elasticache.delete_snapshot(SnapshotName=snapshot["SnapshotName"])
 
 
 @dataclass
@@ -118,6 +123,7 @@ def result_of(module: str, name: str) -> str:
 
 # Documented values that no case returns, and why.
 UNSEEN = {
+    "elasticache_restore": {"differences": "returned when something is not as recorded: tests/lab/test_redis_modules.py"},
     "ecs_release": {
         **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
     },
@@ -238,6 +244,30 @@ def cases(world: World) -> list[Case]:
             changes=True,
             diff=(f"{world.id}-thing:1", f"image {world.id}-thing@"),
         ),
+        *redis_cases(world),
+    ]
+
+
+def redis_cases(world: World) -> list[Case]:
+    """A second Redis beside the environment's, from a snapshot of that; what proves that it may go; and both snapshots away."""
+    redis, second = f"{world.lab.name}-redis", world.id
+    first_one, last_one = f"{world.id}-first", f"{world.id}-last"
+    record = f"{{{{ {result_of('elasticache_snapshot', 'take')}.cache.parameters }}}}"
+    return [
+        Case("elasticache_snapshot", "take", {"source": redis, "name": first_one}, changes=True, diff=(first_one,)),
+        Case(
+            "elasticache_restore",
+            "beside it",
+            {"name": second, "snapshot": first_one, "parameters": record},
+            changes=True,
+            diff=("node_type", "security_group_ids", "parameter_group"),
+        ),
+        Case("elasticache_restore", "is there", {"name": second, "parameters": record}),
+        Case("elasticache_snapshot", "of the second", {"source": second, "name": last_one}, changes=True, diff=(last_one,)),
+        Case("elasticache_snapshot", "list", {"source": second, "state": "listed"}),
+        Case("elasticache_restore", "away", {"name": second, "state": "absent", "snapshot": last_one}, changes=True, diff=("node_type",)),
+        Case("elasticache_snapshot", "prune", {"source": second, "state": "pruned", "keep": 0}, changes=True, diff=(last_one,)),
+        Case("elasticache_snapshot", "delete", {"source": redis, "name": first_one, "state": "absent"}, changes=True, diff=(first_one,)),
     ]
 
 

@@ -108,7 +108,7 @@ def test_a_group_is_made_as_it_was():
 
 def test_shards_get_their_slots_and_zones_back():
     _operation, given = redis_parameters.arguments(recorded_group(sharded()), SNAPSHOT)
-    assert (given["NumNodeGroups"], given["ClusterMode"]) == (2, "enabled")
+    assert (given["NumNodeGroups"], given["ReplicasPerNodeGroup"], given["ClusterMode"]) == (2, 1, "enabled")
     assert given["NodeGroupConfiguration"][1] == {
         "NodeGroupId": "0002",
         "Slots": "8192-16383",
@@ -116,7 +116,7 @@ def test_shards_get_their_slots_and_zones_back():
         "PrimaryAvailabilityZone": "us-east-1b",
         "ReplicaAvailabilityZones": ["us-east-1a"],
     }
-    assert "NumCacheClusters" not in given and "ReplicasPerNodeGroup" not in given
+    assert "NumCacheClusters" not in given
 
 
 def test_slots_that_were_moved_about_are_left_to_the_snapshot():

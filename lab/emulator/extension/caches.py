@@ -59,7 +59,9 @@ class Cache:
 
     def run(self, container: str, script: str) -> str:
         """What a shell script says in one of its containers; `redis` is redis-cli with the options that reach the server there."""
-        options = elasticache._node_cli_args(self.record.get("TransitEncryptionEnabled"), elasticache._record_auth(self.record))
+        # A node's token is in its group's record.
+        keeper = elasticache._replication_groups.get(self.record.get("ReplicationGroupId") or "") or self.record
+        options = elasticache._node_cli_args(self.record.get("TransitEncryptionEnabled"), elasticache._record_auth(keeper))
         command = f'redis() {{ {shlex.join(["redis-cli", *options])} "$@"; }}; {script}'
         result = elasticache._get_docker().containers.get(container).exec_run(["sh", "-euc", command])
         text = result.output.decode("utf-8", "replace").strip()

@@ -212,7 +212,15 @@ class Aws:
     def read(self, row: Row, state: Values) -> Values | None:
         ctx = self.context(row, state)
         answer = self._answer(ctx, row, state)
-        return None if answer is None else self._found(ctx, row, answer, state)
+        if answer is None:
+            return None
+        try:
+            return self._found(ctx, row, answer, state)
+        except Missing:
+            # It went while its tags, or something else of it, were waited for.
+            if self._answer(ctx, row, state) is None:
+                return None
+            raise
 
     def delete(self, row: Row, state: Values) -> None:
         ctx = self.context(row, state)

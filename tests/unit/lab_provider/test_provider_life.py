@@ -222,6 +222,16 @@ def test_the_tags_of_a_cache_are_read_when_it_is_available(monkeypatch, quick):
     assert (found["tags_all"], len(quick)) == ({"a": "b"}, 1)
 
 
+def test_a_cache_that_goes_while_its_tags_are_waited_for_is_gone(monkeypatch, quick):
+    cache = World("elasticache", monkeypatch)
+    in_state(cache.stub, "deleting")
+    cache.stub.add_client_error("list_tags_for_resource", "InvalidReplicationGroupState", "Cluster not in available state to perform tagging operations.")
+    cache.stub.add_client_error("list_tags_for_resource", "CacheClusterNotFound")
+    cache.stub.add_client_error("describe_cache_clusters", "CacheClusterNotFound")
+    assert cache.provider.read("aws_elasticache_cluster", {**cache.config("aws_elasticache_cluster"), "id": "c", "region": REGION}) is None
+    cache.stub.assert_no_pending_responses()
+
+
 def test_other_errors_of_tags_are_not_waited_for(monkeypatch, quick):
     cache = World("elasticache", monkeypatch)
     in_state(cache.stub, "available")
