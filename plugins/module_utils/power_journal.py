@@ -46,6 +46,8 @@ def new(environment: str) -> dict:
         "database": None,
         "terraform_lock": None,
         "deployments_before": {},
+        # Whether an apply that creates things was begun and its end is not on record.
+        "unsettled": False,
         "steps": [],
         "notes": [],
     }
@@ -105,12 +107,6 @@ def counts_to_keep(record: dict | None, observed: dict) -> dict:
 def last_step(record: dict | None, name: str) -> dict | None:
     """The newest entry of a step in the journal."""
     return next((step for step in reversed((record or {}).get("steps", [])) if step["step"] == name), None)
-
-
-def unfinished(record: dict | None, name: str) -> bool:
-    """Whether a step was begun and its end is not on record, or it failed."""
-    step = last_step(record, name)
-    return step is not None and step["outcome"] != DONE
 
 
 def standing(record: dict | None) -> dict:

@@ -72,10 +72,21 @@ class PowerRun:
             self.call.client(name)
         self.seen = power_read.observe(self.call, self.params, self.gates, self.journal)
         self.steps = self.remaining()
+        self.result["diff"] = self.diff()
 
     def remaining(self) -> list[dict]:
         """[{"step", "says"}] that are left to do, in order."""
         raise NotImplementedError
+
+    def after(self) -> dict:
+        """What is to be, as power_text.picture takes it."""
+        raise NotImplementedError
+
+    def diff(self) -> dict:
+        return power_text.diff(self.seen, self.after() if self.steps else None)
+
+    def refuse(self) -> None:
+        """Raises PowerFailed if what was seen must not be done. Nothing was changed then."""
 
     def work(self) -> None:
         raise NotImplementedError
@@ -90,9 +101,11 @@ class PowerRun:
             return self.predict()
         if not self.steps:
             return self._nothing()
+        self.refuse()
         with interruptible(), self._locked():
             if self.waited:
                 self.look()  # somebody else may have done it meanwhile
+                self.refuse()
             if not self.steps:
                 return self._nothing()
             self._work()
@@ -158,9 +171,9 @@ class PowerRun:
         self.warnings.append(text)
         self.journal.note(text)
 
-    def take_in_orphans(self, unfinished: bool) -> None:
+    def take_in_orphans(self) -> None:
         """What an apply of a killed run had made is in AWS, but not in the state: it is imported, or the next apply would fail over it."""
-        if not unfinished:
+        if not self.journal.record.get("unsettled"):
             return
         missing = power_terraform.missing_from_state(self.terraform.state(), power_read.power_parts(self.call, self.params["name"]), self.params["name"])
         self.terraform.take_in(missing)

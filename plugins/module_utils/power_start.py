@@ -26,7 +26,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFai
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
-from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerRun
+from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
 
@@ -114,6 +114,19 @@ class Start(PowerRun):
         hook = self.params["reenqueue"]
         return remaining(seen, self.redis, " ".join(hook["command"]) if hook else "")
 
+    def after(self) -> dict:
+        wanted = {name: service["desiredCount"] for name, service in self.seen["services"].items()}
+        if self.needs("services"):
+            wanted = {name: entry["desired_count"] for name, entry in self._wanted().items()}
+        return {"power": power_gates.ON, "redis": power_gates.PRESENT, "database": "available", "counts": wanted}
+
+    def _wanted(self) -> dict:
+        """The counts and bounds to bring back."""
+        services, record = self.seen["services"], self.journal.record
+        templates = {name for name, service in services.items() if is_template(describe_task_definition(self.call, service["taskDefinition"]))}
+        given = {service["name"]: service["desired_count"] for service in self.params["services"]}
+        return counts_back(record if power_journal.state_of(record) != power_journal.RUNNING else None, services, given, templates)
+
     def _no_snapshot(self) -> str:
         snapshots = redis_snapshot.list_snapshots(self.call, self.params["redis_id"])
         return (
@@ -121,9 +134,11 @@ class Start(PowerRun):
             f"{power_redis.may_still_be(snapshots)} To start with an empty queue, on purpose: -e start_without_queue=true"
         )
 
-    def work(self) -> None:
+    def refuse(self) -> None:
         if self.redis[0] == power_redis.REFUSE:
-            raise CallFailed(self.redis[1])
+            raise PowerFailed(f"{self.redis[1]} Nothing was changed.")
+
+    def work(self) -> None:
         self._record()
         self.branches.side_by_side({"terraform": self._ready_terraform})
         self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
@@ -137,12 +152,7 @@ class Start(PowerRun):
         self.result["lines"] = power_text.started(self.result, self.journal.record)
 
     def _record(self) -> None:
-        services, record = self.seen["services"], self.journal.record
-        templates = {name for name, service in services.items() if is_template(describe_task_definition(self.call, service["taskDefinition"]))}
-        given = {service["name"]: service["desired_count"] for service in self.params["services"]}
-        keeps = record if power_journal.state_of(record) != power_journal.RUNNING else None
-        self.unfinished_on = power_journal.unfinished(record, "power_on")
-        self.begin_record(services=counts_back(keeps, services, given, templates))
+        self.begin_record(services=self._wanted())
         action, which = self.redis
         waiting = power_journal.unrestored(self.journal.record)
         if action == power_redis.CREATE:
@@ -199,16 +209,25 @@ class Start(PowerRun):
 
     def _await_redis(self) -> None:
         """A cluster that is there: left by a stop that did not get to its end, or restored by a start that did not."""
-        if redis_read.standing(self.seen["redis"]["status"]) == redis_read.READY:
-            return
-        redis_restore.restore(self.call, {"id": self.params["redis_id"]}, "", identifier=self.params["redis_id"], **self.redis_patience)
+
+        def reasons():
+            cache = redis_read.find(self.call, self.params["redis_id"], tags=False)
+            standing = redis_read.standing(cache["status"]) if cache else redis_read.LEAVING
+            if standing in (redis_read.LEAVING, redis_read.FAILED):
+                raise CallFailed(f"Redis {self.params['redis_id']} is {cache['status'] if cache else 'gone'}. Run start.yml again: it looks anew.")
+            return [] if standing == redis_read.READY else [f"Redis is {cache['status']}"]
+
+        self.wait_for(reasons, lambda found: f"{found[0]} all the time; run start.yml again.", self.params["timeouts"]["redis"])
 
     def _power_on(self, redis: str) -> None:
-        with self.journal.step("power_on") as step, self.terraform.locked():
+        orphans = self.journal.record.get("unsettled")
+        with self.journal.step("power_on", unsettled=True) as step, self.terraform.locked():
             waiting = power_journal.unrestored(self.journal.record) if redis == power_gates.ABSENT else ""
             self.gates.write(power_gates.wanted(power_gates.ON, redis, waiting))
-            self.take_in_orphans(self.unfinished_on)
+            if orphans:
+                self.take_in_orphans()
             step.says = "; ".join(self.terraform.apply(self.params["terraform"]["allow_destroy"])["lines"])
+            step.records(unsettled=False)
 
     # --- REDIS_URL ----------------------------------------------------------------------------------------------------
     def _parameter(self) -> dict:

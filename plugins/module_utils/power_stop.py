@@ -78,6 +78,9 @@ class Stop(PowerRun):
         needed = databases.toward(self.seen["database"]["DBInstanceStatus"], databases.STOP)[0] != databases.DONE and self._fresh() is None
         return remaining(self.seen, needed)
 
+    def after(self) -> dict:
+        return {"power": power_gates.OFF, "redis": power_gates.ABSENT, "database": "stopped", "counts": dict.fromkeys(self.seen["services"], 0)}
+
     def predict(self) -> dict:
         result = super().predict()
         return {**result, "lines": [self.saving()] if self.steps else []}
@@ -115,7 +118,6 @@ class Stop(PowerRun):
         redis = before.get("redis")
         if power_redis.origin(self.journal.record, cache) == power_redis.OWN and cache["status"] == "available":
             redis = {"snapshot": "", "restored": True, **(redis or {}), "parameters": cache["parameters"], "address": cache["address"]}
-        self.unfinished_on = power_journal.unfinished(self.journal.record, "power_on")
         self.begin_record(
             services=power_journal.counts_to_keep(self.journal.record, observed),
             redis=redis,
@@ -190,6 +192,8 @@ class Stop(PowerRun):
         """A new snapshot, verified, and on record as what a start restores."""
         identifier = self.params["redis_id"]
         cache = redis_read.find(self.call, identifier)
+        if cache is None:
+            raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop went on, before it had a snapshot.")
         name = power_redis.snapshot_name(cache, datetime.datetime.now(datetime.UTC))
         with self.journal.step("redis_snapshot") as step:
             snapshot = redis_snapshot.create(self.call, cache, name, **self.redis_patience, tags={**self.params["tags"], **_TAGS})
@@ -210,7 +214,7 @@ class Stop(PowerRun):
     def _close_gates(self) -> None:
         with self.journal.step("gates"):
             if self.gates.now["power"] == power_gates.ON:
-                self.take_in_orphans(self.unfinished_on)
+                self.take_in_orphans()
             self.gates.write(power_gates.wanted(power_gates.OFF, power_gates.ABSENT, power_journal.unrestored(self.journal.record)))
             self.terraform.let_go(REDIS_RESOURCE)
 
@@ -223,3 +227,4 @@ class Stop(PowerRun):
         with self.journal.step("power_off") as step:
             done = self.terraform.apply([*POWER_RESOURCES, *self.params["terraform"]["allow_destroy"]])
             step.says = "; ".join(done["lines"])
+            step.records(unsettled=False)

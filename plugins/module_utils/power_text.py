@@ -60,6 +60,18 @@ def started(result: dict, record: dict) -> list[str]:
     return lines
 
 
+def picture(power: str, redis: str, database: str, counts: dict) -> str:
+    """One side of a diff."""
+    return "".join(f"{name}: {value}\n" for name, value in (("power", power), ("redis", redis), ("database", database), *sorted(counts.items())))
+
+
+def diff(seen: dict, after: dict | None) -> dict:
+    """Ansible's before and after. seen: as power_read.observe returns it. after: picture's arguments; None if nothing is to change."""
+    counts = {name: service["desiredCount"] for name, service in seen["services"].items()}
+    before = picture(seen["gates"]["power"], seen["gates"]["redis"], seen["database"]["DBInstanceStatus"], counts)
+    return {"before": before, "after": picture(**after) if after else before}
+
+
 def summary(result: dict) -> list[str]:
     """The lines that sum up environment_power's result when it did not fail."""
     name, took = result["name"], result.get("duration_seconds", 0)

@@ -147,7 +147,7 @@ lines:
   elements: str
 duration_seconds:
   description: Seconds from the first change to the end of the waiting.
-  returned: success, unless in check mode
+  returned: when it was done
   type: float
 reverted:
   description: Names of the services that are back on the count they had, and stable there.

@@ -161,7 +161,8 @@ attributes:
     support: full
     details: Tells each step in its order; the lock is left out.
   diff_mode:
-    support: none
+    support: full
+    details: Gates, the database's state and the services' counts, before and after.
   platform:
     platforms: posix
 requirements:
@@ -248,6 +249,9 @@ def main():
         problem = str(failed)
     for warning in power.warnings:
         module.warn(warning)
+    changes = power.result.pop("diff", None)
+    if module._diff and changes:
+        power.result["diff"] = changes
     if problem:
         module.fail_json(msg=problem, **{**power.result, "outcome": "failed"})
     module.exit_json(**power.result, summary=summary(power.result))

@@ -8,6 +8,12 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emulator_world import until
+from faults import Faults
+from inprocess import module_utils
+
+power_journal = module_utils("power_journal")
+
 API, WORKERS = "atena-prod-api", "atena-prod-workers"
 
 
@@ -25,6 +31,8 @@ class World:
         self.template = self._new_template()
         for number in (1, 2):
             self._new_thing(number)
+        self.journal_key = f"{self.id}/power.json"
+        self._database_that_aws_started()
         releases = lab.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="atena/prod/releases/")["Contents"]
         records = [json.load(lab.client("s3").get_object(Bucket=self.bucket, Key=entry["Key"])["Body"]) for entry in releases]
         self.release = max((record for record in records if record["outcome"] == "succeeded"), key=lambda record: record["id"])
@@ -50,6 +58,24 @@ class World:
         image = f"{self.repository}@sha256:{hashlib.sha256(manifest.encode()).hexdigest()}"
         self.lab.client("ecs").register_task_definition(family=f"{self.id}-thing", containerDefinitions=[{"name": "thing", "image": image, "memory": 64}])
 
+    def _database_that_aws_started(self) -> None:
+        """An instance of its own that was stopped for seven days, and a journal that says that it should be off."""
+        rds = self.lab.client("rds")
+
+        def comes_to(wanted: str) -> None:
+            until(lambda: rds.describe_db_instances(DBInstanceIdentifier=self.id)["DBInstances"][0]["DBInstanceStatus"] == wanted, 90)
+
+        settings = {"Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+        rds.create_db_instance(DBInstanceIdentifier=self.id, MasterUsername="documented", MasterUserPassword="documented-s3cret", **settings)
+        comes_to("available")
+        rds.stop_db_instance(DBInstanceIdentifier=self.id)
+        comes_to("stopped")
+        with Faults(self.lab.endpoint) as emulator:
+            assert self.id in emulator.days(7)
+        comes_to("available")
+        journal = {**power_journal.new(self.id), "state": power_journal.STOPPED, "database": {"id": self.id, "stopped_at": ""}}
+        self.lab.client("s3").put_object(Bucket=self.bucket, Key=self.journal_key, Body=json.dumps(journal).encode(), ContentType="application/json")
+
     def working_copy(self, **changes) -> dict:
         """terraform_working_copy's options: the environment's own, in another directory."""
         infra = self.lab.infra
@@ -74,6 +100,8 @@ class World:
         """Takes away what the cases left; the services are brought back by the playbook's own last tasks."""
         ecs, ecr, s3, dynamodb, elasticache = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb", "elasticache"))
         ecs.deregister_task_definition(taskDefinition=self.template)
+        self.lab.client("rds").delete_db_instance(DBInstanceIdentifier=self.id, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
+        s3.delete_object(Bucket=self.bucket, Key=self.journal_key)
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
                 ecs.deregister_task_definition(taskDefinition=arn)
@@ -127,6 +155,7 @@ UNSEEN = {
     "ecs_release": {
         **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
     },
+    "ecs_scale": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by counts that do not come up: tests/lab/test_scale.py"),
     "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
     "terraform_apply": {"refused": "returned by plans that are refused: tests/lab/test_refusals.py"},
 }
@@ -146,6 +175,24 @@ def cases(world: World) -> list[Case]:
         Case("environment_lock_info", "free", lock),
         Case("environment_lock", "hold again", {**lock, "token": world.token}, changes=True),
         Case("environment_lock", "force", {**lock, "state": "forced"}, changes=True),
+        Case(
+            "environment_guard",
+            "stop again",
+            {
+                **{"database_id": world.id, "power": {"bucket": world.bucket, "journal_key": world.journal_key}},
+                **{"lock": lock, "operator": "documented"},
+            },
+            changes=True,
+            diff=("stopped",),
+        ),
+        Case(
+            "environment_schedule_info",
+            "office hours",
+            {
+                **{"name": name, "power": {"bucket": world.bucket, "journal_key": world.journal_key}},
+                "schedule": {"timezone": "America/New_York", "hours": [{"days": "mon-fri", "start": "08:00", "stop": "19:00"}]},
+            },
+        ),
         Case("release_info", "list", {**ledger, "cluster": lab.cluster, "reference": world.release["id"]}),
         Case(
             "release_preflight_info",
@@ -241,6 +288,8 @@ def cases(world: World) -> list[Case]:
             changes=True,
             diff=("taskDefinition",),
         ),
+        Case("ecs_scale", "to two", {"cluster": lab.cluster, "services": [{"name": WORKERS, "count": 2}]}, changes=True, diff=("desired_count",)),
+        Case("ecs_scale", "to one", {"cluster": lab.cluster, "services": [{"name": WORKERS, "count": 1}]}, changes=True, diff=("desired_count",)),
         Case(
             "release_prune",
             "old ones",

@@ -88,12 +88,10 @@ class Power:
     def redis_url(self) -> str:
         return self.lab.client("ssm").get_parameter(Name="/atena/prod/REDIS_URL", WithDecryption=True)["Parameter"]["Value"]
 
-    def content(self) -> dict[bytes, bytes]:
-        """Every key that has no time to live, with its value as Redis serializes it."""
+    def content(self) -> dict:
+        """Every key that has no time to live, with its value, byte for byte."""
         with self.redis() as connection:
-            found = connection.dump()
-            lives = connection.many([("PTTL", key) for key in found])
-            return {key: value for (key, value), left in zip(found.items(), lives, strict=True) if left == -1}
+            return connection.values()
 
     def snapshots(self) -> list[str]:
         found = self.lab.client("elasticache").describe_snapshots(CacheClusterId=f"{self.lab.name}-redis")["Snapshots"]

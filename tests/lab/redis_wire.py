@@ -50,10 +50,30 @@ class Redis:
             return None if rest == b"-1" else [self._answer() for _ in range(int(rest))]
         return rest
 
+    def values(self) -> dict[bytes, Any]:
+        """Every key that has no time to live, with its value: of hashes and sets without their order, in which Redis is free after a restore."""
+        keys = sorted(self("KEYS", "*"))
+        lives, kinds = (self.many([(command, key) for key in keys]) for command in ("PTTL", "TYPE"))
+        kept = [(key, kind) for key, left, kind in zip(keys, lives, kinds, strict=True) if left == -1]
+        found = self.many([(_READ[kind][0], key, *_READ[kind][1:]) for key, kind in kept])
+        return {key: _without_order(kind, value) for (key, kind), value in zip(kept, found, strict=True)}
+
     def dump(self) -> dict[bytes, bytes]:
         """Every key with its value, as Redis itself serializes it: equal dumps are equal data."""
         keys = sorted(self("KEYS", "*"))
         return dict(zip(keys, self.many([("DUMP", key) for key in keys]), strict=True))
+
+
+_READ = {
+    **{b"string": ("GET",), b"hash": ("HGETALL",), b"set": ("SMEMBERS",), b"list": ("LRANGE", 0, -1)},
+    **{b"zset": ("ZRANGE", 0, -1, "WITHSCORES"), b"stream": ("XRANGE", "-", "+")},
+}
+
+
+def _without_order(kind: bytes, value: Any) -> Any:
+    if kind == b"hash":
+        return dict(zip(value[::2], value[1::2], strict=True))
+    return sorted(value) if kind == b"set" else value
 
 
 def packed(words: tuple) -> bytes:

@@ -1,0 +1,156 @@
+"""What goes wrong in a stop or a start: each fault with its reason, nothing lost, and the next run goes on."""
+
+from __future__ import annotations
+
+import pytest
+from emulator_world import until
+from faults import Faults
+from power import Power
+
+pytestmark = pytest.mark.lab
+KEPT = {b"mark": b"\x00kept\xff"}
+
+
+@pytest.fixture
+def power(lab):
+    made = Power(lab)
+    made.run("started", redis={"without_queue": "true"})
+    with made.redis() as connection:
+        connection("FLUSHALL")
+        connection.many([("SET", key, value) for key, value in KEPT.items()])
+    yield made
+    made.run("started", redis={"without_queue": "true"})
+
+
+@pytest.fixture
+def faults(power):
+    with Faults(power.lab.endpoint) as made:
+        yield made
+
+
+def is_kept(power):
+    with power.redis() as connection:
+        assert {key: connection("GET", key) for key in KEPT} == KEPT
+
+
+def redis_is_untouched(power):
+    assert power.cache()["CacheClusterStatus"] in ("available", "snapshotting")
+    assert power.gates == {"power": "on", "redis": "present"}
+    assert power.lab.plan()[0] == 0
+    is_kept(power)
+
+
+def test_what_can_fail_in_a_stop(power, faults):
+    storage_full = faults.rewrite("rds:DescribeDBInstances", replace={"<DBInstanceStatus>available<": "<DBInstanceStatus>storage-full<"})
+    faults.failing("cache_snapshot")
+    why = power.fails("stopped")
+    assert "Database: " in why and "storage-full" in why and "atena_database.allocated_storage" in why
+    assert "Redis" in why and "failed" in why and "run stop.yml again" in why
+    redis_is_untouched(power)
+    assert power.journal["state"] == "stopping"
+
+    faults.remove(storage_full)
+    faults.failing()
+    faults.cache_snapshots(0)
+    why = power.fails("stopped")
+    assert "SnapshotQuotaExceeded" in why
+    redis_is_untouched(power)
+    assert power.database()["DBInstanceStatus"] == "stopped"
+
+    faults.cache_snapshots(None)
+    faults.times(cache_snapshot=120)
+    why = power.fails("stopped", timeouts={"redis": 3})
+    assert "still creating" in why
+    redis_is_untouched(power)
+
+    faults.times(cache_snapshot=0)
+    faults.error("elbv2:DeleteLoadBalancer", "AccessDenied", "not for you", times=30)
+    throttled = faults.throttle("elasticache:DeleteCacheCluster", times=3)
+    why = power.fails("stopped")
+    assert "Terraform could not" in why and "aws_lb.main[0]" in why
+    assert faults.hits(throttled) == 3 and power.cache() is None
+    assert power.journal["redis"]["restored"] is False and power.journal["redis"]["snapshot"] in power.snapshots()
+    assert power.counts() == {"atena-prod-api": 0, "atena-prod-workers": 0}
+    assert {name: entry["desired_count"] for name, entry in power.journal["services"].items()} == {"atena-prod-api": 1, "atena-prod-workers": 1}
+
+    faults.clear()
+    power.run("stopped")
+    power.is_off()
+    power.run("started")
+    power.is_on()
+    is_kept(power)
+
+
+def test_what_can_fail_in_a_start(power, faults):
+    lab, name = power.lab, "/atena/prod/REDIS_URL"
+    power.run("stopped")
+    right = power.redis_url()
+    lab.client("ssm").put_parameter(Name=name, Value="redis://:t0ken@elsewhere.local:6380/3", Type="SecureString", Overwrite=True)
+
+    faults.failing("cache_create")
+    waiting = power.journal["redis"]["snapshot"]
+    why = power.fails("started")
+    assert waiting in why and "restored" in why and "run start.yml again" in why
+    assert power.counts() == {"atena-prod-api": 0, "atena-prod-workers": 0}
+    assert power.journal["redis"]["restored"] is False and waiting in power.snapshots()
+
+    faults.failing()
+    denied = faults.error("ssm:PutParameter", "AccessDeniedException", "not for you")
+    why = power.fails("started")
+    assert "update the secret /atena/prod/REDIS_URL" in why and "t0ken" not in why
+    assert power.counts() == {"atena-prod-api": 0, "atena-prod-workers": 0}
+    assert lab.plan()[0] == 0
+    faults.remove(denied)
+
+    lost = faults.drop("ecs:UpdateService", times=1, carried_out=True)
+    result = power.run("started")
+    assert faults.hits(lost) == 1
+    assert result["redis_url"] == "updated" and "t0ken" not in str(result)
+    endpoint = power.cache()["CacheNodes"][0]["Endpoint"]
+    assert power.redis_url() == f"redis://:t0ken@{endpoint['Address']}:{endpoint['Port']}/3"
+    lab.client("ssm").put_parameter(Name=name, Value=right, Type="SecureString", Overwrite=True)
+    is_kept(power)
+
+
+def test_a_redis_that_somebody_deleted_and_a_database_that_is_busy(power, faults):
+    """The stop goes to its end, and says what is lost; the start asks, and restores what is named."""
+    lab = power.lab
+    elasticache, rds, cache, database = lab.client("elasticache"), lab.client("rds"), f"{lab.name}-redis", f"{lab.name}-db"
+    elasticache.create_snapshot(SnapshotName="by-hand", CacheClusterId=cache)
+    until(lambda: elasticache.describe_snapshots(SnapshotName="by-hand")["Snapshots"][0]["SnapshotStatus"] == "available")
+    elasticache.delete_cache_cluster(CacheClusterId=cache)
+    until(lambda: power.cache() is None)
+    faults.times(database_snapshot=3)
+    rds.create_db_snapshot(DBInstanceIdentifier=database, DBSnapshotIdentifier="by-hand")
+
+    result = power.run("stopped")
+    assert any("somebody deleted it" in warning and "by-hand" in warning for warning in result["warnings"])
+    assert power.gates["redis"] == "absent" and power.database()["DBInstanceStatus"] == "stopped"
+    assert any("NO snapshot" in line for line in result["lines"])
+    assert power.lab.plan()[0] == 0
+
+    why = power.fails("started")
+    assert "-e start_redis_snapshot=by-hand" in why
+    assert power.gates["power"] == "off"
+    power.run("started", redis={"snapshot": "by-hand"})
+    power.is_on()
+    is_kept(power)
+    for client, arguments in ((elasticache.delete_snapshot, {"SnapshotName": "by-hand"}), (rds.delete_db_snapshot, {"DBSnapshotIdentifier": "by-hand"})):
+        client(**arguments)
+
+
+def test_a_database_that_is_stopped_already_and_a_service_that_cannot_come_back(power, faults):
+    lab = power.lab
+    lab.client("rds").stop_db_instance(DBInstanceIdentifier=f"{lab.name}-db")
+    until(lambda: power.database()["DBInstanceStatus"] == "stopped")
+    power.run("stopped")
+    power.is_off()
+    # No room for the tasks: the services do not get stable, and a start run again gets them there with another deployment.
+    faults.capacity(lab.cluster, 256, "RESOURCE:MEMORY")
+    why = power.fails("started", wait_timeout=5)
+    assert "atena-prod-api" in why and "run start.yml again" in why
+    assert power.journal["state"] == "starting"
+    faults.clear()
+    power.run("started")
+    power.is_on()
+    is_kept(power)

@@ -1,0 +1,117 @@
+"""`kill -9` of everything that a stop or a start runs, Terraform too: the same playbook again, or the opposite one, ends in a right state."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from power import Power
+from test_killed import descendants, kill
+from wire import Wire
+
+pytestmark = pytest.mark.lab
+# A lock of a run that died is free soon; the next one waits for that.
+LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")
+OPPOSITE = {"stop.yml": "start.yml", "start.yml": "stop.yml"}
+
+
+@pytest.fixture(scope="module")
+def power(lab):
+    made = Power(lab)
+    made.run("started")
+    with made.redis() as connection:
+        connection.many([("SET", f"mark:{number}", f"value {number}") for number in range(1000)])
+    yield made
+    made.run("started")
+    with made.redis() as connection:
+        connection("FLUSHALL")
+
+
+class Killer:
+    """Kills a playbook at a writing call: the n-th one, or the first one of a name; before AWS gets it, or when AWS has done it and nobody knows yet."""
+
+    def __init__(self, when: str, number: int = 0, name: str = ""):
+        self.when, self.number, self.name, self.seen, self.pid, self.victim = when, number, name, 0, None, ""
+
+    def before(self, call):
+        if call.writes and not call.lock:
+            self.seen += 1
+            if self.when == "before":
+                self.strike(call)
+
+    def after(self, call):
+        if call.writes and not call.lock and self.when == "after":
+            self.strike(call)
+
+    def strike(self, call):
+        if not self.victim and (self.seen == self.number if self.number else self.name in str(call)):
+            self.victim = str(call)
+            kill([self.pid, *descendants(self.pid)])
+            raise ConnectionAbortedError("the caller is dead")
+
+
+def die(power, playbook: str, killer: Killer) -> str:
+    """Returns the call it died at; '' if it came to its end."""
+    with Wire(power.lab.endpoint, killer.before, killer.after) as wire:
+        process = power.lab.start(playbook, *LOCK, environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        killer.pid = process.pid
+        process.communicate(timeout=600)
+    return killer.victim
+
+
+def is_right(power, playbook: str) -> None:
+    if playbook == "stop.yml":
+        power.is_off()
+        return
+    power.is_on()
+    with power.redis() as connection:
+        assert connection.many([("GET", f"mark:{number}") for number in range(1000)]) == [f"value {number}".encode() for number in range(1000)]
+
+
+def dies_and_goes_on(power, playbook: str, killer: Killer, then: str) -> str:
+    """A run that dies in `playbook` and is followed by `then`, which has to end well."""
+    if playbook == "start.yml" and power.journal["state"] != "stopped":
+        power.lab.playbook("stop.yml", *LOCK).must_succeed()
+    if playbook == "stop.yml" and power.journal["state"] != "running":
+        power.lab.playbook("start.yml", *LOCK).must_succeed()
+    victim = die(power, playbook, killer)
+    if victim:
+        # A count that is on record is not overwritten, whatever ran meanwhile.
+        run = power.lab.playbook(then, *LOCK)
+        assert run.code == 0, f"{playbook} died {killer.when} {victim}, and then:\n{run.output}"
+        assert {name: entry["desired_count"] for name, entry in power.journal["services"].items()} == {"atena-prod-api": 1, "atena-prod-workers": 1}
+        deadline = time.monotonic() + 20
+        while power.lab.lock() and time.monotonic() < deadline:
+            time.sleep(0.5)  # one that died with its work done leaves a lock that expires; nothing to do takes none
+        is_right(power, then)
+    return victim
+
+
+@pytest.mark.parametrize(
+    ("playbook", "call", "then"),
+    [
+        ("stop.yml", "elasticache:DeleteCacheCluster", "stop.yml"),
+        ("stop.yml", "ec2:DeleteNatGateway", "start.yml"),
+        ("start.yml", "elasticache:CreateCacheCluster", "stop.yml"),
+        ("start.yml", "ec2:CreateNatGateway", "start.yml"),
+    ],
+)
+def test_after_what_matters_most(power, playbook, call, then):
+    assert dies_and_goes_on(power, playbook, Killer("after", name=call), then)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("playbook", ["stop.yml", "start.yml"])
+def test_at_every_writing_call(power, playbook, when):
+    victims = []
+    # By turns the same playbook goes on, or the opposite one turns round.
+    while victim := dies_and_goes_on(power, playbook, Killer(when, number=len(victims) + 1), playbook if len(victims) % 2 else OPPOSITE[playbook]):
+        victims.append(victim)
+    is_right(power, playbook)
+    wanted = {
+        "stop.yml": {"ecs:UpdateService", "rds:StopDBInstance", "elasticache:CreateSnapshot", "elasticache:DeleteCacheCluster", "ec2:DeleteNatGateway"},
+        "start.yml": {"ecs:UpdateService", "rds:StartDBInstance", "elasticache:CreateCacheCluster", "ec2:CreateNatGateway", "ec2:CreateRoute"},
+    }[playbook]
+    assert wanted <= set(victims), victims
+    assert any("terraform.tfstate" in victim for victim in victims) and any("gates.json" in victim for victim in victims)
