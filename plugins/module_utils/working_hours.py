@@ -143,8 +143,8 @@ def _holiday(value):
             # A leap year, so that 29 February can be one.
             day = datetime.date.fromisoformat(f"2024-{text}")
             return day.month, day.day
-        first, _, last = text.partition("/")
-        first, last = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first)
+        ends = text.split("/", 1)
+        first, last = datetime.date.fromisoformat(ends[0]), datetime.date.fromisoformat(ends[-1])
     except ValueError as error:
         raise ValueError(f"'{text}' is neither a date (2027-12-24), nor one of every year (12-25), nor from/to (2027-12-24/2028-01-02)") from error
     if first > last:
@@ -200,8 +200,8 @@ def actions(schedule: Schedule, begin: datetime.datetime, end: datetime.datetime
     keep_on_until lets no stop happen before it, and stops then what would be off by that time. Starts stay as they are: what is on stays on.
     """
     keep, on = schedule.keep_on_until, spans(schedule, begin - _MARGIN, end + _MARGIN)
-    found = [{"action": START, "at": start, "why": HOURS_BEGIN} for start, _ in on]
-    found += [{"action": STOP, "at": stop, "why": HOURS_END} for _, stop in on if keep is None or stop >= keep]
+    found = [{"action": START, "at": start, "why": HOURS_BEGIN} for start, _stop in on]
+    found += [{"action": STOP, "at": stop, "why": HOURS_END} for _start, stop in on if keep is None or stop >= keep]
     if keep is not None and not any(start <= keep <= stop for start, stop in on):
         found.append({"action": STOP, "at": keep, "why": KEPT})
     return [action for action in sorted(found, key=lambda action: action["at"]) if begin <= action["at"] < end]
