@@ -53,7 +53,7 @@ def why_not_on(state: dict | None) -> str:
     """Why nothing may be started here now, with the remedy; '' if the environment is on (or nobody asked)."""
     if state is None:
         return ""
-    gates, (recorded, _step) = state["gates"], journal_standing(state["journal"])
+    gates, recorded = state["gates"], journal_standing(state["journal"])[0]
     if gates is None:
         return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
     if recorded in _UNFINISHED:

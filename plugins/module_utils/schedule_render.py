@@ -72,7 +72,7 @@ def cron(schedule: Schedule, now: datetime.datetime) -> list[dict]:
             else:
                 entry["periods"].append([day, day])
             before = variant
-        for (hour, minute, _days), entry in variants.items():
+        for (hour, minute, _shift), entry in variants.items():
             valid = "all year" if len(variants) == 1 else " and ".join(f"{first} to {last}" for first, last in entry["periods"])
             days_field = "*" if len(entry["days"]) == 7 else ",".join(map(str, sorted(entry["days"])))
             lines.append({"cron": f"{minute} {hour} * * {days_field}", "action": action, "local": f"{clock(minutes)} {days_text(days)}", "valid": valid})

@@ -143,8 +143,8 @@ def _holiday(value):
             # A leap year, so that 29 February can be one.
             day = datetime.date.fromisoformat(f"2024-{text}")
             return day.month, day.day
-        first, _slash, last = text.partition("/")
-        first, last = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first)
+        ends = text.split("/", 1)
+        first, last = datetime.date.fromisoformat(ends[0]), datetime.date.fromisoformat(ends[-1])
     except ValueError as error:
         raise ValueError(f"'{text}' is neither a date (2027-12-24), nor one of every year (12-25), nor from/to (2027-12-24/2028-01-02)") from error
     if first > last:
