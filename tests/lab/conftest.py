@@ -5,6 +5,7 @@ tests/bin/test-lab starts the lab; here site.yml is run once, before the first t
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import re
@@ -45,12 +46,20 @@ def pytest_configure(config):
 
 
 class FailuresAtOnce:
-    """Shows a failure when it happens: of a run of half an hour one wants to know before its end, and of one that was killed at all."""
+    """Shows a failure when it happens: of a run of half an hour one wants to know before its end, and of one that was killed at all.
+
+    At the end it tells what each file took: what tests/lab/shards.py goes by.
+    """
 
     def __init__(self, config):
-        self._config = config
+        self._config, self._seconds = config, collections.Counter()
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for file, seconds in self._seconds.most_common():
+            terminalreporter.write_line(f"{seconds:6.0f} s  {file}")
 
     def pytest_runtest_logreport(self, report):
+        self._seconds[Path(report.location[0]).name] += report.duration
         if report.failed:
             terminal = self._config.pluginmanager.getplugin("terminalreporter")
             terminal.write_line(f"\n{report.nodeid} ({report.when}) failed:\n{report.longreprtext[-6000:]}")
