@@ -60,6 +60,11 @@ def own_prefix(identifier: str) -> str:
     return f"{identifier}-stop-"
 
 
+def failed_snapshots(snapshots: list[dict], identifier: str) -> list[str]:
+    """Names of the stops' own snapshots that failed: there is nothing in them, and they count towards the quota."""
+    return [told["name"] for told in snapshots if told["status"] == "failed" and told["manual"] and told["name"].startswith(own_prefix(identifier))]
+
+
 def after_snapshot(record: dict, cache: dict, name: str, ran: bool) -> tuple[dict, str]:
     """(changes of the journal's `redis`, a note or '') when the new snapshot is verified. ran: whether any task was running when this stop began.
 

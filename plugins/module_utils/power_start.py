@@ -348,7 +348,7 @@ class Start(PowerRun):
         try:
             snapshots = redis_snapshot.list_snapshots(self.call, identifier)
             gone = redis_snapshot.prune_plan(snapshots, keep, {restored}, prefix=power_redis.own_prefix(identifier), restored=restored)
-            for name in gone:
+            for name in gone + power_redis.failed_snapshots(snapshots, identifier):
                 redis_snapshot.delete(self.call, name, **self.redis_patience, wait=False)
             if gone:
                 self._say_redis(f"deleted old snapshots of stops: {', '.join(gone)}")

@@ -67,7 +67,7 @@ def test_what_can_fail_in_a_stop(power, faults):
     faults.error("elbv2:DeleteLoadBalancer", "AccessDenied", "not for you", times=30)
     throttled = faults.throttle("elasticache:DeleteCacheCluster", times=3)
     why = power.fails("stopped")
-    assert "Terraform could not" in why and "aws_lb.main[0]" in why
+    assert "Terraform could not" in why and "not for you" in why
     assert faults.hits(throttled) == 3 and power.cache() is None
     assert power.journal["redis"]["restored"] is False and power.journal["redis"]["snapshot"] in power.snapshots()
     assert power.counts() == {"atena-prod-api": 0, "atena-prod-workers": 0}

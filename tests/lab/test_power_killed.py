@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -98,6 +100,27 @@ def dies_and_goes_on(power, playbook: str, killer: Killer, then: str) -> str:
 )
 def test_after_what_matters_most(power, playbook, call, then):
     assert dies_and_goes_on(power, playbook, Killer("after", name=call), then)
+
+
+def test_an_interrupted_stop_says_where_it_is_and_can_be_turned_round(power):
+    """Ctrl-C while Terraform works: it ends in good order, and so does all else."""
+    lab, process = power.lab, None
+
+    def interrupt(call):
+        if str(call) == "ec2:DeleteNatGateway":
+            os.killpg(process.pid, signal.SIGINT)
+
+    with Wire(lab.endpoint, before=interrupt) as wire:
+        process = lab.start("stop.yml", environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        output, _ = process.communicate(timeout=300)
+    assert process.returncode != 0
+    journal = power.journal
+    assert journal["state"] == "stopping", output
+    assert "interrupted" in {step["outcome"] for step in journal["steps"]}
+    assert lab.lock() is None
+    # Terraform gave its own back: nothing is locked, and a start turns it round.
+    lab.playbook("start.yml").must_succeed()
+    is_right(power, "start.yml")
 
 
 @pytest.mark.soak

@@ -83,6 +83,14 @@ def test_the_new_snapshot_is_what_a_start_restores():
     assert (changes["snapshot"], changes["restored"], changes["created_at"], changes["parameters"], note) == ("s-2", False, LATER, {"port": 6379}, "")
 
 
+def test_only_a_stops_own_failed_snapshots_are_worth_nothing():
+    def told(name, status="failed", manual=True):
+        return {"name": name, "status": status, "manual": manual}
+
+    some = [told("r-stop-1"), told("r-stop-2", "available"), told("r-stop-3", "creating"), told("mine"), told("r-stop-4", manual=False)]
+    assert power_redis.failed_snapshots(some, "r") == ["r-stop-1"]
+
+
 def test_a_foreign_cluster_that_nobody_used_does_not_take_the_queues_place():
     changes, note = power_redis.after_snapshot(journal(), cache(created_at=LATER), "s-2", ran=False)
     assert "snapshot" not in changes and "s-1" in note and "s-2" in note
