@@ -70,7 +70,7 @@ def test_a_failing_task_is_told_before_the_end(lab, good):
         run = Watched(lab.start("deploy.yml"))
         faults.met(held, 180)
         until(lambda: re.search(rf"{API}: task \S+ failed: .*exited with code 3", run.text), 20)
-        assert "going back" in run.text
+        until(lambda: "going back" in run.text, 20)
         assert "fatal:" not in run.text
         faults.remove(held)
         text = run.end()
