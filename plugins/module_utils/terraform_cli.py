@@ -5,13 +5,17 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
@@ -129,14 +133,22 @@ class Terraform:
 
     def checked(self, doing, *arguments, scratch, accept=(0,)):
         """Like run, but fails with Terraform's reasons. Returns (exit code, output lines, diagnostics)."""
-        code, lines = self.run(*arguments, scratch=scratch)
-        diagnostics, others = errors.from_stream(lines)
-        if not diagnostics:
-            diagnostics = errors.from_text("\n".join(others))
+        began = time.time()
+        code, lines, diagnostics, others = self._run_and_read(arguments, scratch)
+        holder = errors.lock_holder(diagnostics) if code not in accept else None
+        if holder and is_own_lock(holder, began) and not others_at_work(self.executable, self.directory):
+            # DynamoDB took the lock for this very run, and the answer was lost: Terraform then waits for itself.
+            self.run("force-unlock", "-force", holder["ID"], scratch=scratch)
+            code, lines, diagnostics, others = self._run_and_read(arguments, scratch)
         if code not in accept:
             self.stop_if_interrupted()
             raise TerraformError(errors.explain(doing, diagnostics, others, self.directory))
         return code, lines, diagnostics
+
+    def _run_and_read(self, arguments, scratch):
+        code, lines = self.run(*arguments, scratch=scratch)
+        diagnostics, others = errors.from_stream(lines)
+        return code, lines, diagnostics or errors.from_text("\n".join(others)), others
 
     def json(self, doing, *arguments, scratch):
         """The JSON document that a command prints. It may hold secrets: it is read from memory, never kept in a file that has a name."""
@@ -210,6 +222,39 @@ def _alive(pid):
     except PermissionError:
         return True
     return True
+
+
+def is_own_lock(holder, began):
+    """Whether a lock was made on this machine, by this user, since `began` (epoch seconds)."""
+    try:
+        who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+        # '2026-11-25 15:57:30.380224938 +0000 UTC', or the same as ISO 8601: to the second in both.
+        made = datetime.datetime.strptime(holder["Created"][:19].replace("T", " "), "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
+    except (KeyError, ValueError):
+        return False
+    return holder["Who"] == who and made.timestamp() >= int(began)
+
+
+def others_at_work(executable, directory, proc="/proc"):
+    """Whether another Terraform may work on this machine on the state of this working copy; where that cannot be told, one may."""
+    if not os.path.isdir(os.path.join(proc, "self")):
+        return True
+    wanted, here = os.path.basename(os.path.realpath(executable)), _backend(directory)
+    for process in Path(proc).glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.path.basename(os.readlink(process / "exe")) == wanted:
+                there = _backend(os.readlink(process / "cwd"))
+                if there is None or there == here:
+                    return True
+    return False
+
+
+def _backend(directory):
+    """The backend that a working copy is written for; None if it is not one of ours."""
+    try:
+        return (Path(directory) / "backend_override.tf.json").read_bytes()
+    except OSError:
+        return None
 
 
 def _works_in(pid, directory):

@@ -101,6 +101,15 @@ def _field(name, text):
     return found[1] if found else "unknown"
 
 
+def lock_holder(diagnostics):
+    """{'ID', 'Who', 'Created', 'Operation'} of the lock that kept Terraform out, or None if that was not what stopped it."""
+    for diagnostic in diagnostics:
+        detail = diagnostic.get("detail", "")
+        if "acquiring the state lock" in diagnostic.get("summary", "") and _field("ID", detail) != "unknown":
+            return {name: _field(name, detail) for name in ("ID", "Who", "Created", "Operation")}
+    return None
+
+
 def _lock(diagnostic, directory):
     detail = diagnostic.get("detail", "")
     lock_id = _field("ID", detail)

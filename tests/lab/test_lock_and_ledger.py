@@ -19,6 +19,7 @@ import yaml
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from botocore.exceptions import ClientError
 from conftest import CHECKOUT
+from faults import Faults
 from wire import Wire
 
 if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_path):
@@ -185,6 +186,14 @@ def test_two_migrations_at_once_run_one_after_the_other(others, lab):
     first, second = sorted((task for task in lab.ended_tasks() if task["taskArn"] not in before), key=lambda task: task["createdAt"])
     assert first["stoppedAt"] <= second["createdAt"]
     assert others.read() is None
+
+
+def test_terraform_does_not_wait_for_a_lock_that_its_own_run_took_without_knowing(lab):
+    with Faults(lab.endpoint) as faults:
+        lost = faults.drop("dynamodb:PutItem", match="terraform.tfstate", times=1, carried_out=True)
+        lab.playbook("infra.yml", "-e", "infra_lock_timeout=2").must_succeed()
+        assert faults.hits(lost) == 1
+    assert lab.plan()[0] == 0
 
 
 def test_an_expired_lock_is_taken_over_with_a_notice(others, lab, call):

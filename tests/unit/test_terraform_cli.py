@@ -1,12 +1,17 @@
 """How Terraform is run. The executable here is a shell script that does what its test needs."""
 
+import datetime
+import getpass
 import json
 import os
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils import terraform_cli
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError, version_problem
 
 
@@ -162,3 +167,66 @@ def test_terraform_is_in_a_session_of_its_own(make):
     with terraform.scratch() as scratch:
         _code, lines = terraform.run(scratch=scratch)
     assert int(lines[0]) != os.getsid(0)
+
+
+# --- A lock that this very run took without knowing ---
+ME = f"{getpass.getuser()}@{socket.gethostname()}"
+LOCKED = """
+if [ "$1" = force-unlock ]; then echo "$3" > unlocked; exit 0; fi
+[ -e unlocked ] && exit 0
+cat answer
+exit 1
+"""
+
+
+@pytest.fixture
+def locked(make):
+    def locked(who, seconds):
+        terraform = make(LOCKED)
+        created = datetime.datetime.fromtimestamp(time.time() + seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.123456789 +0000 UTC")
+        detail = f"Lock Info:\\n  ID:        an-id\\n  Operation: plan\\n  Who:       {who}\\n  Created:   {created}\\n".replace("\\n", "\n")
+        diagnostic = {"severity": "error", "summary": "Error acquiring the state lock", "detail": detail}
+        (terraform.directory / "answer").write_text(json.dumps({"type": "diagnostic", "diagnostic": diagnostic}) + "\n")
+        return terraform
+
+    return locked
+
+
+def test_a_lock_whose_answer_was_lost_is_given_back_and_the_command_repeated(locked, monkeypatch):
+    monkeypatch.setattr(terraform_cli, "others_at_work", lambda *_: False)
+    terraform = locked(ME, 1)
+    with terraform.scratch() as scratch:
+        terraform.checked("plan", "plan", scratch=scratch)
+    assert (terraform.directory / "unlocked").read_text().strip() == "an-id"
+
+
+@pytest.mark.parametrize(("who", "seconds", "others"), [(ME, -60, False), ("somebody@elsewhere", 1, False), (ME, 1, True)])
+def test_a_lock_that_may_be_somebody_elses_stays(locked, monkeypatch, who, seconds, others):
+    monkeypatch.setattr(terraform_cli, "others_at_work", lambda *_: others)
+    terraform = locked(who, seconds)
+    with terraform.scratch() as scratch, pytest.raises(TerraformError, match="force-unlock an-id"):
+        terraform.checked("plan", "plan", scratch=scratch)
+    assert not (terraform.directory / "unlocked").exists()
+
+
+@pytest.mark.parametrize(("backend", "expected"), [("the same", True), ("another", False), (None, True)])
+def test_a_terraform_counts_unless_it_works_on_another_state(tmp_path, backend, expected):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "backend_override.tf.json").write_text("the same")
+    (tmp_path / "there").mkdir()
+    if backend:
+        (tmp_path / "there" / "backend_override.tf.json").write_text(backend)
+    process = tmp_path / "proc" / "4711"
+    process.mkdir(parents=True)
+    (tmp_path / "proc" / "self").mkdir()
+    (process / "exe").symlink_to("/usr/bin/terraform")
+    (process / "cwd").symlink_to(tmp_path / "there")
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path / "here", tmp_path / "proc") is expected
+
+
+def test_other_programs_do_not_count_and_without_proc_nothing_is_known(tmp_path):
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "4711").mkdir()
+    (tmp_path / "proc" / "4711" / "exe").symlink_to("/usr/bin/python3")
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, tmp_path / "proc") is False
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, tmp_path / "nothing") is True
