@@ -189,6 +189,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcome: {description: "C(stopped), C(started), C(nothing_to_do), C(predicted) (check mode) or C(failed).", returned: always, type: str}
+name: {description: The environment., returned: always, type: str}
+wanted: {description: "C(stopped) or C(started), as it was asked for.", returned: always, type: str}
+lines: {description: "How it is now - what is off and what still costs, or where the application answers.", returned: always, type: list, elements: str}
 would: {description: "What would be done, a line each, in order.", returned: in check mode, type: list, elements: str}
 redis_snapshot: {description: The snapshot that a stop took of Redis., returned: when it took one, type: str}
 redis_restored: {description: The snapshot that a start restored., returned: when it restored one, type: str}

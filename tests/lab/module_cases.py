@@ -157,6 +157,10 @@ UNSEEN = {
     },
     "ecs_scale": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by counts that do not come up: tests/lab/test_scale.py"),
     "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
+    "environment_power": {
+        **dict.fromkeys(("redis_empty", "reenqueued"), "returned by starts without the queue: tests/lab/test_power.py"),
+        "database_snapshot": "returned by stops without a fresh backup: tests/lab/test_power.py",
+    },
     "terraform_apply": {"refused": "returned by plans that are refused: tests/lab/test_refusals.py"},
 }
 
@@ -301,6 +305,7 @@ def cases(world: World) -> list[Case]:
             diff=(f"{world.id}-thing:1", f"image {world.id}-thing@"),
         ),
         *redis_cases(world),
+        *power_cases(world),
     ]
 
 
@@ -324,6 +329,28 @@ def redis_cases(world: World) -> list[Case]:
         Case("elasticache_restore", "away", {"name": second, "state": "absent", "snapshot": last_one}, changes=True, diff=("node_type",)),
         Case("elasticache_snapshot", "prune", {"source": second, "state": "pruned", "keep": 0}, changes=True, diff=(last_one,)),
         Case("elasticache_snapshot", "delete", {"source": redis, "name": first_one, "state": "absent"}, changes=True, diff=(first_one,)),
+    ]
+
+
+def power_cases(world: World) -> list[Case]:
+    """The environment off, and on again."""
+    name = world.lab.name
+    options = {
+        **{"name": name, "database_id": f"{name}-db", "redis_id": f"{name}-redis", "redis_url_parameter": "/atena/prod/REDIS_URL"},
+        "services": [{"name": API, "desired_count": 1}, {"name": WORKERS, "desired_count": 1}],
+        "storage": {
+            **{"bucket": world.bucket, "state_key": "atena/prod/terraform.tfstate"},
+            **{"gates_key": "atena/prod/gates.json", "journal_key": "atena/prod/power.json"},
+        },
+        "terraform": {"project_path": str(world.lab.infra)},
+        "lock": {"table": "atena-terraform-locks", "name": name},
+        "operator": "arn:aws:iam::000000000042:user/documented",
+        "health": {"url": world.lab.app.url, "delay": 1},
+        "wait_timeout": 240,
+    }
+    return [
+        Case("environment_power", "stop", {**options, "state": "stopped"}, changes=True, diff=("power: off", "redis: absent", f"{API}: 0")),
+        Case("environment_power", "start", {**options, "state": "started"}, changes=True, diff=("power: on", "redis: present", f"{API}: 1")),
     ]
 
 
