@@ -136,7 +136,7 @@ class Terraform:
         began = time.time()
         code, lines, diagnostics, others = self._run_and_read(arguments, scratch)
         holder = errors.lock_holder(diagnostics) if code not in accept else None
-        if holder and is_own_lock(holder, began) and not others_at_work(self.executable, self.directory):
+        if holder and is_own_lock(holder, began) and not others_at_work(self.executable, self.directory, self.environment):
             # DynamoDB took the lock for this very run, and the answer was lost: Terraform then waits for itself.
             self.run("force-unlock", "-force", holder["ID"], scratch=scratch)
             code, lines, diagnostics, others = self._run_and_read(arguments, scratch)
@@ -235,26 +235,28 @@ def is_own_lock(holder, began):
     return holder["Who"] == who and made.timestamp() >= int(began)
 
 
-def others_at_work(executable, directory, proc="/proc"):
+def others_at_work(executable, directory, environment, proc="/proc"):
     """Whether another Terraform may work on this machine on the state of this working copy; where that cannot be told, one may."""
     if not os.path.isdir(os.path.join(proc, "self")):
         return True
-    wanted, here = os.path.basename(os.path.realpath(executable)), _backend(directory)
+    wanted, here = os.path.basename(os.path.realpath(executable)), _backend(directory, environment)
     for process in Path(proc).glob("[0-9]*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
             if os.path.basename(os.readlink(process / "exe")) == wanted:
-                there = _backend(os.readlink(process / "cwd"))
+                variables = dict(entry.partition("=")[::2] for entry in (process / "environ").read_text(errors="replace").split("\0"))
+                there = _backend(os.readlink(process / "cwd"), variables)
                 if there is None or there == here:
                     return True
     return False
 
 
-def _backend(directory):
-    """The backend that a working copy is written for; None if it is not one of ours."""
+def _backend(directory, environment):
+    """What tells the backend of a working copy from others: its description and the endpoints. None if it is not one of ours."""
     try:
-        return (Path(directory) / "backend_override.tf.json").read_bytes()
+        description = (Path(directory) / "backend_override.tf.json").read_bytes()
     except OSError:
         return None
+    return description, {name: value for name, value in environment.items() if name.startswith("AWS_ENDPOINT_URL")}
 
 
 def _works_in(pid, directory):

@@ -209,8 +209,8 @@ def test_a_lock_that_may_be_somebody_elses_stays(locked, monkeypatch, who, secon
     assert not (terraform.directory / "unlocked").exists()
 
 
-@pytest.mark.parametrize(("backend", "expected"), [("the same", True), ("another", False), (None, True)])
-def test_a_terraform_counts_unless_it_works_on_another_state(tmp_path, backend, expected):
+@pytest.mark.parametrize(("backend", "endpoint", "expected"), [("the same", "a", True), ("the same", "b", False), ("another", "a", False), (None, "a", True)])
+def test_a_terraform_counts_unless_it_works_on_another_state(tmp_path, backend, endpoint, expected):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "backend_override.tf.json").write_text("the same")
     (tmp_path / "there").mkdir()
@@ -221,12 +221,14 @@ def test_a_terraform_counts_unless_it_works_on_another_state(tmp_path, backend, 
     (tmp_path / "proc" / "self").mkdir()
     (process / "exe").symlink_to("/usr/bin/terraform")
     (process / "cwd").symlink_to(tmp_path / "there")
-    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path / "here", tmp_path / "proc") is expected
+    (process / "environ").write_text(f"HOME=/root\0AWS_ENDPOINT_URL={endpoint}\0")
+    here = {"AWS_ENDPOINT_URL": "a", "PATH": "/bin"}
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path / "here", here, tmp_path / "proc") is expected
 
 
 def test_other_programs_do_not_count_and_without_proc_nothing_is_known(tmp_path):
     (tmp_path / "proc" / "self").mkdir(parents=True)
     (tmp_path / "proc" / "4711").mkdir()
     (tmp_path / "proc" / "4711" / "exe").symlink_to("/usr/bin/python3")
-    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, tmp_path / "proc") is False
-    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, tmp_path / "nothing") is True
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, {}, tmp_path / "proc") is False
+    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, {}, tmp_path / "nothing") is True
