@@ -227,7 +227,7 @@ class Lab:
         """`terraform plan -detailed-exitcode`, as a person types it in the working copy."""
         began = int(time.time())
         code, output = self._plan()
-        held = re.search(r"ID: +(\S+)\n.*Operation: +OperationTypePlan\n.*Created: +(\S+ [\d:]{8})", output, re.DOTALL)
+        held = re.search(r"\n +ID: +(\S+)\n.*Operation: +OperationTypePlan\n.*Created: +(\S+ [\d:]{8})", output, re.DOTALL)
         if code == 1 and held and calendar.timegm(time.strptime(held[2], "%Y-%m-%d %H:%M:%S")) >= began:
             # Now and then the emulator's answer to Terraform's PutItem gets lost, and a plan finds its own lock (docs/decisions.md).
             subprocess.run(["terraform", "force-unlock", "-force", held[1]], cwd=self.infra, capture_output=True, check=True)
