@@ -64,6 +64,14 @@ class Power:
         return json.load(self.lab.client("s3").get_object(Bucket=self.bucket, Key=f"atena/prod/{name}.json")["Body"])
 
     @property
+    def state(self) -> str:
+        """As the journal has it; an environment that was never stopped has none, and runs."""
+        try:
+            return self.journal["state"]
+        except self.lab.client("s3").exceptions.NoSuchKey:
+            return "running"
+
+    @property
     def journal(self) -> dict:
         return self.stored("power")
 

@@ -72,9 +72,9 @@ def is_right(power, playbook: str) -> None:
 
 def dies_and_goes_on(power, playbook: str, killer: Killer, then: str) -> str:
     """A run that dies in `playbook` and is followed by `then`, which has to end well."""
-    if playbook == "start.yml" and power.journal["state"] != "stopped":
+    if playbook == "start.yml" and power.state != "stopped":
         power.lab.playbook("stop.yml", *LOCK).must_succeed()
-    if playbook == "stop.yml" and power.journal["state"] != "running":
+    if playbook == "stop.yml" and power.state != "running":
         power.lab.playbook("start.yml", *LOCK).must_succeed()
     victim = die(power, playbook, killer)
     if victim:
