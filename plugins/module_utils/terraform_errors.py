@@ -102,7 +102,7 @@ def _field(name, text):
 
 
 def lock_holder(diagnostics):
-    """{'ID', 'Who', 'Created', 'Operation'} of the lock that kept Terraform out, or None if that was not what stopped it."""
+    """{'ID', 'Who', 'Created', 'Operation'} of the lock that kept Terraform out. None if nobody holds it: then something else was the matter."""
     for diagnostic in diagnostics:
         detail = diagnostic.get("detail", "")
         if "acquiring the state lock" in diagnostic.get("summary", "") and _field("ID", detail) != "unknown":
@@ -111,25 +111,22 @@ def lock_holder(diagnostics):
 
 
 def _lock(diagnostic, directory):
-    detail = diagnostic.get("detail", "")
-    lock_id = _field("ID", detail)
-    if lock_id == "unknown":
-        # Not held by somebody: the lock could not be taken at all.
+    holder = lock_holder([diagnostic])
+    if holder is None:
         return None
     return (
-        f"The Terraform state is locked: {_field('Who', detail)} has held the lock since {_field('Created', detail)} for "
-        f"{_field('Operation', detail)}. If that run still goes on, wait for it (lock_timeout makes this one wait by itself). If it died, "
-        f"and only then, release the lock: terraform -chdir={directory} force-unlock {lock_id}"
+        f"The Terraform state is locked: {holder['Who']} has held the lock since {holder['Created']} for "
+        f"{holder['Operation']}. If that run still goes on, wait for it (lock_timeout makes this one wait by itself). If it died, "
+        f"and only then, release the lock: terraform -chdir={directory} force-unlock {holder['ID']}"
     )
 
 
 def condense(diagnostic, directory=""):
     """One paragraph about one diagnostic."""
     summary, detail = diagnostic.get("summary", ""), diagnostic.get("detail", "")
-    if "acquiring the state lock" in summary:
-        held = _lock(diagnostic, directory)
-        if held:
-            return held
+    held = _lock(diagnostic, directory)
+    if held:
+        return held
     if "Saved plan is stale" in summary:
         return "Somebody changed the Terraform state after this plan was made, so it was not applied. Run the playbook again: it plans anew."
     where = diagnostic.get("address", "")
