@@ -20,8 +20,10 @@ from pathlib import Path
 import boto3
 import pytest
 import shards
+from faults import Faults
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+RUNNING = pytest.StashKey["Lab"]()
 RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -50,19 +52,29 @@ def pytest_configure(config):
 class FailuresAtOnce:
     """Shows a failure when it happens: of a run of half an hour one wants to know before its end, and of one that was killed at all.
 
-    At the end it tells what each file took: what tests/lab/shards.py goes by.
+    At the end it tells what each file took, which tests/lab/shards.py goes by, and the names of what failed instead of showing it all again.
     """
 
     def __init__(self, config):
-        self._config, self._seconds = config, collections.Counter()
+        self._config, self._seconds, self._failed = config, collections.Counter(), []
+
+    def pytest_sessionfinish(self):
+        self._config.option.tbstyle = "no"
 
     def pytest_terminal_summary(self, terminalreporter):
         for file, seconds in self._seconds.most_common():
             terminalreporter.write_line(f"{seconds:6.0f} s  {file}")
+        for which in self._failed:
+            terminalreporter.write_line(f"failed: {which}")
+
+    def in_file(self, path: Path) -> bool:
+        """Whether a test of this file failed."""
+        return any(which.startswith(f"tests/lab/{path.name}::") for which in self._failed)
 
     def pytest_runtest_logreport(self, report):
         self._seconds[Path(report.location[0]).name] += report.duration
         if report.failed:
+            self._failed.append(f"{report.nodeid} ({report.when})")
             terminal = self._config.pluginmanager.getplugin("terminalreporter")
             terminal.write_line(f"\n{report.nodeid} ({report.when}) failed:\n{report.longreprtext[-6000:]}")
 
@@ -234,6 +246,16 @@ class Lab:
             code, output = self._plan()
         return code, output
 
+    def put_in_order(self) -> Run:
+        """No faults, switched on, as described, and the commit deployed that the repository has. Returns the last playbook that ran."""
+        with Faults(self.endpoint) as faults:
+            faults.forget_all()
+        for name, *arguments in (("start.yml", "-e", "start_without_queue=true"), ("infra.yml",), ("deploy.yml",)):
+            run = self.playbook(name, *arguments, "-e", "atena_lock_wait_seconds=320", timeout=900)
+            if run.code:
+                break
+        return run
+
     def _plan(self) -> tuple[int, str]:
         done = subprocess.run(
             ["terraform", "plan", "-detailed-exitcode", "-no-color", "-input=false"], cwd=self.infra, capture_output=True, text=True, timeout=300
@@ -241,12 +263,24 @@ class Lab:
         return done.returncode, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module", autouse=True)
+def in_order(request):
+    """After a file that failed, the next one begins with what it would have found: one fault must not look like a hundred."""
+    yield
+    failures = request.config.pluginmanager.getplugin("failures-at-once")
+    if failures.in_file(request.path) and (running := request.config.stash.get(RUNNING, None)):
+        run = running.put_in_order()
+        terminal = request.config.pluginmanager.getplugin("terminalreporter")
+        terminal.write_line(f"\n{request.path.name} failed; the lab was put in order: {'it is' if run.code == 0 else run.output[-3000:]}")
+
+
 @pytest.fixture(scope="session")
-def lab() -> Lab:
+def lab(request) -> Lab:
     """The lab with the application deployed in it by site.yml. Its first run is kept as `lab.first_run`, what it released as `lab.first_commit`."""
     running = Lab()
     running.first_commit = running.app.commit
     running.first_run = running.playbook("site.yml", timeout=900).must_succeed()
+    request.config.stash[RUNNING] = running
     return running
 
 

@@ -121,6 +121,13 @@ class Faults:
             self._ask("DELETE", "settings")
             self._settings = False
 
+    def forget_all(self) -> None:
+        """Forget what any client asked for: of one that died with its test, too."""
+        for fault in self.list():
+            self._ask("DELETE", f"faults/{fault['id']}")
+        self._ids.clear()
+        self._ask("DELETE", "settings")
+
     def _set(self, settings: dict[str, Any]) -> None:
         self._settings = True
         self._ask("PUT", "settings", settings)
