@@ -20,7 +20,10 @@ from pathlib import Path
 import boto3
 import pytest
 import shards
-from faults import Faults
+
+# Before they are imported: pytest shows of an assertion what it compared only in files that it rewrote.
+pytest.register_assert_rewrite("bad_commits", "emulator_world", "faults", "module_cases", "power", "releases")
+from faults import Faults  # noqa: E402
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RUNNING = pytest.StashKey["Lab"]()

@@ -127,7 +127,8 @@ class Power:
         assert self.database()["DBInstanceStatus"] == "available"
         assert self.cache()["CacheClusterStatus"] == "available"
         assert len(self.lab.client("elbv2").describe_load_balancers()["LoadBalancers"]) == 1
-        gateways = self.lab.client("ec2").describe_nat_gateways()["NatGateways"]
+        own = {"Name": "tag:Name", "Values": [f"{self.lab.name}-nat"]}
+        gateways = self.lab.client("ec2").describe_nat_gateways(Filters=[own])["NatGateways"]
         assert [gateway["State"] for gateway in gateways if gateway["State"] != "deleted"] == ["available"]
         assert self.lab.app.get("/health")[0] == 200
         self.settled()
