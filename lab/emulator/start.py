@@ -10,6 +10,7 @@ from pathlib import Path
 PIECES = (
     "containers",
     "gateway",
+    "whole_answers",
     "control",
     "faults",
     "lab_settings",

@@ -9,6 +9,8 @@ import json
 
 import pytest
 from docker.models.containers import ContainerCollection
+from h11_answer import written
+from hypercorn.protocol.h11 import H11Protocol
 from ministack.core import responses
 from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, elasticache, eventbridge, iam, rds, ssm
 
@@ -51,6 +53,10 @@ def test_gateway_it_listens_on_one_address():
     from ministack import app
 
     assert 'config.bind = [f"{bind_host}:{port}"]' in inspect.getsource(app.main)
+
+
+def test_whole_answers_head_and_body_are_two_writes():
+    assert len(asyncio.run(written(H11Protocol._send_h11_event))) > 1
 
 
 def test_registry_anybody_may_push():
