@@ -89,17 +89,10 @@ def dies_and_goes_on(power, playbook: str, killer: Killer, then: str) -> str:
     return victim
 
 
-@pytest.mark.parametrize(
-    ("playbook", "call", "then"),
-    [
-        ("stop.yml", "elasticache:DeleteCacheCluster", "stop.yml"),
-        ("stop.yml", "ec2:DeleteNatGateway", "start.yml"),
-        ("start.yml", "elasticache:CreateCacheCluster", "stop.yml"),
-        ("start.yml", "ec2:CreateNatGateway", "start.yml"),
-    ],
-)
-def test_after_what_matters_most(power, playbook, call, then):
-    assert dies_and_goes_on(power, playbook, Killer("after", name=call), then)
+# Where the queue could be lost, and where a gateway could be left that nobody knows of. The soak below takes every call, and turns round, too.
+@pytest.mark.parametrize(("playbook", "call"), [("stop.yml", "elasticache:DeleteCacheCluster"), ("start.yml", "ec2:CreateNatGateway")])
+def test_after_what_matters_most(power, playbook, call):
+    assert dies_and_goes_on(power, playbook, Killer("after", name=call), playbook)
 
 
 def test_an_interrupted_stop_says_where_it_is_and_can_be_turned_round(power):
