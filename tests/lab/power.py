@@ -72,6 +72,14 @@ class Power:
             return "running"
 
     @property
+    def counts_on_record(self) -> dict | None:
+        """{service: count to come back to}; None of an environment that was never stopped."""
+        try:
+            return {name: entry["desired_count"] for name, entry in self.journal["services"].items()}
+        except self.lab.client("s3").exceptions.NoSuchKey:
+            return None
+
+    @property
     def journal(self) -> dict:
         return self.stored("power")
 
