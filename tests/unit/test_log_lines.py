@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import log_lines
 from ansible_collections.atena.aws.plugins.module_utils.log_lines import Seen, as_json, as_text, moment, zone_named
+from ansible_collections.atena.aws.plugins.modules.ecs_service_logs_info import span
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 SAO_PAULO = zone_named("America/Sao_Paulo")
@@ -44,6 +45,28 @@ def test_what_has_not_come_yet_is_refused():
 def test_an_unknown_time_zone_is_named():
     with pytest.raises(ValueError, match="timezone: 'Brazil/Nowhere'"):
         zone_named("Brazil/Nowhere")
+
+
+def asked(**options):
+    return {"timezone": "UTC", "since": "30m", "until": None, "follow": False, **options}
+
+
+def test_the_span_ends_now_or_at_a_time_that_was():
+    assert span(asked(), NOW)[1:] == (NOW - timedelta(minutes=30), None)
+    assert span(asked(since="2h", until="1h"), NOW)[1:] == (NOW - timedelta(hours=2), NOW - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"until": "1h"}, "until: 1h is not after since .30m."),
+        ({"until": "10m", "follow": True}, "leave out until, or follow"),
+        ({"timezone": "Nowhere"}, "timezone"),
+    ],
+)
+def test_a_span_that_cannot_be_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        span(asked(**options), NOW)
 
 
 def event(at, identifier=None, message="a line", stream="api/api/3f2a91c7d0e14b"):
