@@ -108,11 +108,6 @@ def connect_remedy(code: str) -> str:
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
-def as_words(command) -> str:
-    """A shell's command from text, which it is, or from a list of words."""
-    return command if isinstance(command, str) else shlex.join(str(word) for word in command)
-
-
 def wrapped(command: str, mark: str) -> str:
     """The command line for ECS Exec, whose session has no exit code: the shell tells it, on a line that begins with the mark.
 

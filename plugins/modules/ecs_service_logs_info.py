@@ -50,7 +50,7 @@ options:
     type: int
     default: 0
   format:
-    description: How lines are written. V(json) is one object a line, with what RV(events) has, and C(environment).
+    description: How lines are written. V(json) is one object a line, with what C(events) below has, and C(environment).
     type: str
     choices: [text, json]
     default: text
