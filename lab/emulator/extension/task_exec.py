@@ -3,8 +3,8 @@
 MiniStack answers ExecuteCommand for any task with an address at which nothing listens, and knows no agents. Here a task that was started with
 execute-command has its agent in each running container; ExecuteCommand refuses what ECS refuses, a task role without the rights on ssmmessages
 among it; and behind the address is the agent's side of Session Manager's data channel (handshake, sequence numbers, acknowledgements), with
-`docker exec` and a terminal behind that. What differs: nothing is sent again, as nothing gets lost here; a session that is told to end sends Ctrl-C
-where the agent kills; no KMS.
+`docker exec` and a terminal behind that. AWS's own Session Manager plugin, built from its sources, was seen to work with it. What differs: a session
+that is told to end sends Ctrl-C where the agent kills; no KMS.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ OFF = (
     "Wait and try again or run a new task with execute command enabled and try again."
 )
 CHUNK = 1024
+# Seconds after which what was not acknowledged is sent again, and how long its acknowledgement is waited for at the end.
+SEND_AGAIN, PATIENCE = 0.2, 10.0
 HEAD = struct.Struct("!I32sIQqQ16s32sII")
 PLAIN, HANDSHAKE_REQUEST, HANDSHAKE_RESPONSE, HANDSHAKE_COMPLETE, FLAG = 1, 5, 6, 7, 10
 _sessions: dict[str, dict[str, Any]] = {}
@@ -158,6 +160,7 @@ class _Agent:
         self._id, self._session = session, _sessions.pop(session, None)
         self._receive, self._send = receive, send
         self._sequence, self._terminal = 0, None
+        self._unacknowledged: dict[int, bytes] = {}
         self._agreed = asyncio.Event()
 
     async def serve(self) -> None:
@@ -187,6 +190,8 @@ class _Agent:
             if not event.get("bytes"):
                 continue
             kind, sequence, payload_kind, payload, identifier = unpack(event["bytes"])
+            if kind == "acknowledge":
+                self._unacknowledged.pop(json.loads(payload).get("AcknowledgedMessageSequenceNumber"), None)
             if kind != "input_stream_data":
                 continue
             heard = {"AcknowledgedMessageType": kind, "AcknowledgedMessageId": str(identifier), "AcknowledgedMessageSequenceNumber": sequence}
@@ -204,8 +209,19 @@ class _Agent:
                 await asyncio.to_thread(self._terminal.sendall, b"\x03")
 
     async def _output(self, payload: bytes, payload_kind: int) -> None:
-        await self._send({"type": "websocket.send", "bytes": pack("output_stream_data", payload, self._sequence, payload_kind)})
+        message = pack("output_stream_data", payload, self._sequence, payload_kind)
+        self._unacknowledged[self._sequence] = message
         self._sequence += 1
+        await self._send({"type": "websocket.send", "bytes": message})
+
+    async def _until_heard(self) -> None:
+        """A client may have let pass what came before it was ready: it is sent again."""
+        deadline = time.monotonic() + PATIENCE
+        await asyncio.sleep(0)
+        while self._unacknowledged and time.monotonic() < deadline:
+            await asyncio.sleep(SEND_AGAIN)
+            for message in list(self._unacknowledged.values()):
+                await self._send({"type": "websocket.send", "bytes": message})
 
     async def _work(self) -> None:
         wish = {"ActionType": "SessionType", "ActionParameters": {"SessionType": "InteractiveCommands", "Properties": {}}}
@@ -219,6 +235,7 @@ class _Agent:
                 await self._output(data, PLAIN)
         except Exception as error:  # the container is gone, or has no such program
             said = f"Unable to start command: {error}"
+        await self._until_heard()
         closed = {"MessageId": str(uuid.uuid4()), "CreatedDate": "", "DestinationId": "", "SessionId": self._id, "MessageType": "channel_closed"}
         await self._send({"type": "websocket.send", "bytes": pack("channel_closed", json.dumps({**closed, "SchemaVersion": 1, "Output": said}).encode())})
 
