@@ -112,7 +112,7 @@ def entry(event: dict, service: str, zone: datetime.tzinfo) -> dict:
 
 def as_text(found: dict, width: int = 0) -> str:
     """'2026-01-10 03:15:00.123 api 3f2a91c7  the message'; the service's name takes at least `width`."""
-    day, _, clock = found["time"].partition("T")
+    day, clock = found["time"].split("T")
     source = found["task"][:8] or found["stream"]
     first, *more = found["message"].splitlines() or [""]
     head = f"{day} {clock[:12]} {found['service']:<{width}} {source}"

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import THROTTLES, CallFailed, Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import THROTTLES, CallFailed, Deadline
 from ansible_collections.atena.aws.plugins.module_utils.log_lines import Seen
 
 # Between two looks for new lines. CloudWatch answers some five FilterLogEvents a second and region, to all that ask.
-_LONGEST_PAUSE = 3.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
 _CALLS_A_SECOND = 2.5
 
 
@@ -94,7 +93,8 @@ class LogSearch:
         """As `once`, and then what comes, for ever or for so many seconds. (None, None) after each look: a chance to stop."""
         for reader in self._readers:
             reader.follow()
-        deadline, quiet, first = Deadline(seconds), self._pauses(), True
+        least = max(_SHORTEST_PAUSE, len(self._readers) / _CALLS_A_SECOND)
+        deadline, pause, first = Deadline(seconds), least, True
         while True:
             came, began = False, int(self._clock() * 1000)
             try:
@@ -112,10 +112,6 @@ class LogSearch:
             first = False
             if seconds and deadline.passed:
                 return
-            quiet = self._pauses() if came else quiet
-            pause = next(quiet)
+            # Shorter again as soon as something comes.
+            pause = least if came else min(pause * 1.5, max(_LONGEST_PAUSE, least))
             time.sleep(min(pause, max(0.0, seconds - deadline.elapsed)) if seconds else pause)
-
-    def _pauses(self):
-        least = max(0.5, len(self._readers) / _CALLS_A_SECOND)
-        return itertools.chain([least], pauses(max(_LONGEST_PAUSE, least), least))

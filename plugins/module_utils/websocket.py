@@ -73,7 +73,7 @@ def handshake_problem(answer: bytes, key: str) -> str:
     words = status.split(" ", 2)
     if len(words) < 2 or words[1] != "101":
         return f"it answered '{status}'"
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    headers = {name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
     return "" if headers.get("sec-websocket-accept") == accept_key(key) else "its answer does not belong to this request"
 
 
@@ -121,7 +121,7 @@ class WebSocket:
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
         while b"\r\n\r\n" not in self._buffer and len(self._buffer) < _AT_ONCE:
             self._fill()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        head, _end, self._buffer = self._buffer.partition(b"\r\n\r\n")
         problem = handshake_problem(head, key)
         if problem:
             raise WebSocketError(f"{self._url.hostname} opened no session: {problem}.")
