@@ -45,6 +45,14 @@ locals {
 
 resource "aws_ecs_cluster" "main" {
   name = "${local.name}-cluster"
+
+  # What commands (ECS Exec) write may be anything that the container knows: nothing of it is kept. CloudTrail has who ran which. It is here
+  # with execute_command off, too: the provider does not take a configuration away.
+  configuration {
+    execute_command_configuration {
+      logging = "NONE"
+    }
+  }
 }
 
 # What the services should look like. A release copies the newest of these, puts its images in by digest and registers
@@ -109,6 +117,7 @@ resource "aws_ecs_service" "service" {
   health_check_grace_period_seconds  = each.value.port == null ? null : 60
   propagate_tags                     = "SERVICE"
   enable_ecs_managed_tags            = true
+  enable_execute_command             = var.execute_command
   wait_for_steady_state              = false
 
   deployment_circuit_breaker {
@@ -134,7 +143,7 @@ resource "aws_ecs_service" "service" {
 
   # ECS creates no service on a target group that no listener forwards to. The policy goes after the service when both
   # are destroyed: stopping tasks still write their last log lines.
-  depends_on = [aws_lb_listener.http, aws_iam_role_policy.execution]
+  depends_on = [aws_lb_listener.http, aws_iam_role_policy.execution, aws_iam_role_policy.execute_command]
 
   lifecycle {
     # Releases own what runs, and how often.

@@ -68,9 +68,32 @@ resource "aws_iam_role_policy" "execution" {
   })
 }
 
-# The application's own role. It has no rights: the application calls no AWS service.
+# The application's own role. It has no rights of its own: the application calls no AWS service.
 resource "aws_iam_role" "task" {
   name               = "${local.name}-ecs-task"
   description        = "The containers of ${local.name}"
   assume_role_policy = local.ecs_tasks_trust
+}
+
+# ECS Exec: the agent in the container opens its channels as the task's role. These calls know no resources.
+resource "aws_iam_role_policy" "execute_command" {
+  count = var.execute_command ? 1 : 0
+
+  name = "execute-command"
+  role = aws_iam_role.task.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "SessionChannels"
+      Effect = "Allow"
+      Action = [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ]
+      Resource = ["*"]
+    }]
+  })
 }

@@ -153,6 +153,11 @@ variable "services" {
   }
 }
 
+variable "execute_command" {
+  description = "Whether commands can be run in the tasks (ECS Exec). Tasks that run already have it after they were replaced."
+  type        = bool
+}
+
 variable "api_memory" {
   description = "Memory of the service named api, in MiB, unless services.api.memory says otherwise."
   type        = number

@@ -14,10 +14,10 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def plain(text: str) -> str:
+def plain(text: str, longest: int | None = LONGEST) -> str:
     """The text without anything that moves a cursor, changes a colour or the direction of writing; cut where it is endless."""
     text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text) - LONGEST} more characters)"
+    return text if longest is None or len(text) <= longest else f"{text[:longest]} ... ({len(text) - longest} more characters)"
 
 
 def clock(seconds: float) -> str:
@@ -50,10 +50,16 @@ class Progress:
             if line.strip():
                 self._write({"text": plain(line)})
 
+    def line(self, text: str) -> None:
+        """A line that is shown as it is: whole, and with nothing before it."""
+        self._write({"line": text})
+
     def _write(self, message: dict) -> None:
         if self._file is None:
             return
+        data = json.dumps(message).encode() + b"\n"
         try:
-            os.write(self._file, json.dumps(message).encode() + b"\n")
+            while data:
+                data = data[os.write(self._file, data) :]
         except OSError:
             self._file = None

@@ -25,6 +25,8 @@ class ProgressAction(ActionBase):
 
     _supports_check_mode = True
     _supports_async = True
+    # What makes the way from the module to the screen, given the prefix; None: a file.
+    _way = None
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
@@ -35,7 +37,7 @@ class ProgressAction(ActionBase):
         if wrap_async or not self._is_shown(arguments, variables):
             result = merge_hash(result, self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap_async))
         else:
-            with _shown(_prefix(variables)) as path:
+            with _shown(_prefix(variables), self._way) as path:
                 arguments["progress_file"] = path
                 result = merge_hash(result, self._execute_module(module_args=arguments, task_vars=task_vars))
             # A name that is gone already, and another in each run.
@@ -60,24 +62,27 @@ def _prefix(variables):
 
 
 @contextlib.contextmanager
-def _shown(prefix):
+def _shown(prefix, way=None):
     """Gives the path of a new private file, and shows each line that comes to be in it until the end."""
-    handle, path = tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP)
-    tail = _Tail(handle, path, prefix)
+    tail = (way or _by_file)(prefix)
     tail.start()
     with tail.passing_signals_on():
         try:
-            yield path
+            yield tail.path
         finally:
             tail.finish()
 
 
-class _Tail(threading.Thread):
+def _by_file(prefix):
+    return Tail(*tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP), prefix)
+
+
+class Tail(threading.Thread):
     """Shows the lines of a file as they come."""
 
     def __init__(self, handle, path, prefix):
         super().__init__(daemon=True, name="progress")
-        self._handle, self._path, self._prefix = handle, path, prefix
+        self._handle, self.path, self._prefix = handle, path, prefix
         self._rest, self._at, self._pid = b"", 0, None
         self._ended, self._came = threading.Event(), []
         self._direct = None
@@ -103,7 +108,7 @@ class _Tail(threading.Thread):
 
     def _remove(self):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.path)
 
     def _read(self):
         while fresh := os.pread(self._handle, 65536, self._at):

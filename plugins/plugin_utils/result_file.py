@@ -37,6 +37,8 @@ _IDS = {
         "task_definitions": _by_service("task_definition"),
         "deployment_ids": _by_service("deployment_id"),
     },
+    "ecs_exec": {"task_id": lambda result: result.get("task")},
+    "ecs_restart": {"deployment_ids": _by_service("deployment_id")},
     "ecs_rollout": {"task_definitions": _by_service("task_definition"), "deployment_ids": _by_service("deployment_id")},
     "ecs_run_task": _same("task_arn", "task_definition"),
     "environment_power": _same("redis_snapshot", "redis_restored", "database_snapshot", "restarts_at"),

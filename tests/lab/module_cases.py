@@ -156,6 +156,7 @@ UNSEEN = {
         **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
     },
     "ecs_scale": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by counts that do not come up: tests/lab/test_scale.py"),
+    "ecs_restart": {"failed_tasks": "returned by restarts that fail: tests/lab/test_operate.py"},
     "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
     "environment_power": {
         **dict.fromkeys(("redis_empty", "reenqueued"), "returned by starts without the queue: tests/lab/test_power.py"),
@@ -267,6 +268,29 @@ def cases(world: World) -> list[Case]:
             },
             changes=True,
             not_again="a task runs as often as it is started",
+        ),
+        Case(
+            "ecs_service_logs_info",
+            "what that wrote",
+            {
+                **{"services": [{"name": "api", "group": f"/ecs/{API}"}], "since": "10m", "pattern": "documented", "format": "json"},
+                **{"environment": name, "ssm_path": "/atena/prod", "save_to": str(world.directory / "lines")},
+            },
+        ),
+        Case(
+            "ecs_exec",
+            "in the workers",
+            {"cluster": lab.cluster, "service": WORKERS, "key": "workers", "command": "echo documented", "ssm_path": "/atena/prod"},
+            changes=True,
+            not_again="a command runs as often as it is asked for",
+        ),
+        Case(
+            "ecs_restart",
+            "the workers",
+            {"cluster": lab.cluster, "services": [WORKERS], "wait_timeout": 240},
+            changes=True,
+            diff=("a new one of the same task definition",),
+            not_again="a restart restarts, however often",
         ),
         Case(
             "ecs_release",

@@ -15,6 +15,7 @@ import pytest
 # In this order: the secrets are set before a release takes them up, and what is stopped is started again.
 PLAYBOOKS = [
     *("bootstrap.yml", "secrets.yml", "infra.yml", "preflight.yml", "deploy.yml", "migrate.yml", "releases.yml", "status.yml", "diagnose.yml"),
+    *("restart.yml", "logs.yml"),
     *("stop.yml", "start.yml"),
 ]
 NAMES = ["CLAUDE_API_KEY", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN"]

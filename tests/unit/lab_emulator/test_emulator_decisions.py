@@ -15,6 +15,7 @@ from extension import (
     lab_clock,
     lab_settings,
     load_balancer_state,
+    log_filter,
     nat_states,
     policy_simulation,
     registry,
@@ -25,6 +26,7 @@ from extension import (
     target_health,
     task_architecture,
     task_capacity,
+    task_exec,
     task_families,
     task_images,
     task_logs,
@@ -626,3 +628,63 @@ class TestSchedules:
     def test_it_calls_stop_and_start_alone(self, arn, operation):
         match = schedule_targets.UNIVERSAL.fullmatch(f"arn:aws:scheduler:::aws-sdk:{arn}")
         assert (match and match[1]) == operation
+
+
+class TestLogFilter:
+    @pytest.mark.parametrize(
+        ("pattern", "taken"),
+        [
+            ("", {"ERROR disk full", "Error disk", "WARN disk"}),
+            ("ERROR", {"ERROR disk full"}),
+            ("ERROR full", {"ERROR disk full"}),
+            ("?ERROR ?WARN", {"ERROR disk full", "WARN disk"}),
+            ("disk -ERROR", {"Error disk", "WARN disk"}),
+            ("disk ?nothing", {"ERROR disk full", "Error disk", "WARN disk"}),
+            ('"disk full"', {"ERROR disk full"}),
+            ('?"disk full" ?WARN', {"ERROR disk full", "WARN disk"}),
+            ("%[Ee]rror%", {"Error disk"}),
+        ],
+    )
+    def test_a_pattern_takes_what_cloudwatch_takes(self, pattern, taken):
+        assert {message for message in ("ERROR disk full", "Error disk", "WARN disk") if log_filter.matcher(pattern)(message)} == taken
+
+    @pytest.mark.parametrize("pattern", ['{ $.level = "error" }', "[a, b]", "%(%"])
+    def test_one_that_is_not_understood_is_refused(self, pattern):
+        with pytest.raises(ValueError):
+            log_filter.matcher(pattern)
+
+    def test_only_what_is_within_the_time_is_read(self):
+        history = [{"timestamp": at, "ingestionTime": 0} for at in (1, 2, 2, 3)]
+        assert [key[3] for key, _ in log_filter.keyed(history, "s", 2, 2)] == [1, 2]
+
+
+class TestTaskExec:
+    task = {"taskArn": "t", "lastStatus": "RUNNING", "enableExecuteCommand": True}
+
+    @pytest.mark.parametrize(
+        ("enabled", "status", "told"),
+        [(True, "RUNNING", ["RUNNING"]), (True, "PENDING", ["PENDING"]), (True, "STOPPED", ["STOPPED"]), (False, "RUNNING", [])],
+    )
+    def test_an_agent_runs_where_its_container_does(self, enabled, status, told):
+        agents = task_exec.agents_of({**self.task, "enableExecuteCommand": enabled}, {"lastStatus": status})
+        assert [agent["lastStatus"] for agent in agents] == told
+
+    @pytest.mark.parametrize(
+        ("request_", "task", "lacking", "code"),
+        [
+            ({"interactive": True}, task, [], None),
+            ({"interactive": True}, None, [], "InvalidParameterException"),
+            ({"interactive": False}, task, [], "InvalidParameterException"),
+            ({"interactive": True, "container": "other"}, task, [], "InvalidParameterException"),
+            ({"interactive": True}, {**task, "enableExecuteCommand": False}, [], "InvalidParameterException"),
+            ({"interactive": True}, {**task, "lastStatus": "PENDING"}, [], "InvalidParameterException"),
+            ({"interactive": True}, task, ["ssmmessages:OpenDataChannel"], "TargetNotConnectedException"),
+        ],
+    )
+    def test_what_ecs_refuses_is_refused(self, request_, task, lacking, code):
+        refused = task_exec.problem(request_, task, ["c"], lacking)
+        assert (refused and refused[0]) == code
+
+    def test_messages_go_there_and_back(self):
+        kind, sequence, payload_kind, payload, _ = task_exec.unpack(task_exec.pack("output_stream_data", b"text", 3, 1))
+        assert (kind, sequence, payload_kind, payload) == ("output_stream_data", 3, 1, b"text")

@@ -324,3 +324,23 @@ def test_service_scaling_is_not_there():
 
     assert "application-autoscaling" not in app.SERVICE_HANDLERS
     assert "application-autoscaling" not in router.SERVICE_PATTERNS
+
+
+def test_exec_opens_a_session_for_any_task_at_an_address_where_nothing_listens():
+    task_definition()
+    call(ecs._create_cluster, clusterName="x")
+    arn = call(ecs._run_task, cluster="x", taskDefinition="f")[1]["tasks"][0]["taskArn"]
+    status, answer = call(ecs._execute_command, cluster="x", task=arn, command="true", interactive=True)
+    assert status == 200
+    assert "amazonaws.com" in answer["session"]["streamUrl"]
+    assert "managedAgents" not in inspect.getsource(ecs)
+
+
+def test_log_filter_events_beyond_a_page_are_never_seen_and_patterns_are_read_another_way():
+    call(cloudwatch_logs._create_log_group, logGroupName="g")
+    call(cloudwatch_logs._create_log_stream, logGroupName="g", logStreamName="s")
+    events = [{"timestamp": 1_700_000_000_000 + number, "message": f"error {number}"} for number in range(3)]
+    call(cloudwatch_logs._put_log_events, logGroupName="g", logStreamName="s", logEvents=events)
+    assert "nextToken" not in call(cloudwatch_logs._filter_log_events, logGroupName="g", limit=1)[1]
+    assert len(call(cloudwatch_logs._filter_log_events, logGroupName="g", filterPattern="ERROR")[1]["events"]) == 3
+    assert call(cloudwatch_logs._filter_log_events, logGroupName="g", filterPattern="?error ?other")[1]["events"] == []

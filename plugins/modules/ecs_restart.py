@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+module: ecs_restart
+version_added: 0.1.0
+short_description: Restart ECS services with what they run, and wait for it
+description:
+  - Forces a new deployment of each service with one UpdateService call, and waits until all of them run on new tasks and their targets are healthy.
+    New tasks read the values of their secrets anew.
+  - Refused are a service that never ran a release, and an environment that is stopped (O(power)). Then nothing at all is changed. A service without
+    tasks is left alone.
+  - When new tasks fail, ECS keeps those of before until its circuit breaker has ended the deployment. There is nothing to bring back, since the task
+    definition stays; the module fails with the reason, exit codes and last log lines.
+  - "The gap it closes: M(community.aws.ecs_service) waits for nothing when it forces a new deployment, and needs the whole service's description."
+author:
+  - The atena.aws founders (@atena)
+options:
+  cluster:
+    description: The cluster's name.
+    type: str
+    required: true
+  services:
+    description: The ECS services to restart, in the order of the updates.
+    type: list
+    elements: str
+    required: true
+  power:
+    description: Where it is written whether the environment is on. Unset, that is not looked at.
+    type: dict
+    suboptions:
+      bucket:
+        description: The state bucket.
+        type: str
+        required: true
+      gates_key:
+        description: Key of the object with the gates.
+        type: str
+        required: true
+      journal_key:
+        description: Key of the power journal.
+        type: str
+        required: true
+  wait_timeout:
+    description: Seconds for all services together.
+    type: int
+    default: 900
+  wait_delay:
+    description: Longest pause between two looks, in seconds. The first are shorter.
+    type: int
+    default: 3
+  log_lines:
+    description: How many of the last log lines of a failed task are reported.
+    type: int
+    default: 20
+  progress_file:
+    description:
+      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
+        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+    type: path
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+  - atena.aws.lock
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Let the API read its secrets anew
+  atena.aws.ecs_restart:
+    cluster: atena-prod-cluster
+    services: [atena-prod-api]
+"""
+
+RETURN = r"""
+services:
+  description: One entry for each service, in the order given.
+  returned: success, or failure after a change
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service.
+      type: str
+    task_definition:
+      description: ARN of the revision that it runs, before and afterwards.
+      type: str
+    desired_count:
+      description: Its desired count.
+      type: int
+    updated:
+      description: Whether it was (in check mode, would be) restarted; not if it runs no tasks.
+      type: bool
+    previous_deployment_id:
+      description: The deployment that it had before.
+      type: str
+    deployment_id:
+      description: The deployment that was waited for; empty in check mode.
+      type: str
+lines:
+  description: The same for people, one line a service.
+  returned: success
+  type: list
+  elements: str
+duration_seconds:
+  description: Seconds from the first change to the end of the waiting.
+  returned: when it was done
+  type: float
+failed_tasks:
+  description: The newest tasks that ended in the failed deployments, with reason, exit codes and last log lines.
+  returned: failure after a change
+  type: dict
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils import power_state, service_restart
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
+
+
+def refuse(call, params, restart):
+    """Before anything is changed: the environment is on, and every service runs a release."""
+    off = power_state.why_not_on(power_state.read(call, params["power"]))
+    found = [off] if off else service_restart.refusals(restart.previous)
+    if found:
+        raise CallFailed("\n".join([*found, "Nothing was changed."]))
+
+
+def run(module, call, lock):
+    params, progress = module.params, Progress(module.params["progress_file"])
+    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+    say = progress.say if progress.heard else None
+    restart = service_restart.RestartRun(call, params["cluster"], params["services"], check_mode=module.check_mode, say=say, guard=lock.check, **options)
+    restart.read()
+    refuse(call, params, restart)
+    result = {"changed": bool(restart.updated), "services": restart.entries(), "diff": restart.diff()}
+    if module.check_mode:
+        return {**result, "lines": service_restart.lines(result["services"], would=True)}
+    try:
+        with interruptible():
+            failed = restart.roll_out()
+            result["services"] = restart.entries()
+            if not failed:
+                return {**result, "lines": service_restart.lines(result["services"]), "duration_seconds": round(restart.elapsed, 1)}
+            evidence = restart.evidence(failed)
+            still = restart.still_running(failed)
+    except Interrupted as interrupted:
+        left = f"{interrupted} {restart.left_behind()}"
+        progress.say(left)
+        module.fail_json(msg=left, **{**result, "services": restart.entries()})
+    except CallFailed as lost_sight:
+        module.fail_json(
+            msg=f"{lost_sight} What became of the services is not known. status.yml shows how they stand.", **{**result, "services": restart.entries()}
+        )
+    text = failure_text(failed, evidence, [], {}).replace("The rollout failed.", "The restart failed.", 1)
+    module.fail_json(msg="\n".join(filter(None, [text, still])), **{**result, "failed_tasks": evidence})
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            "cluster": {"type": "str", "required": True},
+            "services": {"type": "list", "elements": "str", "required": True},
+            "power": power_state.POWER_OPTIONS,
+            "wait_timeout": {"type": "int", "default": 900},
+            "wait_delay": {"type": "int", "default": 3},
+            "log_lines": {"type": "int", "default": 20},
+            "progress_file": {"type": "path"},
+            "lock": LOCK_OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    call = Caller(module)
+    try:
+        with holding(call, module.params["lock"], module.check_mode) as lock:
+            result = run(module, call, lock)
+    except CallFailed as failed:
+        module.fail_json(msg=str(failed))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
