@@ -18,13 +18,14 @@ import time
 
 from ansible_collections.atena.aws.plugins.module_utils import database_users, parameter_store, secret_rotation, task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.rotation_run import Rotation, RotationFailed
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, WRITE
 
 _ADMIN_TEXT = "Master user of the database; made by rotate_database_password.yml, read by no service"
 _NEXT_TEXT = "The database's next user, while rotate_database_password.yml works"
+_STARTED_BY = "atena.aws/database-users"
 
 
 class DatabaseRotation(Rotation):
@@ -34,7 +35,7 @@ class DatabaseRotation(Rotation):
     when_off = "The program that speaks to the database runs in the VPC, and what the services make of it is the proof."
 
     def __init__(self, call, params, lock, **options):
-        super().__init__(call, {**params, "placeholder": ""}, lock, **options)
+        super().__init__(call, params, lock, **options)
         self.secret, self.admin, self.next = params["secret"], params["admin_secret"], params["next_secret"]
         self.program = params["program"]
         self.database, self.turn, self.next_url, self.definition = None, None, "", None
@@ -90,6 +91,7 @@ class DatabaseRotation(Rotation):
             self._forget_definition()
 
     def change(self):
+        self._let_earlier_ones_end()
         if self.next_url:
             self._mark()
             self._let_the_master_in()
@@ -161,15 +163,25 @@ class DatabaseRotation(Rotation):
         command = [*program["command"], *words]
         arguments = {
             **{"cluster": self.cluster, "service": program["service"], "task_definition": self.definition["taskDefinitionArn"]},
-            **{"started_by": "atena.aws/database-users", "container_overrides": [{"name": program["container"], "command": command}]},
+            **{"started_by": _STARTED_BY, "container_overrides": [{"name": program["container"], "command": command}]},
         }
         definition, arguments = task_run.plan_run(self.call, arguments)
         self.lock.check()
         arn = task_run.start(self.call, arguments)
-        options = {"wait_timeout": program["timeout"], "wait_delay": self.params["wait_delay"], "guard": self.lock.check}
-        run = task_run.TaskRun(self.call, self.cluster, definition, arn, say=self.say if self.listened else None, **options)
-        succeeded, ended = run.finish()
+        succeeded, ended = self._follow(definition, arn)
         return "" if succeeded else self.redactor.text(f"{' '.join(command)} failed. {task_run.failure_text(arn, ended)}")
+
+    def _follow(self, definition, arn):
+        options = {"wait_timeout": self.program["timeout"], "wait_delay": self.params["wait_delay"], "guard": self.lock.check}
+        return task_run.TaskRun(self.call, self.cluster, definition, arn, say=self.say if self.listened else None, **options).finish()
+
+    def _let_earlier_ones_end(self):
+        """A task that a dead run started, and that is slow to begin, would give a user the password of then after this run gave it another."""
+        doing = "look for tasks of an earlier rotation"
+        for arn in self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, startedBy=_STARTED_BY):
+            for task in describe_tasks(self.call, self.cluster, [arn]):
+                self.say(f"A task of an earlier rotation still runs ({arn.rsplit('/', 1)[-1]}); waiting for its end.")
+                self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arn)
 
     def settle(self):
         """The services are well with the new user. What fails from here on is done by the next run: the new user stays, and so does the mark."""

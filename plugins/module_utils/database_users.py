@@ -16,6 +16,10 @@ from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import S
 _SIGNS, _LENGTH = string.ascii_letters + string.digits, 40
 
 
+# States in which RDS takes another master password. The second one lasts for hours after storage was added.
+_USABLE = ("available", "storage-optimization")
+
+
 class Turn(NamedTuple):
     """Who hands over to whom. `finishes`: an earlier run has written the new address already."""
 
@@ -64,7 +68,7 @@ def problems(secret: str, now: Standing | None, database: dict | None, identifie
     if database is None:
         return [f"the database {identifier} does not exist; run infra.yml"]
     said = []
-    if database["DBInstanceStatus"] != "available":
+    if database["DBInstanceStatus"] not in _USABLE:
         said.append(f"the database {identifier} is {database['DBInstanceStatus']}, not available; wait, or run start.yml if the environment is stopped")
     if database.get("MasterUserSecret"):
         said.append(f"RDS itself keeps the master password of {identifier} in Secrets Manager, where this collection does not use it")
@@ -80,7 +84,7 @@ def problems(secret: str, now: Standing | None, database: dict | None, identifie
 
 def password_is_set(database: dict) -> bool:
     """Whether RDS has done with a new master password, by a described instance."""
-    return database["DBInstanceStatus"] == "available" and "MasterUserPassword" not in (database.get("PendingModifiedValues") or {})
+    return database["DBInstanceStatus"] in _USABLE and "MasterUserPassword" not in (database.get("PendingModifiedValues") or {})
 
 
 def task_definition(running: dict, family: str, container: str, path: str, names: dict) -> dict:

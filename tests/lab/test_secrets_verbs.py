@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import threading
 import time
@@ -19,6 +18,7 @@ import pytest
 from conftest import CHECKOUT
 from emulator_world import docker, until
 from inprocess import module_utils
+from test_killed import LOCK, descendants, kill
 from test_secrets_never_show import Watch
 from wire import Wire
 
@@ -99,6 +99,24 @@ class Visitor(threading.Thread):
         self.join()
 
 
+def killed_after(lab, operation, playbook, *arguments, number=1):
+    """Runs a playbook, and kills it with all its processes when AWS has done this call and nobody knows yet."""
+    state = {"seen": 0, "pid": None}
+
+    def after(call):
+        state["seen"] += str(call) == operation
+        if state["seen"] == number:
+            state["seen"] += 1
+            kill([state["pid"], *descendants(state["pid"])])
+            raise ConnectionAbortedError("the caller is dead")
+
+    with Wire(lab.endpoint, after=after) as wire:
+        process = lab.start(playbook, *LOCK, *arguments, environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        state["pid"] = process.pid
+        output = process.communicate(timeout=300)[0]
+    assert state["seen"] > number, f"it never came to {operation} number {number}:\n{output}"
+
+
 def secrets_yml(lab, *arguments, given=None, directory=None, **options):
     more = []
     if given is not None:
@@ -112,7 +130,7 @@ def secrets_yml(lab, *arguments, given=None, directory=None, **options):
 def as_before(lab):
     """The lab's own values, and one task of each service with them."""
     yield
-    lab.playbook("secrets.yml", "-e", "secrets_action=rotate", "-e", "atena_lock_wait_seconds=60").must_succeed()
+    lab.playbook("secrets.yml", "-e", "secrets_action=rotate", *LOCK).must_succeed()
 
 
 # --- Values -------------------------------------------------------------------------------------------------------------
@@ -314,14 +332,11 @@ def test_a_value_that_makes_nobody_well_goes_back(lab, tmp_path):
 def test_a_rotation_that_was_killed_is_finished_by_the_next_run(lab, tmp_path):
     fresh = {"CLAUDE_API_KEY": f"zq{uuid.uuid4().hex}"}
     (tmp_path / "given.json").write_text(json.dumps({"atena_secrets": fresh}))
-    arguments = ["-e", "secrets_action=rotate", "-e", "secrets_names=CLAUDE_API_KEY", "-e", "atena_lock_expiry_seconds=6"]
+    arguments = ["-e", "secrets_action=rotate", "-e", "secrets_names=CLAUDE_API_KEY"]
     before = deployments(lab)
-    process = lab.start("secrets.yml", *arguments, "-e", f"@{tmp_path / 'given.json'}")
-    until(lambda: value(lab, "CLAUDE_API_KEY") == fresh["CLAUDE_API_KEY"], 60, every=0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    killed_after(lab, "ssm:PutParameter", "secrets.yml", *arguments, "-e", f"@{tmp_path / 'given.json'}")
     assert len(labelled(lab, "CLAUDE_API_KEY")) == 1 and lab.app.get("/health")[0] == 200
-    run = lab.playbook("secrets.yml", *arguments, "-e", '{"atena_secrets": {}}', "-e", "atena_lock_wait_seconds=60").must_succeed()
+    run = lab.playbook("secrets.yml", *LOCK, *arguments, "-e", '{"atena_secrets": {}}').must_succeed()
     assert "CLAUDE_API_KEY: an earlier rotation did not end; finished with version" in run.text
     assert value(lab, "CLAUDE_API_KEY") == fresh["CLAUDE_API_KEY"] and labelled(lab, "CLAUDE_API_KEY") == []
     assert {entry["CLAUDE_API_KEY"] for service in (API, WORKERS) for entry in environment_of(lab, service)} == set(fresh.values())
@@ -416,20 +431,20 @@ def test_a_migration_still_makes_what_the_next_user_can_change_and_the_plan_is_e
     assert lab.plan()[0] == 0
 
 
-def test_the_next_rotation_is_killed_and_the_one_after_goes_on_without_a_failed_request(lab, database):
-    first, before = value(lab, "DATABASE_URL"), value(lab, "DATABASE_ADMIN_URL")
+def test_the_next_one_is_killed_three_times_and_still_no_request_fails(lab, database):
+    first, admin = value(lab, "DATABASE_URL"), value(lab, "DATABASE_ADMIN_URL")
     with Visitor(lab.app.url, "/health", "/jobs") as visitor:
-        process = lab.start("rotate_database_password.yml", "-e", "atena_lock_expiry_seconds=6")
-        until(lambda: value(lab, "DATABASE_URL") != first, 90, every=0.02)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        for operation in ("rds:ModifyDBInstance", "ecs:RunTask"):
+            killed_after(lab, operation, "rotate_database_password.yml")
+            assert value(lab, "DATABASE_URL") == first and database.admits(first)
+        killed_after(lab, "ecs:UpdateService", "rotate_database_password.yml")
         second = value(lab, "DATABASE_URL")
-        assert database.admits(first) and database.admits(second)
-        run = rotate(lab, "-e", "atena_lock_wait_seconds=60").must_succeed()
+        assert second != first and database.admits(first) and database.admits(second)
+        run = rotate(lab, *LOCK).must_succeed()
     assert visitor.failed == [] and visitor.asked > 20
     assert "an earlier rotation from atena_app_a to atena_app_b did not end; finished" in run.text
     assert value(lab, "DATABASE_URL") == second and urlsplit(second).username == "atena_app_b"
-    assert (database.admits(second), database.admits(first), database.admits(before)) == (True, False, False)
+    assert (database.admits(second), database.admits(first), database.admits(admin)) == (True, False, False)
     database.ask("ALTER TABLE made_by_a_migration ADD COLUMN more int; DROP TABLE made_by_a_migration")
     assert {entry["DATABASE_URL"] for service in (API, WORKERS) for entry in environment_of(lab, service)} == {second}
     assert labelled(lab, "DATABASE_URL") == [] and lab.plan()[0] == 0

@@ -32,7 +32,14 @@ class Database(World):
             [],
             {"DBInstanceStatus": "available", "MasterUsername": "master"},
         )
-        self.definitions = {}
+        self.definitions, self.orphans = {}, []
+
+    def list_tasks(self, **arguments):
+        return {"taskArns": list(self.orphans)} if "startedBy" in arguments else super().list_tasks(**arguments)
+
+    def describe_tasks(self, cluster, tasks):
+        orphans = [{"taskArn": arn, "taskDefinitionArn": f"{BASE}api:1"} for arn in self.orphans if arn in tasks]
+        return {"tasks": orphans} if orphans else super().describe_tasks(cluster, tasks)
 
     def describe_db_instances(self, DBInstanceIdentifier):
         return {"DBInstances": [dict(self.instance)] if self.instance else []}
@@ -79,10 +86,12 @@ def world(ecs, monkeypatch):  # noqa: F811
     fake = Database()
 
     class Task:
-        def __init__(self, *_, **__):
-            pass
+        def __init__(self, call, cluster, definition, arn, **__):
+            self.arn = arn
 
         def finish(self):
+            if self.arn in fake.orphans:
+                fake.calls.append(f"{self.arn} ended")
             return fake.works, {"reason": "exit code 1", "logs": {"api": [f"ERROR cannot use {fake.value('DATABASE_URL_NEXT')}"]}}
 
     monkeypatch.setattr(database_rotation.task_run, "start", fake.speak)
@@ -291,6 +300,12 @@ def test_killed_in_a_later_turn_too(world, where):
     assert world.logs_in() and world.labelled("DATABASE_URL") is None and world.value("DATABASE_URL_NEXT") is None
     in_use = database_users.user_of(world.value("DATABASE_URL"))
     assert result["new_user"] == in_use and [user for user in USERS if world.users.get(user)] == [in_use]
+
+
+def test_a_task_of_a_run_that_died_is_waited_for_before_a_user_gets_another_password(world):
+    world.orphans = ["arn:orphan"]
+    rotation(world).run()
+    assert world.calls[0] == "arn:orphan ended"
 
 
 def test_what_runs_keeps_a_valid_user_until_it_is_replaced(world):
