@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-
-import yaml
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-
 DOCUMENTATION = r"""
 name: standard_input
 version_added: 0.1.0
@@ -44,6 +37,12 @@ _raw:
   elements: dict
 """
 
+import multiprocessing
+import os
+
+import yaml
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
 
 VARIABLES = "variables"
 

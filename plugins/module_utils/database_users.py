@@ -29,7 +29,7 @@ class Turn(NamedTuple):
 
 
 def new_password() -> str:
-    return "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
+    return "".join(secrets.choice(_SIGNS) for _each in range(_LENGTH))
 
 
 def user_of(url: str) -> str:
