@@ -163,17 +163,18 @@ def test_values_are_read_back_as_written_and_shown_nowhere(lab, tmp_path, number
     values = unique(MATRIX[number])
     (tmp_path / "tmp").mkdir()
     temporary = {"ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_REMOTE_TEMP": str(tmp_path / "tmp"), "TMPDIR": str(tmp_path / "tmp")}
+    (tmp_path / "given.json").write_text(json.dumps({"atena_secrets": values}))
+    # Everything shown that Ansible shows.
+    loud = ["-e", f"@{tmp_path / 'given.json'}", "-vvv", "--diff"]
     with Watch(values.values(), [tmp_path / "tmp"]) as watch:
-        run = secrets_yml(lab, "secrets_action=set", given=values, directory=tmp_path, environment=temporary).must_succeed()
+        run = lab.playbook("secrets.yml", *loud, "-e", "secrets_action=set", environment=temporary).must_succeed()
     assert {name: value(lab, name) for name in values} == values
     assert watch.found == set()
-    # Once more, with everything shown that Ansible shows, as they are compared, set again and listed.
-    for arguments in (("secrets_action=compare",), ("secrets_action=set",), ("secrets_action=list",)):
-        source = ["-e", f"@{tmp_path / 'given.json'}", "-vvv", "--diff"]
-        again = lab.playbook("secrets.yml", *source, "-e", *arguments).must_succeed()
+    assert shown(run.output, values) == []
+    for verb in ("compare", "set", "list"):
+        again = lab.playbook("secrets.yml", *loud, "-e", f"secrets_action={verb}").must_succeed()
         assert again.changed == 0
         assert shown(again.output, values) == []
-    assert shown(run.output, values) == []
     described = lab.client("ssm").describe_parameters(ParameterFilters=[{"Key": "Path", "Option": "Recursive", "Values": [PATH]}])["Parameters"]
     tiers = {entry["Name"].rpartition("/")[2]: entry["Tier"] for entry in described}
     assert tiers["TELEGRAM_BOT_TOKEN"] == ("Advanced" if number else "Standard") and tiers["CLAUDE_API_KEY"] == "Standard"
