@@ -101,13 +101,14 @@ def table(rows: list[tuple]) -> list[str]:
     return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def lines(listed: list[dict], same: list[list[str]], rotations: list[dict]) -> list[str]:
-    """The list for people."""
+def lines(listed: list[dict], same: list[list[str]], rotations: list[dict], prefix: str = "") -> list[str]:
+    """The list for people. prefix: what the services' names begin with, all the same, and is left out. No cell has a blank: Ansible would break lines there."""
     head = ("name", "state", "type", "tier", "version", "last changed", "read by")
     rows = [
         (
-            *(item["name"], item["state"], item["type"] or "-", item["tier"] or "-", item["version"] or "-", item["last_modified"] or "-"),
-            ", ".join(item["services"]) or "no service",
+            *(item["name"], item["state"], item["type"] or "-", item["tier"] or "-", item["version"] or "-"),
+            (item["last_modified"] or "-").replace("+00:00", "Z"),
+            ",".join(name.removeprefix(prefix) for name in item["services"]) or "nobody",
         )
         for item in listed
     ]

@@ -178,7 +178,9 @@ def look(module, call):
     comparison = secret_listing.compare(values, params["desired"], params["optional"], wanted, placeholder, secret_listing.Fingerprint())
     return {
         "secrets": listed,
-        "lines": secret_listing.lines(listed, secret_listing.duplicates(values, placeholder), found.get("rotations", [])),
+        "lines": secret_listing.lines(
+            listed, secret_listing.duplicates(values, placeholder), found.get("rotations", []), params["cluster"].removesuffix("cluster")
+        ),
         "comparison": comparison,
         "comparison_lines": secret_listing.comparison_lines(comparison),
         "differs": secret_listing.differs(comparison),

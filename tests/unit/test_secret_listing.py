@@ -36,9 +36,13 @@ def test_what_is_there_and_what_is_wanted_or_read_is_listed():
 def test_the_list_for_people():
     lines = secret_listing.lines(listed(), [["A", "B"]], [])
     assert lines[0].split() == ["name", "state", "type", "tier", "version", "last", "changed", "read", "by"]
-    assert lines[1].split() == ["A", "set", "SecureString", "Advanced", "2", "2026-01-31T12:00:00+00:00", "api,", "workers"]
+    assert lines[1].split() == ["A", "set", "SecureString", "Advanced", "2", "2026-01-31T12:00:00Z", "api,workers"]
     assert lines[-1] == "The same value is in A and B."
-    assert "no service" in lines[4]
+    assert "nobody" in lines[4]
+
+
+def test_services_lose_what_their_names_begin_with():
+    assert secret_listing.lines(listed({"p-api": {"A"}, "p-workers": {"A"}}), [], [], "p-")[1].endswith("  api,workers")
 
 
 def test_two_names_with_one_value_are_told():
