@@ -16,6 +16,7 @@ PIECES = (
     "lab_settings",
     "registry",
     "image_tags",
+    "parameters",
     "task_secrets",
     "task_rights",
     "task_architecture",

@@ -212,7 +212,8 @@ def log_remedy(view: View, line: failure_words.Line, service: str) -> str:
     rewritten = f"`aws ssm delete-parameter --name {path}/DATABASE_URL`, then {view.playbook('infra.yml')} writes it anew; then {restart}"
     return {
         "wrong_architecture": f"Build for the service's architecture (atena_services: architecture), then {view.playbook('deploy.yml')}",
-        "database_credentials": f"Check the SSM parameter {path}/DATABASE_URL against {database}. To have Terraform's own: {rewritten}",
+        "database_credentials": f"Check the SSM parameter {path}/DATABASE_URL against {database}. If its user is one of those that take turns (_app_a, "
+        f"_app_b), {view.playbook('rotate_database_password.yml')} makes another password. Else, to have Terraform's own: {rewritten}",
         "database_encryption": f"DATABASE_URL needs sslmode=require (atena_database.sslmode). To have it written anew: {rewritten}",
         "database_connections": "Lower the application's pool or the number of tasks, or raise atena_database.instance_class and apply "
         + view.playbook("infra.yml"),

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
-# Standard parameters hold 4 KB.
-_LONGEST = 4096
+# What a parameter holds, in bytes: of the standard tier, and of the advanced one, which costs five cents a month.
+_STANDARD, _LONGEST = 4096, 8192
+
+
+def tier(value):
+    """The tier that a value needs."""
+    return "Advanced" if len(value.encode()) > _STANDARD else "Standard"
 
 
 def value_problem(value, placeholder):
@@ -19,7 +24,7 @@ def value_problem(value, placeholder):
     if value == placeholder:
         return "is still the placeholder"
     if len(value.encode()) > _LONGEST:
-        return f"is longer than {_LONGEST} bytes, the most that a standard parameter holds"
+        return f"has {len(value.encode())} bytes; the most that a parameter holds is {_LONGEST}, in the advanced tier"
     return None
 
 

@@ -28,7 +28,7 @@ options:
   values:
     description:
       - Values by name. A name that is not in O(names), and a value that is empty, the O(placeholder), or surrounded by white space, is
-        refused before anything is written.
+        refused before anything is written. So is one of more than 8192 bytes; one of more than 4096 needs the advanced tier, which it gets.
     type: dict
     default: {}
   placeholder:
@@ -124,41 +124,16 @@ lines:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import ssm_secrets
+from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 
-# GetParameters takes no more names than this at a time.
-_BATCH = 10
 
-
-def read_all(call, path, names):
-    """{name: {value, type, version, last_modified}} of those that exist."""
-    found = {}
-    for start in range(0, len(names), _BATCH):
-        wanted = [f"{path}/{name}" for name in names[start : start + _BATCH]]
-        answer = call("ssm", "get_parameters", f"read the secrets below {path}", Names=wanted, WithDecryption=True)
-        for parameter in answer["Parameters"]:
-            found[parameter["Name"].rsplit("/", 1)[1]] = {
-                "value": parameter["Value"],
-                "type": parameter["Type"],
-                "version": parameter["Version"],
-                "last_modified": parameter["LastModifiedDate"].isoformat(timespec="seconds"),
-            }
-    return found
-
-
-def write(call, module, name, value, action):
-    params = module.params
-    arguments = {"Name": f"{params['path']}/{name}", "Value": value, "Type": "SecureString"}
+def write(call, params, name, value, action):
     if action == "update":
-        arguments["Overwrite"] = True
+        parameter_store.update(call, params["path"], name, value)
     else:
-        # Without Overwrite, Parameter Store refuses if somebody was faster.
-        arguments["Tags"] = [{"Key": key, "Value": text} for key, text in sorted(params["tags"].items())]
-        if params["description"]:
-            arguments["Description"] = params["description"]
-    call("ssm", "put_parameter", f"write the secret {name}", **arguments)
+        parameter_store.create(call, params["path"], name, value, params["description"], params["tags"])
 
 
 def difference(name, current, action, params):
@@ -174,7 +149,7 @@ def work(module, call):
     params = module.params
     path, names, values, placeholder = params["path"], params["names"], params["values"], params["placeholder"]
     problems = ssm_secrets.findings(names, values, placeholder)
-    current = read_all(call, path, names)
+    current = parameter_store.read_all(call, path, names)
     missing = ssm_secrets.missing(names, current, values, placeholder)
     advice = ""
     if params["require_all"] and missing:
@@ -189,8 +164,8 @@ def work(module, call):
     if planned and not module.check_mode:
         with holding(call, params["lock"]):
             for name, value, action in planned:
-                write(call, module, name, value, action)
-        current = read_all(call, path, names)
+                write(call, params, name, value, action)
+        current = parameter_store.read_all(call, path, names)
     result["secrets"] = ssm_secrets.report(names, current, planned, placeholder)
     result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode)
     return result

@@ -65,7 +65,7 @@ class World:
         def comes_to(wanted: str) -> None:
             until(lambda: rds.describe_db_instances(DBInstanceIdentifier=self.id)["DBInstances"][0]["DBInstanceStatus"] == wanted, 90)
 
-        settings = {"Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20}
+        settings = {"Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "DBName": "documented"}
         rds.create_db_instance(DBInstanceIdentifier=self.id, MasterUsername="documented", MasterUserPassword="documented-s3cret", **settings)
         comes_to("available")
         rds.stop_db_instance(DBInstanceIdentifier=self.id)
@@ -73,6 +73,9 @@ class World:
         with Faults(self.lab.endpoint) as emulator:
             assert self.id in emulator.days(7)
         comes_to("available")
+        endpoint = rds.describe_db_instances(DBInstanceIdentifier=self.id)["DBInstances"][0]["Endpoint"]
+        address = f"postgresql://documented:documented-s3cret@{endpoint['Address']}:{endpoint['Port']}/documented?sslmode=require"
+        self.lab.client("ssm").put_parameter(Name="/atena/prod/DOCUMENTED_URL", Value=address, Type="SecureString")
         journal = {**power_journal.new(self.id), "state": power_journal.STOPPED, "database": {"id": self.id, "stopped_at": ""}}
         self.lab.client("s3").put_object(Bucket=self.bucket, Key=self.journal_key, Body=json.dumps(journal).encode(), ContentType="application/json")
 
@@ -101,13 +104,14 @@ class World:
         ecs, ecr, s3, dynamodb, elasticache = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb", "elasticache"))
         ecs.deregister_task_definition(taskDefinition=self.template)
         self.lab.client("rds").delete_db_instance(DBInstanceIdentifier=self.id, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
-        s3.delete_object(Bucket=self.bucket, Key=self.journal_key)
+        for key in (self.journal_key, f"{self.id}/rotations.json"):
+            s3.delete_object(Bucket=self.bucket, Key=key)
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
                 ecs.deregister_task_definition(taskDefinition=arn)
         ecr.delete_repository(repositoryName=f"{self.id}-thing", force=True)
         ecr.batch_delete_image(repositoryName=API, imageIds=[{"imageTag": tag} for tag in (self.id, f"{self.id}-also")])
-        self.lab.client("ssm").delete_parameters(Names=[f"/{self.id}/A_SECRET"])
+        self.lab.client("ssm").delete_parameters(Names=[f"/{self.id}/A_SECRET", "/atena/prod/DOCUMENTED_URL", "/atena/prod/DOCUMENTED_ADMIN_URL"])
         if self.id in dynamodb.list_tables()["TableNames"]:
             dynamodb.update_table(TableName=self.id, DeletionProtectionEnabled=False)
             dynamodb.delete_table(TableName=self.id)
@@ -155,6 +159,8 @@ UNSEEN = {
     "ecs_release": {
         **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
     },
+    "ssm_secrets_rotation": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by values that go back: tests/lab/test_secrets_verbs.py"),
+    "database_password_rotation": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by users that go back: tests/unit"),
     "ecs_scale": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by counts that do not come up: tests/lab/test_scale.py"),
     "ecs_restart": {"failed_tasks": "returned by restarts that fail: tests/lab/test_operate.py"},
     "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
@@ -171,6 +177,7 @@ def cases(world: World) -> list[Case]:
     lock = {"table": "atena-terraform-locks", "name": world.id}
     workers_now = f"{{{{ ({result_of('ecs_release', 'release')}.services | selectattr('name', 'eq', '{WORKERS}') | first).task_definition }}}}"
     ledger = {"bucket": world.bucket, "prefix": "atena/prod/releases/"}
+    rotated = {"name": name, "record": {"bucket": world.bucket, "key": f"{world.id}/rotations.json"}, "operator": "documented", "wait_timeout": 120}
     return [
         Case("caller_identity_info", "who", {"expected_account_id": lab.account}),
         Case("environment_info", "all", {"name": name, "services": ["api", "workers", "none"], "ssm_path": "/atena/prod"}),
@@ -180,6 +187,19 @@ def cases(world: World) -> list[Case]:
         Case("environment_lock_info", "free", lock),
         Case("environment_lock", "hold again", {**lock, "token": world.token}, changes=True),
         Case("environment_lock", "force", {**lock, "state": "forced"}, changes=True),
+        Case(
+            "database_password_rotation",
+            "the first turn",
+            {
+                **rotated,
+                **{"path": "/atena/prod", "services": [], "database": world.id, "users": ["documented_a", "documented_b"], "owner": "documented_owner"},
+                **{"secret": "DOCUMENTED_URL", "admin_secret": "DOCUMENTED_ADMIN_URL", "next_secret": "DOCUMENTED_URL_NEXT"},
+                "program": {"service": API, "container": "api", "command": ["python3", "packages/database/users.py"]},
+            },
+            changes=True,
+            diff=("DOCUMENTED_URL",),
+            not_again="each run is another turn: tests/lab/test_secrets_verbs.py",
+        ),
         Case(
             "environment_guard",
             "stop again",
@@ -221,6 +241,24 @@ def cases(world: World) -> list[Case]:
             "ssm_secrets",
             "set one",
             {"path": f"/{world.id}", "names": ["A_SECRET", "ANOTHER"], "values": {"A_SECRET": "documented-s3cret"}},
+            changes=True,
+            diff=("A_SECRET",),
+        ),
+        Case(
+            "ssm_secrets_info",
+            "list and compare",
+            {
+                **{"path": "/atena/prod", "cluster": lab.cluster, "services": [API, WORKERS], "desired": ["ADMIN_TOKEN", "NONE"]},
+                "values": {"ADMIN_TOKEN": "another-s3cret"},
+            },
+        ),
+        Case(
+            "ssm_secrets_rotation",
+            "rotate one",
+            {
+                **rotated,
+                **{"path": f"/{world.id}", "services": [API, WORKERS], "names": ["A_SECRET"], "values": {"A_SECRET": "documented-s3cret-2"}},
+            },
             changes=True,
             diff=("A_SECRET",),
         ),

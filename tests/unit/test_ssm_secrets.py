@@ -23,14 +23,19 @@ def held(value, **others):
         ("s3cret\n", "white space"),
         ("CHANGE_ME", "placeholder"),
         (1234, "quotes"),
-        ("x" * 4096, None),
-        ("x" * 4097, "4096"),
-        ("é" * 2049, "4096"),
+        ("x" * 8192, None),
+        ("x" * 8193, "has 8193 bytes; the most that a parameter holds is 8192"),
+        ("é" * 4097, "has 8194 bytes"),
     ],
 )
 def test_what_a_value_may_be(value, words):
     problem = ssm_secrets.value_problem(value, PLACEHOLDER)
     assert (problem is None) if words is None else (words in problem)
+
+
+@pytest.mark.parametrize(("value", "tier"), [("x" * 4096, "Standard"), ("x" * 4097, "Advanced"), ("é" * 2048, "Standard"), ("é" * 2049, "Advanced")])
+def test_the_tier_goes_by_bytes(value, tier):
+    assert ssm_secrets.tier(value) == tier
 
 
 def test_no_finding_contains_the_value():

@@ -4,7 +4,8 @@ MiniStack calls a new service's deployment COMPLETED before its task runs, compl
 health checks, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
 and records hardly any events.
 
-It also lets two callers bring a service to its count at the same time, so that both start a task.
+It also lets two callers bring a service to its count at the same time, so that both start a task. And where a third deployment needs room while a
+second one hangs, it stops the oldest task, which is the one that is well: ECS counts only what is healthy towards the minimum, and stops the other.
 
 ECS looks at a service again and again. MiniStack does when a task has started or failed, which is too early or never when the task belongs to
 a deployment that was replaced before it was done: it may take the place of the new one's. Such services are looked at every second here. So are
@@ -62,9 +63,30 @@ def _one_at_a_time(reconcile: Any) -> Any:
             if waits(ecs._services.get(key), time.monotonic() - _failed_at.get(whole, 0.0)):
                 _later.add(whole)
                 return None
+            _make_room(cluster, ecs._services.get(key))
             return reconcile(cluster, key)
 
     return reconcile_alone
+
+
+def _make_room(cluster: str, service: dict[str, Any] | None) -> None:
+    if not service or service.get("status") != "ACTIVE" or not target_groups(service):
+        return
+    primary = ecs._primary_deployment(service)
+    group, states = f"service:{service['serviceName']}", {}
+    for arn, task in list(ecs._tasks.items()):
+        if task.get("group") == group and task.get("clusterArn") == service["clusterArn"] and task.get("lastStatus") in ecs._PRE_STOP_STATUSES:
+            states[arn] = (ecs._deployment_for_task(service, task) is primary, load_balancer_state(service, task))
+    percent = int((service.get("deploymentConfiguration") or {}).get("maximumPercent", 200))
+    for arn in to_make_room(states, max(1, service.get("desiredCount", 0) * percent // 100), (primary or {}).get("rolloutState")):
+        ecs._stop_task({"task": arn, "cluster": cluster, "reason": "Deployment capacity limit"})
+
+
+def to_make_room(states: dict[str, tuple[bool, str]], most: int, rollout: str | None) -> list[str]:
+    """Tasks of earlier deployments that are not well, where there are as many tasks as there may be and others are well. states: (is new, state)."""
+    if rollout != "IN_PROGRESS" or len(states) < most or "healthy" not in [state for _, state in states.values()]:
+        return []
+    return [arn for arn, (is_new, state) in states.items() if not is_new and state != "healthy"]
 
 
 def waits(service: dict[str, Any] | None, since_failure: float) -> bool:

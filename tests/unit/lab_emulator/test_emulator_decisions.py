@@ -17,6 +17,7 @@ from extension import (
     load_balancer_state,
     log_filter,
     nat_states,
+    parameters,
     policy_simulation,
     registry,
     schedule_targets,
@@ -610,6 +611,30 @@ class TestScaling:
     def test_what_is_left_out_stays(self):
         after = service_scaling.merged(self.target(), {"MaxCapacity": 5, "SuspendedState": {"DynamicScalingInSuspended": True}})
         assert after == self.target(high=5, DynamicScalingInSuspended=True)
+
+
+class TestRoom:
+    @pytest.mark.parametrize(
+        ("states", "most", "rollout", "stopped"),
+        [
+            ({"good": (False, "healthy"), "bad": (False, "unhealthy")}, 2, "IN_PROGRESS", ["bad"]),
+            ({"good": (False, "healthy"), "bad": (False, "initial")}, 2, "IN_PROGRESS", ["bad"]),
+            ({"good": (False, "healthy"), "bad": (False, "unhealthy")}, 3, "IN_PROGRESS", []),
+            ({"good": (False, "healthy"), "bad": (False, "unhealthy")}, 2, "COMPLETED", []),
+            ({"bad": (False, "unhealthy"), "worse": (False, "unhealthy")}, 2, "IN_PROGRESS", []),
+            ({"good": (False, "healthy"), "new": (True, "initial")}, 2, "IN_PROGRESS", []),
+        ],
+    )
+    def test_what_is_not_well_makes_room(self, states, most, rollout, stopped):
+        assert service_deployments.to_make_room(states, most, rollout) == stopped
+
+
+class TestParameters:
+    @pytest.mark.parametrize(
+        ("size", "tier", "fits"), [(4096, "Standard", True), (4097, "Standard", False), (8192, "Advanced", True), (8193, "Advanced", False)]
+    )
+    def test_each_tier_has_its_size(self, size, tier, fits):
+        assert (parameters.refusal(size, tier) == "") is fits
 
 
 class TestSchedules:

@@ -215,6 +215,11 @@ def test_load_balancer_state_is_active_at_once():
     assert "<Code>active</Code>" in query(alb._create_lb, Name="b")[1]
 
 
+def test_parameters_hold_any_size_and_keep_their_labels():
+    assert call(ssm._put_parameter, Name="/p", Value="x" * 9000, Type="SecureString", Tier="Standard")[0] == 200
+    assert "UnlabelParameterVersion" not in inspect.getsource(ssm.handle_request)
+
+
 def database():
     query(rds._create_db_instance, DBInstanceIdentifier="d")
     return rds._instances["d"]

@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+DOCUMENTATION = r"""
+module: ssm_secrets_rotation
+version_added: 0.1.0
+short_description: Give secrets new values, and take them back if the services that read them do not get well
+description:
+  - Writes new values to parameters, starts new tasks of only the services that read them, and waits for these as for any other rollout. If they
+    do not get well, the old values are written again and new tasks started once more.
+  - While it goes on, the version that the services had carries a label in Parameter Store. A run that was killed leaves it, and the next one goes on
+    from there, with the values that it is given or with those that are written already.
+  - Values that are there already are nothing to rotate. No value is ever returned; one that turns up in a task's log lines is taken out.
+  - "The gap it closes: M(community.aws.ssm_parameter) writes one value and leaves the tasks with the old one; M(community.aws.ecs_service) with
+    C(force_new_deployment) waits for nothing; and neither knows the other's way back."
+author:
+  - The atena.aws founders (@atena)
+options:
+  names:
+    description: Names of the secrets that may be rotated, without the path. Of all of them it is looked whether an earlier rotation did not end.
+    type: list
+    elements: str
+    required: true
+  values:
+    description: New values by name, with the rules of M(atena.aws.ssm_secrets). None are needed to finish an earlier rotation.
+    type: dict
+    default: {}
+  placeholder:
+    description: The value that means 'not set yet'.
+    type: str
+    default: CHANGE_ME
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+  - ansible.builtin.action_common_attributes
+  - atena.aws.rotation
+  - atena.aws.lock
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Names the secrets; a value never shows.
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: A new key, for the services that read it
+  atena.aws.ssm_secrets_rotation:
+    name: atena-prod
+    path: /atena/prod
+    names: [CLAUDE_API_KEY, ADMIN_TOKEN]
+    values:
+      CLAUDE_API_KEY: "{{ new_key }}"
+    services: [atena-prod-api, atena-prod-workers]
+    record:
+      bucket: atena-terraform-state-123456789012
+      key: atena/prod/rotations.json
+"""
+
+RETURN = r"""
+outcome:
+  description: C(succeeded), C(nothing_to_do), or C(predicted) in check mode; C(reverted), C(failed) or C(interrupted) of a run that fails.
+  returned: success, or failure after it began
+  type: str
+secrets:
+  description: One entry for each secret that exists.
+  returned: success, or failure after it began
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+    action:
+      description: >-
+        What was done, in check mode what would be - C(write) a new value; C(finish) what an earlier run began; C(forget) the mark of one that wrote
+        nothing; C(nothing).
+      type: str
+    version:
+      description: Its version in Parameter Store.
+      type: int
+    previous_version:
+      description: The version that the services had before.
+      type: int
+services:
+  description: The services that got new tasks; in check mode, that would get them.
+  returned: success, or failure after it began
+  type: list
+  elements: str
+lines:
+  description: What was done, for people.
+  returned: success
+  type: list
+  elements: str
+duration_seconds:
+  description: Seconds that it took.
+  returned: when something was done
+  type: float
+reverted:
+  description: Names of the services that are well again with the old values.
+  returned: failure of the new tasks
+  type: list
+  elements: str
+not_reverted:
+  description: Names of the services that could not be proved stable with the old values. Look at these at once.
+  returned: failure of the new tasks
+  type: list
+  elements: str
+failed_tasks:
+  description: The newest tasks that ended in the failed deployments, with reason, exit codes and last log lines.
+  returned: failure of the new tasks
+  type: dict
+"""
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.atena.aws.plugins.module_utils.rotation_run import ROTATION_OPTIONS, Rotation, run_module
+
+
+def main():
+    module = AnsibleAWSModule(
+        argument_spec={
+            **ROTATION_OPTIONS,
+            "names": {"type": "list", "elements": "str", "required": True},
+            "values": {"type": "dict", "default": {}, "no_log": True},
+            "placeholder": {"type": "str", "default": "CHANGE_ME"},
+        },
+        supports_check_mode=True,
+    )
+    run_module(module, Rotation)
+
+
+if __name__ == "__main__":
+    main()
