@@ -134,7 +134,7 @@ resource "aws_ecs_service" "service" {
 
   # ECS creates no service on a target group that no listener forwards to. The policy goes after the service when both
   # are destroyed: stopping tasks still write their last log lines.
-  depends_on = [aws_lb_listener.http, aws_iam_role_policy.execution]
+  depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_iam_role_policy.execution]
 
   lifecycle {
     # Releases own what runs, and how often.
