@@ -12,7 +12,7 @@ locals {
   github_subject = coalesce(var.github.subject, "repo:${var.github.repository}")
   github_branch  = "ref:refs/heads/${var.github.branch}"
 
-  github_roles = local.github ? {
+  github_jobs = {
     deploy = {
       description = "GitHub Actions: releases of ${local.name}"
       presents    = var.github.deploy_environment == "" ? local.github_branch : "environment:${var.github.deploy_environment}"
@@ -29,7 +29,10 @@ locals {
       presents    = "pull_request"
       hours       = 1
     }
-  } : {}
+  }
+
+  # To plan is to read the state: not everybody wants that of whoever may open a pull request.
+  github_roles = { for name, job in local.github_jobs : name => job if local.github && (name != "plan" || var.github.plan) }
 }
 
 resource "aws_iam_openid_connect_provider" "github" {

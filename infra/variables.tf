@@ -382,6 +382,7 @@ variable "github" {
     branch             = optional(string, "main")
     deploy_environment = optional(string, "")
     toggle_environment = optional(string, "")
+    plan               = optional(bool, true)
     oidc_provider      = optional(string, "existing")
     issuer             = optional(string, "token.actions.githubusercontent.com")
   })

@@ -24,6 +24,7 @@ SECONDS: dict[str, int] = {
     "test_guard.py": 120,
     "test_redis_modules.py": 120,
     "test_second_environment.py": 120,
+    "test_ci.py": 170,
     "test_live_view.py": 100,
     "test_scale.py": 100,
     "test_emulator_power.py": 90,
