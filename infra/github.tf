@@ -88,4 +88,11 @@ resource "aws_iam_role_policy" "github" {
   name   = each.key
   role   = aws_iam_role.github[each.key].id
   policy = jsonencode({ Version = "2012-10-17", Statement = local.github_policies[each.key] })
+
+  lifecycle {
+    precondition {
+      condition     = length(jsonencode(local.github_policies[each.key])) < 10200
+      error_message = "The policy of ${local.name}-github-${each.key} would be longer than the 10,240 characters that IAM takes for a role: names this long leave no room. Shorten project or stage."
+    }
+  }
 }

@@ -28,8 +28,11 @@ locals {
   in_cluster = { ArnEquals = { "ecs:cluster" = local.own.cluster } }
 
   grant_see_services = [
-    { Effect = "Allow", Resource = ["*"], Action = ["ecs:DescribeTaskDefinition", "elasticloadbalancing:Describe*", "logs:DescribeLogGroups"] },
-    { Effect = "Allow", Resource = ["*"], Action = ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots", "elasticache:DescribeCacheClusters"] },
+    {
+      Effect   = "Allow"
+      Resource = ["*"]
+      Action   = ["ecs:DescribeTaskDefinition", "elasticache:Describe*", "elasticloadbalancing:Describe*", "logs:DescribeLogGroups", "rds:Describe*"]
+    },
     { Effect = "Allow", Resource = ["*"], Action = ["ecs:ListTasks", "ecs:ListServices"], Condition = local.in_cluster },
     { Effect = "Allow", Resource = [local.own.services, local.own.tasks], Action = ["ecs:DescribeServices", "ecs:DescribeTasks"] },
     { Effect = "Allow", Resource = ["${local.own.logs}:*"], Action = ["logs:GetLogEvents"] },
@@ -85,9 +88,7 @@ locals {
       Action = [
         "ec2:DescribeAddresses", "ec2:DescribeAddressesAttribute", "ec2:DescribeAvailabilityZones", "ec2:DescribeInternetGateways",
         "ec2:DescribeNetworkAcls", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeTags", "ec2:DescribeVpcAttribute",
-        "ec2:DescribeVpcs", "ecs:DescribeClusters", "elasticache:DescribeCacheParameterGroups", "elasticache:DescribeCacheParameters",
-        "elasticache:DescribeCacheSubnetGroups", "elasticache:ListTagsForResource", "rds:DescribeDBSubnetGroups", "rds:ListTagsForResource",
-        "ssm:DescribeParameters",
+        "ec2:DescribeVpcs", "ecs:DescribeClusters", "elasticache:ListTagsForResource", "rds:ListTagsForResource", "ssm:DescribeParameters",
       ]
     },
     { Effect = "Allow", Resource = [local.own.cluster, local.own.services, local.own.families], Action = ["ecs:ListTagsForResource"] },
@@ -109,7 +110,8 @@ locals {
     {
       Effect   = "Allow"
       Resource = [for key in [var.records.state_key, var.gates_key, var.records.journal_key] : "${local.own.bucket}/${key}"]
-      Action   = ["s3:GetObject"]
+      # The provider reads the gates object's tags, too.
+      Action = ["s3:GetObject", "s3:GetObjectTagging"]
     },
     ], [for statement in [
       { Effect = "Allow", Resource = [local.own.zone], Action = ["route53:GetHostedZone", "route53:ListResourceRecordSets"] },
@@ -120,6 +122,8 @@ locals {
   own_tags = { StringEquals = { "aws:ResourceTag/Project" = var.project, "aws:ResourceTag/Stage" = var.stage } }
 
   grant_gates = concat([
+    # A load balancer's security groups are looked up in the caller's name.
+    { Effect = "Allow", Resource = ["*"], Action = ["ec2:DescribeAccountAttributes", "ec2:GetSecurityGroupsForVpc"] },
     {
       Effect    = "Allow"
       Resource  = [for kind in ["natgateway", "subnet", "elastic-ip"] : "${local.arn_prefix}:ec2:${local.arn_scope}:${kind}/*"]
@@ -169,7 +173,7 @@ locals {
   github_policies = {
     # deploy.yml, with the preflight before it and the diagnosis after a failure.
     deploy = concat(local.grant_see_services, local.grant_see_network, local.grant_run, local.grant_list_bucket, [
-      { Effect = "Allow", Resource = ["*"], Action = ["ecr:GetAuthorizationToken", "ecs:RegisterTaskDefinition", "elasticache:DescribeSnapshots", "ssm:DescribeParameters"] },
+      { Effect = "Allow", Resource = ["*"], Action = ["ecr:GetAuthorizationToken", "ecs:RegisterTaskDefinition", "ssm:DescribeParameters"] },
       {
         Effect   = "Allow"
         Resource = local.own.images
@@ -196,10 +200,7 @@ locals {
       {
         Effect   = "Allow"
         Resource = ["*"]
-        Action = [
-          "application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget", "elasticache:DescribeEvents",
-          "elasticache:DescribeReplicationGroups", "elasticache:DescribeSnapshots", "rds:DescribeEvents",
-        ]
+        Action   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget"]
       },
       { Effect = "Allow", Resource = [local.own.database], Action = ["rds:StartDBInstance", "rds:StopDBInstance"] },
       {

@@ -33,6 +33,7 @@ SECONDS: dict[str, int] = {
     "test_drift.py": 70,
     "test_prune.py": 60,
     "test_check_mode.py": 60,
+    "test_saved_plan.py": 60,
     "test_refusals.py": 60,
     "test_emulator.py": 60,
     "test_result_file.py": 50,

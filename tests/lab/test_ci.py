@@ -88,6 +88,13 @@ def ci(lab, tmp_path_factory):
             lab.client("s3").delete_object(Bucket=f"atena-terraform-state-{lab.account}", Key="atena/prod/github.json")
 
 
+def test_an_account_without_a_provider_is_told_so_before_anything_changes(lab):
+    """First of all tests here: the next one makes the provider."""
+    given = json.dumps({"atena_github": {"repository": REPOSITORY}})
+    run = lab.playbook("infra.yml", "-e", given).must_fail()
+    assert "set oidc_provider in atena_github to create" in run.text, run.output
+
+
 def test_check_mode_writes_nothing_anywhere_and_tells_all(ci):
     with Wire(ci.lab.endpoint) as wire:
         run = ci.setup("--check", "--diff", "-e", f"atena_endpoint_url={wire.endpoint}").must_succeed()
@@ -218,6 +225,14 @@ def test_each_role_may_do_what_its_jobs_call(ci, role):
     assert ci.calls.get(role), "the tests above run this role's jobs"
     missing = {call for call in ci.calls[role] if not any(re.fullmatch(pattern, call) for pattern in patterns)}
     assert missing == set()
+
+
+def test_the_policies_fit_into_a_role(ci):
+    """IAM takes 10,240 characters of inline policies for a role, blanks not counted."""
+    for role in ("deploy", "toggle", "plan"):
+        document = ci.lab.client("iam").get_role_policy(RoleName=f"atena-prod-github-{role}", PolicyName=role)["PolicyDocument"]
+        text = document if isinstance(document, str) else json.dumps(document)
+        assert len(re.sub(r"\s", "", text)) < 10240 * 0.9, role
 
 
 def test_after_all_of_it_the_plan_is_empty(ci):
