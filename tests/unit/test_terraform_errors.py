@@ -82,7 +82,7 @@ def test_the_resource_and_its_place_come_first():
     [
         ("No valid credential sources found", "AWS_PROFILE"),
         (
-            "creating IAM OIDC Provider: operation error IAM: CreateOpenIDConnectProvider, api error EntityAlreadyExists: Provider with url https://x already exists.",
+            "creating IAM OIDC Provider: operation error IAM: CreateOpenIDConnectProvider, EntityAlreadyExists: Provider with url already exists.",
             "atena_github to existing",
         ),
         ("reading IAM OIDC Provider (arn:aws:iam::1:oidc-provider/x): couldn't be found: GetOpenIDConnectProvider NoSuchEntity: not found", "to create"),
