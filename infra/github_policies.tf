@@ -229,7 +229,12 @@ locals {
       },
     ])
 
-    # infra.yml --check: nothing that writes, and no lock.
-    plan = local.grant_plan
+    # infra.yml --check: nothing that writes, and no lock. The table is read for the state's checksum.
+    plan = concat(local.grant_plan, [{
+      Effect    = "Allow"
+      Resource  = [local.own.table]
+      Action    = ["dynamodb:GetItem"]
+      Condition = { "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = local.lock_keys.state } }
+    }])
   }
 }
