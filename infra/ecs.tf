@@ -143,7 +143,7 @@ resource "aws_ecs_service" "service" {
 
   # ECS creates no service on a target group that no listener forwards to. The policy goes after the service when both
   # are destroyed: stopping tasks still write their last log lines.
-  depends_on = [aws_lb_listener.http, aws_iam_role_policy.execution, aws_iam_role_policy.execute_command]
+  depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_iam_role_policy.execution, aws_iam_role_policy.execute_command]
 
   lifecycle {
     # Releases own what runs, and how often.

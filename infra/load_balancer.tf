@@ -46,6 +46,11 @@ resource "aws_lb_target_group" "service" {
   }
 }
 
+locals {
+  https = var.https.certificate_arn != ""
+}
+
+# With a certificate it only sends people to 443.
 resource "aws_lb_listener" "http" {
   for_each = local.power_on ? local.web_services : {}
 
@@ -54,7 +59,44 @@ resource "aws_lb_listener" "http" {
   protocol          = "HTTP"
 
   default_action {
+    type             = local.https ? "redirect" : "forward"
+    target_group_arn = local.https ? null : aws_lb_target_group.service[each.key].arn
+
+    dynamic "redirect" {
+      for_each = local.https ? ["443"] : []
+
+      content {
+        port        = redirect.value
+        protocol    = "HTTPS"
+        status_code = "HTTP_301"
+      }
+    }
+  }
+
+  # Nobody is sent to where nothing listens yet.
+  depends_on = [aws_lb_listener.https]
+}
+
+resource "aws_lb_listener" "https" {
+  for_each = local.power_on && local.https ? local.web_services : {}
+
+  load_balancer_arn = aws_lb.main[0].arn
+  port              = 443
+  protocol          = "HTTPS"
+  certificate_arn   = var.https.certificate_arn
+
+  # Always stated: without it AWS takes one of 2016 that accepts TLS 1.0.
+  ssl_policy = var.https.tls_policy
+
+  default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.service[each.key].arn
+  }
+
+  lifecycle {
+    precondition {
+      condition     = strcontains(var.https.certificate_arn, ":acm:${var.region}:") || !strcontains(var.https.certificate_arn, ":acm:")
+      error_message = "The certificate ${var.https.certificate_arn} is not of the region ${var.region}: a load balancer takes those of its own region only."
+    }
   }
 }

@@ -78,4 +78,19 @@ output "task_role_arn" {
   value       = aws_iam_role.task.arn
 }
 
+output "github_actions_role_arn" {
+  description = "Role of the workflow that deploys; null without a repository."
+  value       = one([for role in aws_iam_role.github : role.arn if role.name == "${local.name}-github-deploy"])
+}
+
+output "github_toggle_role_arn" {
+  description = "Role of the workflows that stop and start; null without a repository."
+  value       = one([for role in aws_iam_role.github : role.arn if role.name == "${local.name}-github-toggle"])
+}
+
+output "github_plan_role_arn" {
+  description = "Role of the workflow that plans on pull requests; null without a repository."
+  value       = one([for role in aws_iam_role.github : role.arn if role.name == "${local.name}-github-plan"])
+}
+
 # The gates are no output on purpose: start and stop move them, and a plan would be dirty for no more than that.

@@ -331,3 +331,84 @@ variable "deregistration_delay_seconds" {
     error_message = "deregistration_delay_seconds must be between 0 and 3600."
   }
 }
+
+variable "https" {
+  description = "The load balancer's port 443: an ACM certificate of the region, and what TLS it negotiates. Without a certificate there is only port 80."
+  type = object({
+    certificate_arn = optional(string, "")
+    tls_policy      = string
+  })
+
+  validation {
+    condition     = var.https.certificate_arn == "" || can(regex("^arn:[a-z-]+:(acm|iam):[a-z0-9-]*:[0-9]{12}:", var.https.certificate_arn))
+    error_message = "https.certificate_arn must be the ARN of a certificate, such as arn:aws:acm:us-east-1:123456789012:certificate/... It may be empty."
+  }
+
+  validation {
+    condition     = can(regex("^ELBSecurityPolicy-TLS13-", var.https.tls_policy))
+    error_message = "https.tls_policy must be one of the policies with TLS 1.3, such as ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09: the others accept TLS 1.0 or know no 1.3."
+  }
+}
+
+variable "domain" {
+  description = "The application's name and the id of its Route 53 zone. With an empty name there is no record."
+  type = object({
+    name    = optional(string, "")
+    zone_id = optional(string, "")
+  })
+
+  validation {
+    condition     = var.domain.name == "" || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,}$", var.domain.name))
+    error_message = "domain.name must be a full name in lower case, without a dot at the end, such as app.example.com."
+  }
+
+  validation {
+    condition     = (var.domain.name == "") == (var.domain.zone_id == "")
+    error_message = "domain.name and domain.zone_id go together: give both, or neither."
+  }
+}
+
+variable "records" {
+  description = "Where the state, the power journal, the releases and the locks are, so that the roles of CI may be told of exactly those."
+  type = object({
+    state_key       = string
+    journal_key     = string
+    releases_prefix = string
+    evidence_prefix = string
+    lock_table      = string
+  })
+}
+
+variable "github" {
+  description = "The application's repository on GitHub, whose workflows may assume the roles in github.tf. Without a repository there are none."
+  type = object({
+    repository         = optional(string, "")
+    subject            = optional(string, "")
+    branch             = optional(string, "main")
+    deploy_environment = optional(string, "")
+    toggle_environment = optional(string, "")
+    plan               = optional(bool, true)
+    oidc_provider      = optional(string, "existing")
+    issuer             = optional(string, "token.actions.githubusercontent.com")
+  })
+
+  validation {
+    condition     = var.github.repository == "" || can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.github.repository))
+    error_message = "github.repository must be OWNER/NAME."
+  }
+
+  validation {
+    condition     = var.github.subject == "" || can(regex("^repo:[^*?:]+$", var.github.subject))
+    error_message = "github.subject must be what the repository's tokens begin with, such as repo:acme/app or repo:acme@1234/app@5678: without a wildcard, and without what follows the repository."
+  }
+
+  validation {
+    condition     = alltrue([for name in [var.github.branch, var.github.deploy_environment, var.github.toggle_environment] : !can(regex("[*?]", name))]) && var.github.branch != ""
+    error_message = "github.branch, deploy_environment and toggle_environment must be exact names, without wildcards; branch must not be empty."
+  }
+
+  validation {
+    condition     = contains(["existing", "create"], var.github.oidc_provider) || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:oidc-provider/.+$", var.github.oidc_provider))
+    error_message = "github.oidc_provider must be existing (the account has it), create (for the first environment of an account), or the provider's ARN."
+  }
+}

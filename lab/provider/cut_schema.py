@@ -23,8 +23,9 @@ TYPES = {
             aws_cloudwatch_log_group aws_iam_role aws_iam_role_policy aws_db_subnet_group aws_db_instance
             aws_elasticache_subnet_group aws_elasticache_parameter_group aws_elasticache_cluster
             aws_ecr_repository aws_ecr_lifecycle_policy aws_ssm_parameter aws_scheduler_schedule
+            aws_route53_record aws_iam_openid_connect_provider
         """.split(),
-        "data": "aws_caller_identity aws_partition aws_region aws_s3_object".split(),
+        "data": "aws_caller_identity aws_partition aws_region aws_s3_object aws_iam_openid_connect_provider".split(),
     },
     "random": {"resources": "random_password random_id".split(), "data": []},
 }

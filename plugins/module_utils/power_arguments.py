@@ -55,6 +55,7 @@ ARGUMENTS = {
         },
     },
     "health": _group(url=_optional("str", ""), path=_optional("str", "/health"), attempts=_optional("int", 10), delay=_optional("int", 6)),
+    "domain": _optional("dict", {}),
     "costs": _group(
         running=_optional("float", 101.0),
         stopped=_optional("float", 8.0),

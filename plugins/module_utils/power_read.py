@@ -48,6 +48,22 @@ def route_tables(call, gateway: dict | None) -> list[dict]:
     return [table for table in tables if any(route.get("NatGatewayId") == gateway["NatGatewayId"] for route in table.get("Routes", []))]
 
 
+def alias_of(call, domain: dict, balancer: dict | None) -> str:
+    """The id, as Terraform imports it, of the domain's record if it leads to the load balancer; '' if there is none, or it leads elsewhere."""
+    if not balancer or not domain:
+        return ""
+    zone, name = domain["zone_id"], domain["name"]
+    found = call(
+        *("route53", "list_resource_record_sets", f"read the record {name}"),
+        **{"HostedZoneId": zone, "StartRecordName": name, "StartRecordType": "A", "MaxItems": "1"},
+    )["ResourceRecordSets"]
+    for record in found:
+        target = record.get("AliasTarget", {}).get("DNSName", "").removesuffix(".").removeprefix("dualstack.")
+        if record["Name"].removesuffix(".") == name and record["Type"] == "A" and target.lower() == balancer["DNSName"].lower():
+            return f"{zone}_{name}_A"
+    return ""
+
+
 def power_parts(call, name: str) -> dict:
     """What the power gate switches, as it is."""
     balancer = environment_read.describe_load_balancer(call, f"{name}-alb")

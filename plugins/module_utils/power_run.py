@@ -175,8 +175,9 @@ class PowerRun:
         """What an apply of a killed run had made is in AWS, but not in the state: it is imported, or the next apply would fail over it."""
         if not self.journal.record.get("unsettled"):
             return
-        missing = power_terraform.missing_from_state(self.terraform.state(), power_read.power_parts(self.call, self.params["name"]), self.params["name"])
-        self.terraform.take_in(missing)
+        parts = power_read.power_parts(self.call, self.params["name"])
+        parts["record"] = power_read.alias_of(self.call, self.params["domain"], parts["load_balancer"])
+        self.terraform.take_in(power_terraform.missing_from_state(self.terraform.state(), parts, self.params["name"]))
 
     def wait_for(self, what, late, seconds: float = 600) -> None:
         """Looks until `what()` has no reason left to wait for."""

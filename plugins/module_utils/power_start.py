@@ -292,8 +292,8 @@ class Start(PowerRun):
     def _health(self) -> None:
         options = self.params["health"]
         balancer = power_read.power_parts(self.call, self.params["name"])["load_balancer"]
-        self.result["address"] = f"http://{balancer['DNSName']}" if balancer else ""
-        asked = options["url"] or self.result["address"]
+        self.result["alb_dns_name"] = balancer["DNSName"] if balancer else ""
+        asked = self.result["address"] = options["url"] or (f"http://{balancer['DNSName']}" if balancer else "")
         if not asked or not any(entry["desired_count"] for entry in self.journal.record["services"].values()):
             return
         with self.journal.step("health") as step:

@@ -21,8 +21,11 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFai
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
-# The only things that a stop lets Terraform destroy (infra/nat.tf, infra/load_balancer.tf). Redis is not among them: it is let go instead.
-POWER_RESOURCES = ("aws_nat_gateway.main[0]", "aws_route.private_nat[0]", "aws_lb.main[0]", 'aws_lb_listener.http["*"]')
+# The only things that a stop lets Terraform destroy (infra/nat.tf, load_balancer.tf, dns.tf). Redis is not among them: it is let go instead.
+POWER_RESOURCES = (
+    *("aws_nat_gateway.main[0]", "aws_route.private_nat[0]", "aws_lb.main[0]", 'aws_lb_listener.http["*"]', 'aws_lb_listener.https["*"]'),
+    "aws_route53_record.main[0]",
+)
 REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
 # A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
 _LEFT_ALONE = 900
@@ -53,23 +56,33 @@ def taken_text(info: dict, waited: float, project: str) -> str:
 def missing_from_state(addresses: set[str], seen: dict, name: str) -> list[tuple[str, str]]:
     """[(address, id)] of what an apply that was killed had created and could not write down any more. Without an import the next apply would fail.
 
-    seen: {"load_balancer": described or None, "listeners": [...], "nat_gateway": described or None, "route_tables": [...]}.
+    seen: {"load_balancer": described or None, "listeners": [...], "nat_gateway": described or None, "route_tables": [...], "record": the id of an alias
+    that leads to the load balancer, or ''}.
     """
     found = []
     balancer, gateway = seen["load_balancer"], seen["nat_gateway"]
     if balancer:
         found.append(("aws_lb.main[0]", balancer["LoadBalancerArn"]))
+    # One that only redirects names no target group: it is the same service's.
+    service = next((service for listener in seen["listeners"] if (service := _service_of(listener, name))), "")
     for listener in seen["listeners"]:
-        group = next((action.get("TargetGroupArn", "") for action in listener.get("DefaultActions", [])), "").split("/")[-2:][:1]
-        service = group[0].removeprefix(f"{name}-").removesuffix("-tg") if group else ""
-        if service and listener.get("Port") == 80:
-            found.append((f'aws_lb_listener.http["{service}"]', listener["ListenerArn"]))
+        kind = {80: "http", 443: "https"}.get(listener.get("Port"))
+        if service and kind:
+            found.append((f'aws_lb_listener.{kind}["{service}"]', listener["ListenerArn"]))
+    if seen.get("record"):
+        found.append(("aws_route53_record.main[0]", seen["record"]))
     if gateway:
         found.append(("aws_nat_gateway.main[0]", gateway["NatGatewayId"]))
         for table in seen["route_tables"]:
             if any(route.get("NatGatewayId") == gateway["NatGatewayId"] for route in table.get("Routes", [])):
                 found.append(("aws_route.private_nat[0]", f"{table['RouteTableId']}_0.0.0.0/0"))
     return [(address, identity) for address, identity in found if address not in addresses]
+
+
+def _service_of(listener: dict, name: str) -> str:
+    """The service that a listener forwards to; '' if it forwards to none."""
+    group = next((action.get("TargetGroupArn", "") for action in listener.get("DefaultActions", [])), "").split("/")[-2:][:1]
+    return group[0].removeprefix(f"{name}-").removesuffix("-tg") if group else ""
 
 
 # --- The lock ---------------------------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ def started(result: dict, record: dict) -> list[str]:
         lines.append(f"Brought back into the queue by {result['reenqueued']}")
     if result.get("address"):
         lines.append(f"Address: {result['address']}")
+    if result.get("alb_dns_name", "") not in result.get("address", ""):
+        lines.append(f"Load balancer: {result['alb_dns_name']}, a new name after each start")
     health = result.get("health")
     if health:
         lines.append(f"Health: {health['status']} {health['content']}")

@@ -32,6 +32,14 @@ _REMEDIES = (
         "Terraform's registry must be reachable, or TF_CLI_CONFIG_FILE must name a file with a mirror of the providers (in the lab: `lab/lab env`).",
     ),
     (
+        r"CreateOpenIDConnectProvider.*EntityAlreadyExists",
+        "The account has GitHub's OIDC provider already, and there can be one only: set oidc_provider in atena_github to existing.",
+    ),
+    (
+        r"(OIDC Provider|OpenIDConnectProvider).*(NoSuchEntity|not found|empty result)",
+        "The account has no OIDC provider for GitHub: set oidc_provider in atena_github to create, in one environment of the account.",
+    ),
+    (
         r"AccessDenied|UnauthorizedOperation|not authorized to perform",
         "The caller may not do this: the README of the role `infra` lists the IAM permissions that it needs.",
     ),

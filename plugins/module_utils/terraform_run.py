@@ -9,7 +9,7 @@ import os
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils import terraform_view
+from ansible_collections.atena.aws.plugins.module_utils import terraform_saved, terraform_view
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
 # What holds a queue. A plan that creates one while the queue waits in a snapshot would make an empty one.
@@ -67,20 +67,37 @@ def refuse_empty_redis(changes, unrestored):
 
 
 def plan_and_apply(
-    terraform, scratch, *, allow_destroy=(), lock_timeout, parallelism=10, check=False, unrestored=lambda: "", before_apply=lambda changes: None
+    terraform,
+    scratch,
+    *,
+    allow_destroy=(),
+    lock_timeout,
+    parallelism=10,
+    check=False,
+    unrestored=lambda: "",
+    before_apply=lambda changes: None,
+    saved="",
+    save_as="",
 ):
     """One plan, inspected, and that plan applied (with check: only planned).
+
+    saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
     unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
     plan was accepted and is going to be applied; what it raises ends it here. Returns {changed, changes, changed_outputs, outputs, warnings}; raises
     TerraformError.
     """
-    dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check else lock_timeout, parallelism=parallelism)
-    result = {"changed": dirty, "changes": [], "changed_outputs": []}
+    if saved:
+        dirty, path, diagnostics = True, saved, []
+    else:
+        dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism)
+    result = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
-        plan = terraform.json("read its own plan", "show", "-json", path, scratch=scratch)
+        plan = terraform.json("read the plan", "show", "-json", path, scratch=scratch)
+        if saved:
+            terraform_saved.check(terraform, saved, plan, scratch)
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
         refusals = plans.refused(result["changes"], allow_destroy)
         if refusals:
@@ -88,9 +105,16 @@ def plan_and_apply(
         if any(change["type"] in _REDIS_TYPES for change in result["changes"]):
             refuse_empty_redis(result["changes"], unrestored())
         outputs = plan.get("planned_values", {}).get("outputs", {})
-        if not check:
+        if check:
+            pass
+        elif save_as:
+            terraform_saved.keep(path, save_as)
+            result["saved_plan"] = save_as
+        else:
             before_apply(result["changes"])
             outputs, diagnostics = apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
+            if saved:
+                terraform_saved.forget(saved)
     return {**result, "outputs": plans.known_outputs(outputs), "warnings": errors.warnings(diagnostics)}
 
 

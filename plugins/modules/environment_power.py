@@ -116,6 +116,12 @@ options:
       path: {description: The path., type: str, default: /health}
       attempts: {description: How often at the most., type: int, default: 10}
       delay: {description: Seconds between two attempts., type: int, default: 6}
+  domain:
+    description: >-
+      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only looked at after a run that was
+      killed, to take in a record that it made. Empty where there is none.
+    type: dict
+    default: {}
   costs:
     description: Figures that are told.
     type: dict
@@ -200,7 +206,8 @@ redis_url: {description: What became of C(REDIS_URL) - C(unchanged) or C(updated
 reenqueued: {description: The command that brought jobs back into the queue., returned: when it ran, type: str}
 database_snapshot: {description: The snapshot that a stop took of the database., returned: when it took one, type: str}
 restarts_at: {description: When AWS starts the database again by itself., returned: when stopped, type: str}
-address: {description: Where the load balancer answers., returned: when services were started, type: str}
+address: {description: "Where the application answers - O(health.url), else the load balancer's own name.", returned: when services were started, type: str}
+alb_dns_name: {description: The load balancer's own name. It is another one after each start., returned: when services were started, type: str}
 health: {description: "C(healthy), C(status), C(content) and C(attempts) of the application's answer.", returned: when it was asked, type: dict}
 steps:
   description: The journal's steps - C(step), C(began_at), C(ended_at), C(outcome), C(says).

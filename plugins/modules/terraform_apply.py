@@ -45,6 +45,16 @@ options:
     description: Terraform's name, searched in E(PATH), or its path.
     type: str
     default: terraform
+  save_plan:
+    description:
+      - Keep the plan in this file instead of applying it. The file is readable by its owner alone and may hold secrets. An empty plan is not kept,
+        and check mode keeps none. Nothing is locked.
+    type: path
+  plan_file:
+    description:
+      - Apply this plan, which O(save_plan) kept, instead of making one. It is inspected like a new one, refused when it is of another
+        environment, or when the variables or the state have changed since, and removed once it is applied.
+    type: path
   power_journal:
     description:
       - The journal that stops and starts of the environment keep. While it names a snapshot of Redis that was not restored, a plan that creates
@@ -95,11 +105,23 @@ EXAMPLES = r"""
     allow_destroy:
       - aws_nat_gateway.main[0]
       - aws_route.private_nat[*]
+
+- name: Keep a plan, so that somebody can look at it
+  atena.aws.terraform_apply:
+    project_path: /home/ana/.local/state/atena/atena-prod/infra
+    save_plan: /home/ana/plans/atena-prod.tfplan
+
+- name: Apply that one, and nothing else
+  atena.aws.terraform_apply:
+    project_path: /home/ana/.local/state/atena/atena-prod/infra
+    plan_file: /home/ana/plans/atena-prod.tfplan
 """
 
 RETURN = r"""
 changed:
-  description: Whether the plan had any change of a resource or an output (exit code 2 of C(terraform plan -detailed-exitcode)).
+  description:
+    - Whether the plan had any change of a resource or an output (exit code 2 of C(terraform plan -detailed-exitcode)). With O(save_plan), which
+      changes nothing but that file, whether there was something to keep.
   returned: always
   type: bool
 changes:
@@ -153,6 +175,10 @@ refused:
   returned: when the plan was refused
   type: list
   elements: dict
+saved_plan:
+  description: Where the plan was kept; empty if none was.
+  returned: success
+  type: str
 terraform_version:
   description: Terraform's version.
   returned: success
@@ -165,7 +191,7 @@ import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import power_journal, terraform_run
+from ansible_collections.atena.aws.plugins.module_utils import power_journal, terraform_run, terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
@@ -186,11 +212,16 @@ def work(module, terraform, scratch, lock):
         *(terraform, scratch),
         **{name: module.params[name] for name in ("allow_destroy", "lock_timeout", "parallelism")},
         check=module.check_mode,
+        # Terraform works in the working copy; the caller's paths begin where the caller is.
+        saved=os.path.abspath(module.params["plan_file"]) if module.params["plan_file"] else "",
+        save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
         unrestored=lambda: unrestored(module),
         before_apply=lambda _changes: lock.prove(),
     )
     for warning in result.pop("warnings"):
         module.warn(warning)
+    if result["saved_plan"]:
+        module.warn(terraform_saved.warning(result["saved_plan"]))
     result["terraform_version"] = version
     result["counts"] = plans.counts(result["changes"])
     result["lines"] = [plans.describe(change) for change in result["changes"]]
@@ -230,8 +261,11 @@ def main():
                 "type": "dict",
                 "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
             },
+            "save_plan": {"type": "path"},
+            "plan_file": {"type": "path"},
             "progress_file": {"type": "path"},
         },
+        mutually_exclusive=[("save_plan", "plan_file")],
         supports_check_mode=True,
     )
     executable = module.get_bin_path(module.params["executable"])

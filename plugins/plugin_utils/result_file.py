@@ -41,7 +41,7 @@ _IDS = {
     "ecs_restart": {"deployment_ids": _by_service("deployment_id")},
     "ecs_rollout": {"task_definitions": _by_service("task_definition"), "deployment_ids": _by_service("deployment_id")},
     "ecs_run_task": _same("task_arn", "task_definition"),
-    "environment_power": _same("redis_snapshot", "redis_restored", "database_snapshot", "restarts_at"),
+    "environment_power": _same("redis_snapshot", "redis_restored", "database_snapshot", "restarts_at", "alb_dns_name"),
     "environment_diagnosis_info": {"evidence": lambda result: result.get("key") or next(iter(result.get("saved") or []), "")},
     "release_info": {"running_release_id": lambda result: result.get("running")},
 }

@@ -49,6 +49,18 @@ VARIABLES = {
         "snapshot_retention_days": 1,
         "maintenance_window": "sun:06:30-sun:07:30",
     },
+    "https": {
+        "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0f1e2d3c",
+        "tls_policy": "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+    },
+    "records": {
+        "state_key": "drift/terraform.tfstate",
+        "journal_key": "drift/power.json",
+        "releases_prefix": "drift/releases/",
+        "evidence_prefix": "drift/evidence/",
+        "lock_table": "drift-locks",
+    },
+    "github": {"repository": "acme/app", "oidc_provider": "create"},
     "log_retention_days": 30,
     "deregistration_delay_seconds": 30,
 }
@@ -278,6 +290,18 @@ def spoil_schedule(client: Client, v: Values) -> None:
     client("scheduler").update_schedule(**kept, ScheduleExpression="rate(7 minutes)")
 
 
+def record(client: Client, v: Values) -> Values | None:
+    zone = client("route53").list_resource_record_sets(HostedZoneId=v["zone_id"])["ResourceRecordSets"]
+    return next((one for one in zone if one["Name"] == f"{v['name']}." and one["Type"] == v["type"]), None)
+
+
+def change_record(client: Client, v: Values, action: str, **changed: Any) -> None:
+    """A deletion has to name the record as it is."""
+    found = record(client, v)
+    wanted = {**found, "AliasTarget": {**found["AliasTarget"], **changed}}
+    client("route53").change_resource_record_sets(HostedZoneId=v["zone_id"], ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": wanted}]})
+
+
 CASES = {
     "aws_vpc": Case(
         "aws_vpc.main",
@@ -377,8 +401,8 @@ CASES = {
         spoil=spoil_lb,
         delete=lambda c, v: c("elbv2").delete_load_balancer(LoadBalancerArn=v["arn"]),
         round=2,
-        also={'aws_lb_listener.http["api"]': "create"},
-        why="Its listeners are part of it.",
+        also={'aws_lb_listener.http["api"]': "create", 'aws_lb_listener.https["api"]': "create", "aws_route53_record.main[0]": "update"},
+        why="Its listeners are part of it, and the record goes on naming the one that is gone.",
     ),
     "aws_lb_target_group": Case(
         'aws_lb_target_group.service["api"]',
@@ -440,6 +464,23 @@ CASES = {
         look=lambda c, v: c("iam").get_role_policy(RoleName=v["role"], PolicyName=v["name"])["PolicyDocument"],
         spoil=spoil_policy,
         delete=lambda c, v: c("iam").delete_role_policy(RoleName=v["role"], PolicyName=v["name"]),
+    ),
+    "aws_iam_openid_connect_provider": Case(
+        "aws_iam_openid_connect_provider.github[0]",
+        look=lambda c, v: c("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=v["arn"])["ClientIDList"],
+        spoil=None,
+        delete=lambda c, v: c("iam").delete_open_id_connect_provider(OpenIDConnectProviderArn=v["arn"]),
+        also={
+            **{f'aws_iam_role.github["{name}"]': "update" for name in ("deploy", "plan", "toggle")},
+            **{f'aws_iam_role_policy.github["{name}"]': "update" for name in ("plan", "toggle")},
+        },
+        why="The emulator can make, read and delete one, but not change it. While planning the new one's ARN is unknown to the roles that trust it.",
+    ),
+    "aws_route53_record": Case(
+        "aws_route53_record.main[0]",
+        look=lambda c, v: record(c, v)["AliasTarget"]["EvaluateTargetHealth"],
+        spoil=lambda c, v: change_record(c, v, "UPSERT", EvaluateTargetHealth=True),
+        delete=lambda c, v: change_record(c, v, "DELETE"),
     ),
     "aws_db_subnet_group": Case(
         "aws_db_subnet_group.main",

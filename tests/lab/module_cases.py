@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emulator_world import until
 from faults import Faults
+from github_server import TOKEN, GitHubServer
 from inprocess import module_utils
 
 power_journal = module_utils("power_journal")
@@ -31,7 +32,8 @@ class World:
         self.template = self._new_template()
         for number in (1, 2):
             self._new_thing(number)
-        self.journal_key = f"{self.id}/power.json"
+        self.journal_key, self.github_key = f"{self.id}/power.json", f"{self.id}/github.json"
+        self.github = GitHubServer("acme/app").__enter__()
         self._database_that_aws_started()
         releases = lab.client("s3").list_objects_v2(Bucket=self.bucket, Prefix="atena/prod/releases/")["Contents"]
         records = [json.load(lab.client("s3").get_object(Bucket=self.bucket, Key=entry["Key"])["Body"]) for entry in releases]
@@ -106,6 +108,9 @@ class World:
         self.lab.client("rds").delete_db_instance(DBInstanceIdentifier=self.id, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
         for key in (self.journal_key, f"{self.id}/rotations.json"):
             s3.delete_object(Bucket=self.bucket, Key=key)
+        for key in (self.journal_key, self.github_key):
+            s3.delete_object(Bucket=self.bucket, Key=key)
+        self.github.__exit__()
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
                 ecs.deregister_task_definition(taskDefinition=arn)
@@ -277,6 +282,17 @@ def cases(world: World) -> list[Case]:
             changes=True,
             diff=("retention_in_days",),
             again_writes="Terraform locks its state while it plans",
+        ),
+        Case("terraform_output_info", "outputs", {"project_path": str(world.directory / "copy" / "infra")}),
+        Case(
+            "github_secrets",
+            "set",
+            {
+                **{"repository": "acme/app", "secrets": {"ALB_DNS_NAME": "alb.example.com"}, "token": TOKEN, "api_url": world.github.url},
+                "record": {"bucket": world.bucket, "key": world.github_key},
+            },
+            changes=True,
+            diff=("ALB_DNS_NAME: written now",),
         ),
         Case(
             "ecr_image",

@@ -35,6 +35,7 @@ class Power:
             "database": {"backup_max_age_hours": 24, "snapshots_kept": 7},
             "redis": {"snapshots_kept": 7, "snapshot": "", "without_queue": ""},
             "health": {"url": self.lab.app.url, "path": "/health", "attempts": 10, "delay": 1},
+            "domain": {},
             "costs": {"running": 101, "stopped": 8, "stopped_parts": {}, "currency": "$", "source": "Estimated."},
             "timeouts": {"tasks": 60, "database": 120, "redis": 120},
             **{"wait_timeout": 120, "wait_delay": 1, "log_lines": 20},

@@ -49,7 +49,9 @@ class Stage:
         self.client("s3").create_bucket(Bucket=bucket)
         gates = json.dumps({"power": "on", "redis": "present"}).encode()
         self.client("s3").put_object(Bucket=bucket, Key=key, Body=gates, ContentType="application/json")
-        variables = {**VARIABLES, "stage": stage, "state_bucket": bucket, "gates_key": key, "ssm_path": f"/drift/{stage}"}
+        zone = self.client("route53").create_hosted_zone(Name="example.com", CallerReference=account)["HostedZone"]["Id"].rsplit("/", 1)[-1]
+        domain = {"name": "app.example.com", "zone_id": zone}
+        variables = {**VARIABLES, "domain": domain, "stage": stage, "state_bucket": bucket, "gates_key": key, "ssm_path": f"/drift/{stage}"}
         (directory / "terraform.tfvars.json").write_text(json.dumps(variables))
         self.terraform("init", "-no-color")
 

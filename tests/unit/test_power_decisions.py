@@ -7,6 +7,7 @@ from ansible_collections.atena.aws.plugins.module_utils import power_database as
 from ansible_collections.atena.aws.plugins.module_utils import (
     power_gates,
     power_journal,
+    power_read,
     power_redis,
     power_services,
     power_start,
@@ -397,6 +398,29 @@ def test_what_an_apply_that_was_killed_had_made_is_found():
     ]
     assert power_terraform.missing_from_state({address for address, _id in found}, POWERED, "atena-prod") == []
     assert power_terraform.missing_from_state(set(), UNPOWERED, "atena-prod") == []
+
+
+def test_with_a_certificate_both_listeners_and_the_record_are_taken_in():
+    redirecting = {"ListenerArn": "arn:80", "Port": 80, "DefaultActions": [{"Type": "redirect", "RedirectConfig": {"Port": "443"}}]}
+    serving = {**LISTENER, "ListenerArn": "arn:443", "Port": 443}
+    parts = {**POWERED, "listeners": [redirecting, serving], "record": "Z1_app.example.com_A"}
+    found = dict(power_terraform.missing_from_state(set(), parts, "atena-prod"))
+    assert found['aws_lb_listener.http["api"]'] == "arn:80"
+    assert found['aws_lb_listener.https["api"]'] == "arn:443"
+    assert found["aws_route53_record.main[0]"] == "Z1_app.example.com_A"
+    # Killed before the second one was made: 443 comes first (infra/load_balancer.tf), so the one that redirects never stands alone.
+    assert 'aws_lb_listener.https["api"]' in dict(power_terraform.missing_from_state(set(), {**parts, "listeners": [serving]}, "atena-prod"))
+
+
+@pytest.mark.parametrize(
+    ("target", "record"),
+    [("alb.local.", "Z1_app.example.com_A"), ("dualstack.ALB.local.", "Z1_app.example.com_A"), ("elsewhere.local.", ""), ("", "")],
+)
+def test_only_a_record_that_leads_to_the_load_balancer_is_its_own(target, record):
+    answer = [{"Name": "app.example.com.", "Type": "A", **({"AliasTarget": {"DNSName": target}} if target else {"ResourceRecords": []})}]
+    domain = {"name": "app.example.com", "zone_id": "Z1"}
+    assert power_read.alias_of(lambda *_args, **_more: {"ResourceRecordSets": answer}, domain, BALANCER) == record
+    assert power_read.alias_of(None, {}, BALANCER) == power_read.alias_of(None, domain, None) == ""
 
 
 def test_an_empty_redis_is_refused_while_a_snapshot_waits():

@@ -81,6 +81,11 @@ def test_the_resource_and_its_place_come_first():
     ("said", "advised"),
     [
         ("No valid credential sources found", "AWS_PROFILE"),
+        (
+            "creating IAM OIDC Provider: operation error IAM: CreateOpenIDConnectProvider, EntityAlreadyExists: Provider with url already exists.",
+            "atena_github to existing",
+        ),
+        ("reading IAM OIDC Provider (arn:aws:iam::1:oidc-provider/x): couldn't be found: GetOpenIDConnectProvider NoSuchEntity: not found", "to create"),
         ("api error ExpiredToken: The security token included in the request is expired", "expired"),
         ("api error InvalidClientTokenId: The security token included in the request is invalid.", "does not accept these credentials"),
         ("Invalid AWS Region: mars-north-1", "atena_region"),

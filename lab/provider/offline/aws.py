@@ -160,7 +160,7 @@ class Aws:
                 values.update(self._run(ctx, row, update, prior, values, names))
                 touched = True
         if row.tags and "tags_all" in changed:
-            when_taggable(lambda: TAGGING[row.service].write(ctx, values, prior.get("tags_all") or {}, values["tags_all"]))
+            when_taggable(lambda: TAGGING[row.tagging or row.service].write(ctx, values, prior.get("tags_all") or {}, values["tags_all"]))
         # Tags wait for nothing: those of a stopped database can be changed.
         return {**values_found(values), **self._settled(ctx, row, values, "update", wait_for=row.settle if touched else None)}
 
@@ -200,7 +200,7 @@ class Aws:
             found.pop(name, None)
         found.update(row.got(answer, values, ctx) if row.got else {})
         if row.tags:
-            found.update(self._tags(when_taggable(lambda: TAGGING[row.service].read(ctx, answer, {**values, **found})), values))
+            found.update(self._tags(when_taggable(lambda: TAGGING[row.tagging or row.service].read(ctx, answer, {**values, **found})), values))
         return found
 
     def _tags(self, tags: dict[str, str], values: Values) -> Values:

@@ -65,6 +65,7 @@ class Row:
     before_delete: Callable[[Any, Values], None] | None = None
     keep: Callable[[Values], bool] | None = None
     tags: str = ""
+    tagging: str = ""  # which entry of tagging.py, if not its service's
     name_max: int = 0
     imports: Callable[[str, Any], Values] = lambda identifier, ctx: {"id": identifier}
 

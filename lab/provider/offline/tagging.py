@@ -67,6 +67,7 @@ TAGGING = {
     "ecr": Tagging(_arn("resourceArn"), "list_tags_for_resource", "tags", "tag_resource", "untag_resource", add_name="tags", remove_name="tagKeys"),
     "logs": Tagging(_arn("resourceArn"), "list_tags_for_resource", "tags", "tag_resource", "untag_resource", tags=dict, add_name="tags", remove_name="tagKeys"),
     "iam": Tagging(lambda values: {"RoleName": values["name"]}, "list_role_tags", "Tags", "tag_role", "untag_role"),
+    "oidc": Tagging(_arn("OpenIDConnectProviderArn"), "", "Tags", "tag_open_id_connect_provider", "untag_open_id_connect_provider"),
     "rds": Tagging(_arn("ResourceName"), "list_tags_for_resource", "TagList", "add_tags_to_resource", "remove_tags_from_resource"),
     "elasticache": Tagging(_arn("ResourceName"), "list_tags_for_resource", "TagList", "add_tags_to_resource", "remove_tags_from_resource"),
     "ssm": Tagging(

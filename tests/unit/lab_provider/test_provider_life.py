@@ -410,3 +410,47 @@ def test_a_changed_keeper_draws_anew():
     assert (same, replace) == (prior, [])
     _, replace, _ = provider.plan("random_id", prior, {**null_object(provider.rows["random_id"].block), "byte_length": 4, "keepers": {"a": "2"}})
     assert replace == ["keepers"]
+
+
+CHANGED = {"ChangeInfo": {"Id": "/change/C1", "Status": "PENDING", "SubmittedAt": "2027-01-15T12:00:00Z"}}
+ALIAS = {"name": "alb.local", "zone_id": "Z9", "evaluate_target_health": False}
+
+
+def test_a_record_is_made_once_and_known_however_aws_writes_its_names(monkeypatch):
+    world = World("route53", monkeypatch)
+    sent = {"Name": "app.example.com", "Type": "A", "AliasTarget": {"DNSName": "alb.local", "HostedZoneId": "Z9", "EvaluateTargetHealth": False}}
+    read = {**sent, "Name": "app.example.com.", "AliasTarget": {**sent["AliasTarget"], "DNSName": "dualstack.ALB.local."}}
+    answer = {"ResourceRecordSets": [read], "IsTruncated": False, "MaxItems": "1"}
+    change = {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": [{"Action": "CREATE", "ResourceRecordSet": sent}]}}
+    world.stub.add_response("change_resource_record_sets", CHANGED, change)
+    world.stub.add_response("list_resource_record_sets", answer)
+    given = {"zone_id": "Z1", "name": "app.example.com", "type": "A", "alias": [ALIAS]}
+    state, failure = world.create("aws_route53_record", **given)
+    assert failure is None and (state["id"], state["fqdn"]) == ("Z1_app.example.com_A", "app.example.com")
+    # Read again it is the same, so that no plan proposes anything.
+    world.stub.add_response("list_resource_record_sets", answer)
+    assert world.provider.read("aws_route53_record", state)["alias"] == [ALIAS]
+    # The next name in the zone is another record's.
+    world.stub.add_response("list_resource_record_sets", {**answer, "ResourceRecordSets": [{**read, "Name": "b.example.com."}]})
+    assert world.provider.read("aws_route53_record", state) is None
+    assert world.provider.import_state("aws_route53_record", "Z1_app.example.com_A")["name"] == "app.example.com"
+
+
+def test_an_oidc_provider_keeps_the_address_as_it_was_written_and_changes_its_clients(monkeypatch):
+    world = World("iam", monkeypatch)
+    arn, url = "arn:aws:iam::123456789012:oidc-provider/token.example.com", "https://token.example.com"
+    answer = {"Url": "token.example.com", "ClientIDList": ["a"], "Tags": [{"Key": "Project", "Value": "p"}]}
+    world.stub.add_response("create_open_id_connect_provider", {"OpenIDConnectProviderArn": arn})
+    world.stub.add_response("get_open_id_connect_provider", answer)
+    state, failure = world.create("aws_iam_openid_connect_provider", url=url, client_id_list=["a"])
+    assert failure is None and (state["arn"], state["url"]) == (arn, url)
+    world.stub.add_response("get_open_id_connect_provider", answer)
+    assert world.provider.read("aws_iam_openid_connect_provider", state)["url"] == url
+    planned, replace = world.plan("aws_iam_openid_connect_provider", prior=state, url=url, client_id_list=["b"])
+    assert not replace
+    world.stub.add_response("add_client_id_to_open_id_connect_provider", {}, {"OpenIDConnectProviderArn": arn, "ClientID": "b"})
+    world.stub.add_response("remove_client_id_from_open_id_connect_provider", {}, {"OpenIDConnectProviderArn": arn, "ClientID": "a"})
+    world.stub.add_response("get_open_id_connect_provider", {**answer, "ClientIDList": ["b"]})
+    changed, failure = world.provider.apply("aws_iam_openid_connect_provider", state, planned)
+    assert failure is None and changed["client_id_list"] == ["b"]
+    world.stub.assert_no_pending_responses()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from .. import schema
-from ..aws import Aws, Context
+from ..aws import Aws, Context, Missing
 
 Values = dict[str, Any]
 
@@ -72,9 +72,29 @@ def s3_object(ctx: Context, config: Values) -> Values:
     }
 
 
+def oidc_provider(ctx: Context, config: Values) -> Values:
+    """By ARN, or by URL among all there are."""
+    arn, url = config.get("arn"), (config.get("url") or "").removeprefix("https://")
+    if not arn:
+        listed = ctx.call("list_open_id_connect_providers")["OpenIDConnectProviderList"]
+        arn = next((one["Arn"] for one in listed if one["Arn"].partition("oidc-provider/")[2] == url), None)
+    if not arn:
+        raise Missing("reading IAM OIDC Provider", f"no provider with the URL {url}")
+    answer = ctx.call("get_open_id_connect_provider", OpenIDConnectProviderArn=arn)
+    return {
+        "id": arn,
+        "arn": arn,
+        "url": answer["Url"],
+        "client_id_list": answer.get("ClientIDList") or [],
+        "thumbprint_list": answer.get("ThumbprintList") or [],
+        "tags": {tag["Key"]: tag["Value"] for tag in answer.get("Tags") or []},
+    }
+
+
 SOURCES = [
     DataSource("aws_caller_identity", "sts", caller),
     DataSource("aws_partition", "sts", partition),
     DataSource("aws_region", "sts", region, computed="endpoint name"),
     DataSource("aws_s3_object", "s3", s3_object, computed="tags version_id"),
+    DataSource("aws_iam_openid_connect_provider", "iam", oidc_provider, computed="arn url tags"),
 ]

@@ -1,4 +1,4 @@
-"""IAM roles."""
+"""IAM roles, and who else may assume them."""
 
 from __future__ import annotations
 
@@ -80,4 +80,41 @@ ROLE_POLICY = Row(
     local="name policy role",
 )
 
-ROWS = [ROLE, ROLE_POLICY]
+
+def without_scheme(url: str) -> str:
+    """AWS keeps the host and the path alone."""
+    return url.removeprefix("https://")
+
+
+def set_clients(ctx: Any, prior: Values | None, v: Values) -> None:
+    before, after = set((prior or {}).get("client_id_list") or []), set(v["client_id_list"])
+    for name in sorted(after - before):
+        ctx.call("add_client_id_to_open_id_connect_provider", OpenIDConnectProviderArn=v["id"], ClientID=name)
+    for name in sorted(before - after):
+        ctx.call("remove_client_id_from_open_id_connect_provider", OpenIDConnectProviderArn=v["id"], ClientID=name)
+
+
+def provider_of(v: Values) -> dict:
+    return {"OpenIDConnectProviderArn": v["id"]}
+
+
+OIDC_PROVIDER = Row(
+    "aws_iam_openid_connect_provider",
+    "iam",
+    aliases={"client_id_list": "ClientIDList"},
+    equal={"url": lambda left, right: without_scheme(left) == without_scheme(right)},
+    create=Call("create_open_id_connect_provider", take="client_id_list thumbprint_list url"),
+    made=lambda v, answer: dict.fromkeys(("id", "arn"), answer["OpenIDConnectProviderArn"]),
+    updates=(
+        Update(take="client_id_list", run=set_clients),
+        Update("update_open_id_connect_provider_thumbprint", provider_of, take="thumbprint_list"),
+    ),
+    read=Call("get_open_id_connect_provider", provider_of),
+    got=lambda answer, v, ctx: {"arn": v["id"]},
+    delete=Call("delete_open_id_connect_provider", provider_of),
+    tags="oidc-provider",
+    tagging="oidc",
+    imports=lambda identifier, ctx: {"id": identifier, "arn": identifier},
+)
+
+ROWS = [ROLE, ROLE_POLICY, OIDC_PROVIDER]

@@ -12,9 +12,9 @@ def rows(provider: str) -> list[Row]:
         from .local import ROWS
 
         return ROWS
-    from . import containers, identity, load_balancing, network, schedules, stores
+    from . import containers, dns, identity, load_balancing, network, schedules, stores
 
-    return [row for module in (network, load_balancing, containers, identity, stores, schedules) for row in module.ROWS]
+    return [row for module in (network, load_balancing, dns, containers, identity, stores, schedules) for row in module.ROWS]
 
 
 def data(provider: str) -> list[Any]:

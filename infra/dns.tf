@@ -1,0 +1,18 @@
+# The application's name. It belongs to the load balancer and goes with it when the power goes off: an alias that leads nowhere would
+# lead to whoever gets that name of AWS's next.
+resource "aws_route53_record" "main" {
+  count = length(aws_lb.main) > 0 && var.domain.name != "" ? 1 : 0
+
+  zone_id = var.domain.zone_id
+  name    = var.domain.name
+  type    = "A"
+
+  # A record that is there already is somebody's: Route 53 refuses, and nothing is cut over by accident.
+  allow_overwrite = false
+
+  alias {
+    name                   = aws_lb.main[0].dns_name
+    zone_id                = aws_lb.main[0].zone_id
+    evaluate_target_health = false
+  }
+}
