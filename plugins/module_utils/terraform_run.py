@@ -67,21 +67,22 @@ def refuse_empty_redis(changes, unrestored):
 
 
 def plan_and_apply(
-    terraform, scratch, *, allow_destroy=(), lock_timeout, parallelism=10, check=False, unrestored=lambda: "", before_apply=lambda changes: None
+    terraform, scratch, *, allow_destroy=(), lock_timeout, parallelism=10, check=False, unrestored=lambda: "", before_apply=lambda changes: None, reckon=None
 ):
     """One plan, inspected, and that plan applied (with check: only planned).
 
     unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
-    plan was accepted and is going to be applied; what it raises ends it here. Returns {changed, changes, changed_outputs, outputs, warnings}; raises
-    TerraformError.
+    plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan, for what it returns as 'cost'.
+    Returns {changed, changes, changed_outputs, cost, outputs, warnings}; raises TerraformError.
     """
     dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check else lock_timeout, parallelism=parallelism)
-    result = {"changed": dirty, "changes": [], "changed_outputs": []}
+    result = {"changed": dirty, "changes": [], "changed_outputs": [], "cost": None}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
         plan = terraform.json("read its own plan", "show", "-json", path, scratch=scratch)
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
+        result["cost"] = reckon(plan) if reckon else None
         refusals = plans.refused(result["changes"], allow_destroy)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)

@@ -53,7 +53,7 @@ def test_a_scalar_shows_its_values(planned):
 def test_no_secret_of_a_recorded_plan_gets_out(recorded):
     assert "the-generated-password" in json.dumps(recorded)
     changes = plans.changes(recorded)
-    for shown in (changes, plans.diff(changes), [plans.describe(change) for change in changes], plans.refused(changes, [])):
+    for shown in (changes, plans.diff(changes), [plans.describe(change) for change in changes], plans.refused(changes, []), plans.drift(changes)):
         assert "the-generated-password" not in json.dumps(shown)
 
 
@@ -219,3 +219,25 @@ def test_a_created_object_has_no_before_and_a_destroyed_one_no_after():
     created, destroyed = plans.diff(only(resource(["create"], None, {"a": 1}), resource(["delete"], {"a": 1}, None)))
     assert created["before"] == "" and "a: 1" in created["after"]
     assert destroyed["after"] == "" and "a: 1" in destroyed["before"]
+
+
+def drifted(*resources, outside=()):
+    return plans.drift(plans.changes({"resource_changes": list(resources), "resource_drift": [{"address": address} for address in outside]}))
+
+
+@pytest.mark.parametrize("outside, why", [(("aws_x.y",), "changed outside of Terraform"), ((), "the configuration changed")])
+def test_drift_names_resource_attribute_and_who_changed_it(outside, why):
+    lines = drifted(resource(["update"], {"days": 1, "name": ""}, {"days": 7, "name": "a"}), outside=outside)
+    assert lines == [f"aws_x.y: days is 1, the configuration says 7 ({why})", f"aws_x.y: name is nothing, the configuration says a ({why})"]
+
+
+def test_what_was_deleted_is_drift_and_what_is_new_is_not():
+    assert drifted(resource(["create"], None, {"a": 1}), outside=["aws_x.y"]) == ["aws_x.y is gone: it was deleted outside of Terraform"]
+    assert drifted(resource(["create"], None, {"a": 1})) == ["aws_x.y is not there: the configuration has it, and no apply made it yet"]
+    assert drifted(resource(["delete"], {"a": 1}, None)) == ["aws_x.y is there, and the configuration does not have it"]
+    assert drifted(resource(["no-op"], {"a": 1}, {"a": 1}), outside=["aws_x.y"]) == []
+
+
+def test_drift_of_a_secret_is_told_and_not_shown():
+    lines = drifted(resource(["update"], {"password": "old-s3cret"}, {"password": "new-s3cret"}, after_sensitive={"password": True}), outside=["aws_x.y"])
+    assert lines == ["aws_x.y: password differs from the configuration (changed outside of Terraform)"]
