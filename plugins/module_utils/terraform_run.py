@@ -72,17 +72,18 @@ def plan_and_apply(
     """One plan, inspected, and that plan applied (with check: only planned).
 
     unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
-    plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan, for what it returns as 'cost'.
-    Returns {changed, changes, changed_outputs, cost, outputs, warnings}; raises TerraformError.
+    plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the result's `cost`.
+    Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check else lock_timeout, parallelism=parallelism)
-    result = {"changed": dirty, "changes": [], "changed_outputs": [], "cost": None}
+    result = {"changed": dirty, "changes": [], "changed_outputs": []}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
         plan = terraform.json("read its own plan", "show", "-json", path, scratch=scratch)
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
-        result["cost"] = reckon(plan) if reckon else None
+        if reckon:
+            result["cost"] = reckon(plan)
         refusals = plans.refused(result["changes"], allow_destroy)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)

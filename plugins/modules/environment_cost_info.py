@@ -187,6 +187,7 @@ comparison_lines:
 
 import datetime
 import json
+import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -208,7 +209,8 @@ def read_plan(module):
     terraform = Terraform(executable, options["project_path"])
     with terraform.guarded(), terraform.scratch() as scratch:
         terraform.initialize(terraform.version(scratch), scratch)
-        path = options["file"]
+        # Terraform works in the working copy; the caller's paths begin where the caller is.
+        path = os.path.abspath(options["file"]) if options["file"] else ""
         if not path:
             _dirty, path, _diagnostics = terraform_run.make_plan(terraform, scratch, lock_timeout=None, parallelism=options["parallelism"])
         return terraform.json("read the plan", "show", "-json", path, scratch=scratch)

@@ -234,7 +234,7 @@ def work(module, terraform, scratch, lock):
     result["counts"] = plans.counts(result["changes"])
     result["lines"] = [plans.describe(change) for change in result["changes"]]
     result["drift"] = plans.drift(result["changes"])
-    result["cost_lines"] = cost_text.change(result["cost"])
+    result["cost_lines"] = cost_text.change(result.setdefault("cost", None))
     if module._diff:
         result["diff"] = plans.diff(result["changes"])
     return result
