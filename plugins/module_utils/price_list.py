@@ -44,7 +44,8 @@ _PRODUCTS = {
     "s3.writes": ("AmazonS3", {"productFamily": "API Request"}, r"Requests-Tier1", {}),
     "dynamodb.writes": ("AmazonDynamoDB", {}, r"WriteRequestUnits", {}),
     "ssm.advanced_parameter": ("AWSSystemsManager", {}, r"PS-Advanced-Param-Tier1", {}),
-    "kms.key": ("awskms", {}, r"KMS-Keys", {}),
+    # KMS writes the region's own name before its usage types.
+    "kms.key": ("awskms", {}, r"(?:[a-z]+-[a-z]+-[0-9]-)?KMS-Keys", {}),
 }
 _ARCHITECTURES = {"X86_64": "", "ARM64": "ARM-"}
 

@@ -66,6 +66,7 @@ RDS = {"instanceType": "db.t4g.micro", "databaseEngine": "PostgreSQL", "deployme
         ("logs.ingest", [product("DataProcessing-Bytes", tier("0.00", "0", "5"), tier("0.50", "5", "10240"), tier("0.25", "10240"))], 0.5),
         ("s3.storage", [product("TimedStorage-ByteHrs", tier("0.022", "51200"), tier("0.023", "0", "51200"))], 0.023),
         ("ecr.storage", [product("IA-TimedStorage-ByteHrs", tier("0.05"))], None),
+        ("kms.key", [product("us-east-1-KMS-Keys", tier("1.00"))], 1.0),
         # Two prices for one thing are none.
         ("nat.data", [product("NatGateway-Bytes", tier("0.045")), product("NatGateway-Bytes", tier("0.05"))], None),
         ("nat.data", [product("NatGateway-Bytes", tier("0.045")), product("USE1-NatGateway-Bytes", tier("0.045"))], 0.045),
