@@ -160,7 +160,7 @@ comparison:
   returned: success
   type: dict
 refreshed:
-  description: What AWS's Price List told, as a table of prices, or null.
+  description: What AWS's Price List told, now and earlier (the last file of O(cost.prices)), as a table of prices, or null.
   returned: success
   type: dict
 not_included:
@@ -185,114 +185,51 @@ comparison_lines:
   elements: str
 """
 
-import datetime
-import json
 import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import cost_compare, cost_items, cost_model, cost_plan, cost_read, cost_text
-from ansible_collections.atena.aws.plugins.module_utils import power_state, price_list, prices, terraform_run, working_hours
+from ansible_collections.atena.aws.plugins.module_utils import cost_items, cost_plan, cost_read, cost_run, power_state, price_list
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, usage
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.prices import PricesUnusable
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
-_EIGHT_HOURS = {"timezone": "UTC", "hours": [{"days": "mon-sun", "start": "08:00", "stop": "16:00"}]}
 
-
-def read_plan(module):
-    """The plan as `terraform show -json` tells it: in memory alone, since it holds secrets."""
+def find_terraform(module):
+    """Terraform's path; fails where it, or its working copy, is not there."""
     options = module.params["plan"]
     executable = module.get_bin_path(options["executable"])
     if executable is None:
         module.fail_json(msg=f"There is no '{options['executable']}' in PATH. Install Terraform 1.7 or newer, or name it with infra_terraform_executable.")
-    terraform = Terraform(executable, options["project_path"])
-    with terraform.guarded(), terraform.scratch() as scratch:
-        terraform.initialize(terraform.version(scratch), scratch)
-        # Terraform works in the working copy; the caller's paths begin where the caller is.
-        path = os.path.abspath(options["file"]) if options["file"] else ""
-        if not path:
-            _dirty, path, _diagnostics = terraform_run.make_plan(terraform, scratch, lock_timeout=None, parallelism=options["parallelism"])
-        return terraform.json("read the plan", "show", "-json", path, scratch=scratch)
-
-
-def counted(sizes, counts):
-    """The sizes with the asked for counts. {service's name: tasks}"""
-    services = [{**one, "count": counts.get(one["name"], one["count"]), "running": counts.get(one["name"], one["running"])} for one in sizes["services"]]
-    return {**sizes, "services": services}
+    if not os.path.isdir(options["project_path"]):
+        module.fail_json(msg=f"The working copy {options['project_path']} does not exist. infra.yml makes it.")
+    return executable
 
 
 def read_sizes(module, counts):
     """(before, after): before and after the plan, or without and with the asked for counts."""
     params, described = module.params, module.params["cost"]["described"]
     if params["source"] == "plan":
-        return cost_plan.with_what_is_off(*cost_plan.sizes(read_plan(module), described, counts), described)
+        plan = cost_run.read_plan(find_terraform(module), params["plan"])
+        return cost_plan.with_what_is_off(*cost_plan.sizes(plan, described, counts), described)
     if params["source"] == "inventory":
         found = {**cost_items.empty(), **(described or {})}
     else:
         found = cost_read.sizes(Caller(module), params["name"], params["services"], params["ssm_path"], params["power"], described)
-    return found, counted(found, counts)
-
-
-def refreshed(module, table, keys):
-    """(the table with what AWS's Price List tells, that alone or None)."""
-    if not module.params["refresh"]:
-        return table, None
-    region, today = module.params["cost"]["region"], datetime.datetime.now(datetime.UTC).date()
-    try:
-        newer, untold = price_list.fetch(Caller(module, price_list.ASKED_IN), region, keys, today)
-    except CallFailed as failed:
-        module.warn(f"The prices stay those of the table: {failed}")
-        return table, None
-    if untold:
-        module.warn(f"AWS's Price List told no one price of {', '.join(untold)} in {region}; these stay as the table has them.")
-    return prices.merged(table, newer), newer
-
-
-def compared(module, table):
-    path = module.params["reference"]
-    if not path:
-        return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            reference = json.load(file)
-    except (OSError, ValueError) as error:
-        raise prices.PricesUnusable(f"The estimate in {path} could not be read: {error}.") from error
-    return cost_compare.tables(reference, table, cost_model.hours_on(working_hours.parse(reference["schedule"]), now()))
-
-
-def now():
-    return datetime.datetime.now(datetime.UTC)
+    return found, cost_run.counted(found, counts)
 
 
 def result(module):
-    params, basis = module.params, module.params["cost"]
+    params = module.params
     counts = {f"{params['name']}-{key}": int(count) for key, count in params["counts"].items()}
-    hours = cost_model.hours_on(working_hours.parse(params["schedule"] or _EIGHT_HOURS), now())
-    table = prices.load(basis["prices"])
-    used = usage(basis)
-    before, sizes = read_sizes(module, counts)
-    items = cost_items.items(sizes, used)
-    table, newer = refreshed(module, table, sorted({item["price"] for item in items}))
-    lines = cost_model.lines(items, table, basis["region"], hours)
-    change = None
-    if params["source"] == "plan" or counts:
-        change = cost_plan.between(before, sizes, table, basis["region"], used)
-    comparison = compared(module, table)
-    return {
-        "currency": table["currency"],
-        "hours": round(hours, 2),
-        "totals": cost_model.totals(lines),
-        "groups": cost_model.groups(lines),
-        "lines": lines,
-        "change": change,
-        "comparison": comparison,
-        "refreshed": newer,
-        "not_included": list(cost_model.NOT_INCLUDED),
-        "summary": cost_text.table(lines, hours) + cost_text.change(change) + cost_text.remarks(lines, basis["region"]),
-        "price_lines": cost_text.price_lines(lines),
-        "comparison_lines": cost_compare.text(comparison) if comparison else [],
-    }
+    report = cost_run.Report(params["cost"], params["schedule"])
+    before, after = read_sizes(module, counts)
+    if params["refresh"]:
+        for warning in report.refresh(Caller(module, price_list.ASKED_IN), before, after):
+            module.warn(warning)
+    changes = params["source"] == "plan" or bool(counts)
+    return report.told(after, before if changes else None, params["reference"])
 
 
 def main():
@@ -323,7 +260,7 @@ def main():
     )
     try:
         module.exit_json(changed=False, **result(module))
-    except (CallFailed, TerraformError, prices.PricesUnusable) as failed:
+    except (CallFailed, TerraformError, PricesUnusable) as failed:
         module.fail_json(msg=str(failed))
     except ValueError as wrong:
         module.fail_json(msg="\n".join(f"The costs of {module.params['name']} cannot be reckoned: {line}" for line in str(wrong).splitlines()))
