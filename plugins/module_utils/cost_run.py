@@ -8,8 +8,18 @@ import datetime
 import json
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import cost_arguments, cost_compare, cost_items, cost_model, cost_plan, cost_text
-from ansible_collections.atena.aws.plugins.module_utils import price_list, prices, terraform_run, working_hours
+from ansible_collections.atena.aws.plugins.module_utils import (
+    cost_arguments,
+    cost_compare,
+    cost_items,
+    cost_model,
+    cost_plan,
+    cost_text,
+    price_list,
+    prices,
+    terraform_run,
+    working_hours,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
 
