@@ -150,12 +150,17 @@ def _keeps_object(resource):
     return bool((resource["change"].get("before") or {}).get("skip_destroy"))
 
 
+def _drifted(plan):
+    """{address: names of attributes}. Many change by themselves, such as an instance's status: only those that the plan changes, too, matter."""
+    return {resource["address"]: [one["name"] for one in attributes(resource["type"], resource["change"])] for resource in plan.get("resource_drift", [])}
+
+
 def changes(plan):
     """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys, outside}].
 
-    outside: whether it is like this because somebody changed it outside of Terraform since the last apply.
+    outside: names of the attributes that somebody changed outside of Terraform since the last apply; of what was deleted there, all of them.
     """
-    found, drifted = [], {resource["address"] for resource in plan.get("resource_drift", [])}
+    found, drifted = [], _drifted(plan)
     for resource in plan.get("resource_changes", []):
         change = resource["change"]
         action = _ACTIONS.get(tuple(change["actions"]), "/".join(change["actions"]))
@@ -174,7 +179,7 @@ def changes(plan):
                 "reason": _reason(resource),
                 "attributes": attributes(resource["type"], change),
                 "destroys": "delete" in change["actions"] and not _keeps_object(resource),
-                "outside": resource["address"] in drifted,
+                "outside": drifted.get(resource["address"], []),
             }
         )
     return found
@@ -246,13 +251,14 @@ def drift(planned):
     """What differs between what there is and what the configuration says, a line for each attribute: which resource, which attribute, why."""
     lines = []
     for change in planned:
-        address, outside = change["address"], change["outside"]
+        address = change["address"]
         if change["action"] == "create":
-            lines.append(f"{address} {_MISSING[outside]}")
+            lines.append(f"{address} {_MISSING[bool(change['outside'])]}")
         elif change["action"] == "destroy":
             lines.append(f"{address} is there, and the configuration does not have it")
         elif change["action"] not in ("read", "forget"):
-            lines += [f"{address}: {_difference(one)} ({_CHANGED_BY[outside]})" for one in _telling(change)] or [f"{address}: {change['action']}"]
+            told = [f"{address}: {_difference(one)} ({_CHANGED_BY[one['name'] in change['outside']]})" for one in _telling(change)]
+            lines += told or [f"{address}: {change['action']}"]
     return lines
 
 

@@ -130,8 +130,9 @@ changes:
       description: Whether an object is lost.
       type: bool
     outside:
-      description: Whether it was changed outside of Terraform since the last apply.
-      type: bool
+      description: Names of the attributes that were changed outside of Terraform since the last apply; of what was deleted there, all of them.
+      type: list
+      elements: str
 cost:
   description:
     - What the plan does to the costs of a month that is always on, as C(before), C(after), C(difference), C(lines) (C(resource), C(item), C(before),
