@@ -13,7 +13,7 @@ UNEXPLAINED = "no explanation is known: the prices have changed since it was wri
 
 def _belongs(line: dict, rule: str) -> bool:
     """rule: a group, or 'group: beginning of the item'."""
-    group, _, item = rule.partition(": ")
+    group, _colon, item = rule.partition(": ")
     return line["group"] == group and line["item"].startswith(item)
 
 

@@ -52,7 +52,7 @@ _ARCHITECTURES = {"X86_64": "", "ARM64": "ARM-"}
 
 def question(key: str, region: str) -> tuple[str, list[dict]] | None:
     """(ServiceCode, Filters) of GetProducts for a key; None for one that nobody asked the Price List about yet."""
-    family, _, size = key.partition("/")
+    family, _slash, size = key.partition("/")
     if family not in _PRODUCTS:
         return None
     service, filters = _PRODUCTS[family][:2]
@@ -62,7 +62,7 @@ def question(key: str, region: str) -> tuple[str, list[dict]] | None:
 
 def price_of(key: str, products: list[dict]) -> float | None:
     """The one price of a key among products (GetProducts' PriceList, decoded); None if there is none, or more than one."""
-    family, _, size = key.partition("/")
+    family, _slash, size = key.partition("/")
     _service, _filters, usage, attributes = _PRODUCTS[family]
     size = _ARCHITECTURES.get(size, size) if family.startswith("fargate.") else size.upper() if family == "rds.storage" else size
     wanted = re.compile(_PREFIX.pattern + usage.format(size=re.escape(size)))
