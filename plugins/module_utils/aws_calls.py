@@ -61,8 +61,10 @@ class Caller:
     processor time for eleven clients instead of 0.6 s, and with an assumed role one more call to STS each.
     """
 
-    def __init__(self, module):
+    def __init__(self, module, region: str = ""):
+        """region: where the module's own does not count, as of a service that is asked in one region only."""
         self._module = module
+        self._region = region
         self._clients = {}
         self._session = None
         self._lock = threading.Lock()  # sessions make clients in one thread at a time only
@@ -83,7 +85,7 @@ class Caller:
         config = config.merge(options.pop("aws_config", None) or botocore.config.Config())
         if self._session is None:
             self._session = boto3.session.Session(profile_name=profile)
-        return self._session.client(service, region_name=region, endpoint_url=endpoint, config=config, **options)
+        return self._session.client(service, region_name=self._region or region, endpoint_url=endpoint, config=config, **options)
 
     def __call__(self, service: str, operation: str, doing: str, /, **arguments):
         """Calls `operation` (snake_case) and returns its answer. `doing` completes 'Could not'. Raises CallFailed."""

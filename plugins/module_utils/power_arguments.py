@@ -57,8 +57,8 @@ ARGUMENTS = {
     "health": _group(url=_optional("str", ""), path=_optional("str", "/health"), attempts=_optional("int", 10), delay=_optional("int", 6)),
     "domain": _optional("dict", {}),
     "costs": _group(
-        running=_optional("float", 101.0),
-        stopped=_optional("float", 8.0),
+        running=_optional("float", 0.0),
+        stopped=_optional("float", 0.0),
         stopped_parts=_optional("dict", {}),
         currency=_optional("str", "$"),
         source=_optional("str", ""),

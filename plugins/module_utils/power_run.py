@@ -195,5 +195,5 @@ class PowerRun:
     def costs(self) -> dict:
         return self.params["costs"]
 
-    def saving(self) -> str:
+    def saving(self) -> list[str]:
         return power_text.saving(self.costs)

@@ -83,7 +83,7 @@ class Stop(PowerRun):
 
     def predict(self) -> dict:
         result = super().predict()
-        return {**result, "lines": [self.saving()] if self.steps else []}
+        return {**result, "lines": self.saving() if self.steps else []}
 
     def _nothing(self) -> dict:
         lines = power_text.stopped(self.result, self.journal.record, self.costs) if self.journal.record else []

@@ -14,16 +14,20 @@ def _money(amount: float, costs: dict) -> str:
     return f"{costs['currency']}{amount:g}"
 
 
-def saving(costs: dict) -> str:
-    """What a stop saves, and where the figures are from."""
+def saving(costs: dict) -> list[str]:
+    """What a stop saves, and where the figures are from; nothing where there are none."""
+    if not costs["running"]:
+        return []
     less = _money(costs["running"] - costs["stopped"], costs)
     instead = f"{_money(costs['stopped'], costs)} a month instead of {_money(costs['running'], costs)}"
-    return f"While stopped about {instead}: {less} less. {costs['source']}"
+    return [f"While stopped about {instead}: {less} less. {costs['source']}"]
 
 
-def still_costs(costs: dict) -> str:
+def still_costs(costs: dict) -> list[str]:
+    if not costs["running"]:
+        return []
     parts = ", ".join(f"{name} {_money(amount, costs)}" for name, amount in costs["stopped_parts"].items())
-    return f"Still costs, a month: about {_money(costs['stopped'], costs)}{f' ({parts})' if parts else ''}. {costs['source']}"
+    return [f"Still costs, a month: about {_money(costs['stopped'], costs)}{f' ({parts})' if parts else ''}. {costs['source']}"]
 
 
 def stopped(result: dict, record: dict, costs: dict) -> list[str]:
@@ -36,7 +40,7 @@ def stopped(result: dict, record: dict, costs: dict) -> list[str]:
         lines.append("Redis: NO snapshot holds its content; start.yml asks before it makes an empty one")
     if database.get("snapshot"):
         lines.append(f"Database backup: {database['snapshot']}{' (taken by this stop)' if result.get('database_snapshot') else ''}")
-    lines.append(still_costs(costs))
+    lines += still_costs(costs)
     if database.get("restarts_at"):
         lines.append(f"AWS starts the database again by itself at {database['restarts_at']} (it does so after seven days); guard.yml stops it again")
     return lines

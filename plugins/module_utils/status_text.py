@@ -16,21 +16,51 @@ def age(then: str, now: datetime) -> str:
     return f"{max(0, int(seconds))} s"
 
 
-def service_line(service: dict) -> str:
+def waits_for(service: dict, deployment: dict) -> str:
+    """What a described service waits for, in ECS's own words; '' when it is settled. deployment: its primary one."""
+    counts = (service["runningCount"] == service["desiredCount"], service["pendingCount"] == 0, len(service.get("deployments", [])) <= 1)
+    if all(counts) and deployment.get("rolloutState", "COMPLETED") == "COMPLETED":
+        return ""
+    event = next((event["message"] for event in service.get("events", [])), "")
+    return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has told nothing yet"
+
+
+def service_line(service: dict, now: datetime) -> str:
     targets = service["targets"]
     health = f", {targets.count('healthy')} of {len(targets)} targets healthy" if service["has_load_balancer"] else ""
     release = service["release"] or ("no release yet" if service["is_template"] else "unknown release")
+    if service.get("released_at"):
+        release += f" of {age(service['released_at'], now)} ago"
+    waits = f"; waits: {service['waits_for']}" if service.get("waits_for") else ""
     return (
         f"{service['name']}: {service['running_count']} of {service['desired_count']} running, {service['pending_count']} pending{health}; "
-        f"{release}; {service['task_definition'].rsplit('/', 1)[-1]}, {service['rollout_state'] or 'no rollout state'}"
+        f"{release}; {service['task_definition'].rsplit('/', 1)[-1]}, {service['rollout_state'] or 'no rollout state'}{waits}"
     )
+
+
+def snapshot_text(snapshot: dict | None, now: datetime) -> str:
+    """Of Redis: ', last snapshot a-redis-stop-1 of 5 h ago'; '' for none."""
+    if not snapshot:
+        return ""
+    told = f"of {age(snapshot['created_at'], now)} ago" if snapshot["created_at"] else snapshot["status"]
+    return f", last snapshot {snapshot['name']} {told}"
+
+
+def cost_line(cost: dict | None) -> list[str]:
+    if not cost:
+        return []
+    if "error" in cost:
+        return [f"cost: not known. {cost['error']}"]
+    without = f", without {', '.join(cost['unpriced'])}" if cost["unpriced"] else ""
+    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{without}, cost.yml tells each"
+    return [f"cost: ${cost['now']:.2f} a month at the present rate ({rest})"]
 
 
 def summary(result: dict, now: datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
     now = now or datetime.now(UTC)
     lines = power_lines(result.get("power"))
-    lines += [service_line(service) for service in result["services"]]
+    lines += [service_line(service, now) for service in result["services"]]
     lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
     balancer, database, redis = result["load_balancer"], result["database"], result["redis"]
     lines.append(f"load balancer: {balancer['state']}, {balancer['dns_name']}" if balancer else "load balancer: none (off, or infra.yml was never run)")
@@ -42,21 +72,24 @@ def summary(result: dict, now: datetime | None = None) -> list[str]:
         )
     else:
         lines.append("database: none (run infra.yml)")
+    snapshot = snapshot_text(result.get("redis_snapshot"), now)
     lines.append(
-        f"redis: {redis['status']}, {redis['engine_version']}, {redis['endpoint'] or 'no endpoint'}"
+        f"redis: {redis['status']}, {redis['engine_version']}, {redis['endpoint'] or 'no endpoint'}{snapshot}"
         if redis
-        else "redis: none (off, or infra.yml was never run)"
+        else f"redis: none (off, or infra.yml was never run){snapshot}"
     )
     unset = [secret["name"] for secret in result["secrets"] if not secret["is_set"]]
     lines.append(f"secrets: {len(result['secrets'])}, " + (f"NOT SET: {', '.join(unset)} (run secrets.yml)" if unset else "all set"))
-    return lines
+    if result.get("lock"):
+        lines.append(f"lock: {result['lock']['says']}")
+    return lines + cost_line(result.get("cost"))
 
 
 _GOING = {"stopping": "stop", "starting": "start"}
 
 
 def power_lines(power: dict | None) -> list[str]:
-    """What the gates and the power journal say; nothing of an environment that is simply on."""
+    """What the gates and the power journal say; nothing of an environment that was never stopped."""
     if power is None:
         return []
     by = f", by {power['operator']}" if power["operator"] else ""
@@ -71,7 +104,8 @@ def power_lines(power: dict | None) -> list[str]:
     elif power["gates"].get("power") == "off":
         lines = ["power: STOPPED, and no stop is on record; start.yml brings it back"]
     else:
-        return [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+        notes = [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+        return ([f"power: on, last started {power['since']}{by}"] if power["since"] else []) + notes
     if power["snapshot"]:
         lines.append(f"power: the queue waits in the snapshot {power['snapshot']}")
     return lines + [f"power: {note['at']}: {note['says']}" for note in power["notes"]]

@@ -150,9 +150,17 @@ def _keeps_object(resource):
     return bool((resource["change"].get("before") or {}).get("skip_destroy"))
 
 
+def _drifted(plan):
+    """{address: names of attributes}. Many change by themselves, such as an instance's status: only those that the plan changes, too, matter."""
+    return {resource["address"]: [one["name"] for one in attributes(resource["type"], resource["change"])] for resource in plan.get("resource_drift", [])}
+
+
 def changes(plan):
-    """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys}]."""
-    found = []
+    """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys, outside}].
+
+    outside: names of the attributes that somebody changed outside of Terraform since the last apply; of what was deleted there, all of them.
+    """
+    found, drifted = [], _drifted(plan)
     for resource in plan.get("resource_changes", []):
         change = resource["change"]
         action = _ACTIONS.get(tuple(change["actions"]), "/".join(change["actions"]))
@@ -171,6 +179,7 @@ def changes(plan):
                 "reason": _reason(resource),
                 "attributes": attributes(resource["type"], change),
                 "destroys": "delete" in change["actions"] and not _keeps_object(resource),
+                "outside": drifted.get(resource["address"], []),
             }
         )
     return found
@@ -221,6 +230,36 @@ def counts(planned):
             if action in words:
                 result[words[action]] += 1
     return result
+
+
+_MISSING = {True: "is gone: it was deleted outside of Terraform", False: "is not there: the configuration has it, and no apply made it yet"}
+_CHANGED_BY = {True: "changed outside of Terraform", False: "the configuration changed"}
+
+
+def _value(value):
+    return "nothing" if _empty(value) else value if isinstance(value, str) else json.dumps(value)
+
+
+def _difference(attribute):
+    before, after = attribute["before"], attribute["after"]
+    if before == after:  # what is not shown
+        return f"{attribute['name']} differs from the configuration"
+    return f"{attribute['name']} is {_value(before)}, the configuration says {_value(after)}"
+
+
+def drift(planned):
+    """What differs between what there is and what the configuration says, a line for each attribute: which resource, which attribute, why."""
+    lines = []
+    for change in planned:
+        address = change["address"]
+        if change["action"] == "create":
+            lines.append(f"{address} {_MISSING[bool(change['outside'])]}")
+        elif change["action"] == "destroy":
+            lines.append(f"{address} is there, and the configuration does not have it")
+        elif change["action"] not in ("read", "forget"):
+            told = [f"{address}: {_difference(one)} ({_CHANGED_BY[one['name'] in change['outside']]})" for one in _telling(change)]
+            lines += told or [f"{address}: {change['action']}"]
+    return lines
 
 
 _SIGNS = {"create": "+", "update": "~", "replace": "-/+", "destroy": "-", "read": "<=", "forget": "x"}

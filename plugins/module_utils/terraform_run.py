@@ -78,14 +78,15 @@ def plan_and_apply(
     before_apply=lambda changes: None,
     saved="",
     save_as="",
+    reckon=None,
 ):
     """One plan, inspected, and that plan applied (with check: only planned).
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
     unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
-    plan was accepted and is going to be applied; what it raises ends it here. Returns {changed, changes, changed_outputs, outputs, warnings}; raises
-    TerraformError.
+    plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the result's `cost`.
+    Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     if saved:
         dirty, path, diagnostics = True, saved, []
@@ -99,6 +100,8 @@ def plan_and_apply(
         if saved:
             terraform_saved.check(terraform, saved, plan, scratch)
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
+        if reckon:
+            result["cost"] = reckon(plan)
         refusals = plans.refused(result["changes"], allow_destroy)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)

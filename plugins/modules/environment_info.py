@@ -11,6 +11,7 @@ description:
   - "The gap it closes: the information modules of amazon.aws and community.aws answer for one kind of resource each, at most of a second a
     task; none joins a service with its release and its targets. Missing parts are told as missing, not as errors."
   - No secret's value is returned; values are read to tell a set one from a placeholder.
+  - What it costs (O(cost)) is an estimate from list prices; where the rights to read the parts of it are missing, that is told and nothing fails.
 author:
   - The atena.aws founders (@atena)
 options:
@@ -34,11 +35,18 @@ options:
       bucket: {description: The state bucket., type: str, required: true}
       gates_key: {description: Key of the gates., type: str, required: true}
       journal_key: {description: Key of the power journal., type: str, required: true}
+  lock:
+    description: The environment's lock. Unset, C(lock) is null.
+    type: dict
+    suboptions:
+      table: {description: DynamoDB table of the locks., type: str, required: true}
+      name: {description: Its name; the environment's if unset., type: str}
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.costs
 attributes:
   check_mode:
     support: full
@@ -71,10 +79,12 @@ services:
     task_definition: {description: ARN of its task definition., type: str}
     is_template: {description: "Whether that is Terraform's template: no release ever ran.", type: bool}
     release: {description: Name of the release that it runs; empty when there is none., type: str}
+    released_at: {description: "When that was prepared, ISO 8601; empty when there is none.", type: str}
     rollout_state: {description: ECS's rollout state of the primary deployment., type: str}
     has_load_balancer: {description: Whether it has a target group., type: bool}
     targets: {description: Health states of its targets., type: list, elements: str}
     last_event: {description: The newest service event., type: str}
+    waits_for: {description: "What it waits for, in ECS's words; empty when it is settled.", type: str}
 missing_services:
   description: Names of services that do not exist.
   returned: success
@@ -90,6 +100,20 @@ database:
   type: dict
 redis:
   description: The Redis cluster (C(status), C(engine_version), C(endpoint)), or null.
+  returned: success
+  type: dict
+redis_snapshot:
+  description: The newest snapshot of Redis, also while it is off (C(name), C(status), C(created_at), C(size)), or null.
+  returned: success
+  type: dict
+lock:
+  description: Who holds the environment's lock (C(locked), C(holder), C(says)), or null.
+  returned: success
+  type: dict
+cost:
+  description: >-
+    A month at the present rate (C(now)), always on (C(always_on)) and stopped (C(stopped)), with C(currency) and C(unpriced); C(error) alone where it cannot be
+    told; or null.
   returned: success
   type: dict
 power:
@@ -117,8 +141,10 @@ problems:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import environment_read, power_journal, power_state, power_text, status_text
+from ansible_collections.atena.aws.plugins.module_utils import cost_read, environment_lock, environment_read, power_journal, power_state, power_text
+from ansible_collections.atena.aws.plugins.module_utils import prices, redis_snapshot, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, brief
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
@@ -143,10 +169,12 @@ def read_services(call, name, keys):
                 "task_definition": service["taskDefinition"],
                 "is_template": is_template(definition),
                 "release": tags_of(definition).get(RELEASE_TAG, ""),
+                "released_at": "" if is_template(definition) or not definition.get("registeredAt") else definition["registeredAt"].isoformat(),
                 "rollout_state": primary(service).get("rolloutState", ""),
                 "has_load_balancer": any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", [])),
                 "targets": target_states(call, service),
                 "last_event": next((event["message"] for event in service.get("events", [])), ""),
+                "waits_for": status_text.waits_for(service, primary(service)),
             }
         )
     entries.sort(key=lambda entry: wanted.index(entry["name"]))
@@ -191,6 +219,30 @@ def read_redis(call, name):
     }
 
 
+def read_redis_snapshot(call, name):
+    newest = next(iter(redis_snapshot.list_snapshots(call, f"{name}-redis")), None)
+    return {"redis_snapshot": {key: newest[key] for key in ("name", "status", "created_at", "size")} if newest else None}
+
+
+def read_lock(call, options, name):
+    if not options:
+        return {"lock": None}
+    lock = environment_lock.Lock(call, options["table"], options["name"] or name)
+    found = lock.read()
+    locked = found is not None and not environment_lock.expired(found, lock.now)
+    return {"lock": {"locked": locked, "holder": environment_lock.public(found), "says": environment_lock.standing_text(lock.name, found, lock.now)}}
+
+
+def read_cost(call, params):
+    basis = params["cost"]
+    if not basis:
+        return {"cost": None}
+    try:
+        return {"cost": brief(cost_read.sizes(call, params["name"], params["services"], params["ssm_path"], params["power"], basis["described"]), basis)}
+    except (CallFailed, prices.PricesUnusable) as failed:
+        return {"cost": {"error": str(failed)}}
+
+
 def read_secrets(call, path):
     entries = [environment_read.parameter_entry(parameter) for parameter in environment_read.parameters_below(call, path)]
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
@@ -211,6 +263,8 @@ def main():
             "services": {"type": "list", "elements": "str", "required": True},
             "ssm_path": {"type": "str", "required": True},
             "power": power_state.POWER_OPTIONS,
+            "lock": {"type": "dict", "options": {"table": {"type": "str", "required": True}, "name": {"type": "str"}}},
+            "cost": COST_OPTIONS,
         },
         supports_check_mode=True,
     )
@@ -220,6 +274,9 @@ def main():
         "load_balancer": lambda: read_load_balancer(call, name),
         "database": lambda: read_database(call, name),
         "redis": lambda: read_redis(call, name),
+        "redis_snapshot": lambda: read_redis_snapshot(call, name),
+        "lock": lambda: read_lock(call, module.params["lock"], name),
+        "cost": lambda: read_cost(call, module.params),
         "power": lambda: read_power(call, module.params["power"]),
         "secrets": lambda: read_secrets(call, module.params["ssm_path"]),
     }

@@ -123,11 +123,11 @@ options:
     type: dict
     default: {}
   costs:
-    description: Figures that are told.
+    description: Figures that are told; none where C(running) is 0. The filter P(atena.aws.power_costs#filter) makes them.
     type: dict
     suboptions:
-      running: {description: A month when always on., type: float, default: 101}
-      stopped: {description: A month when stopped., type: float, default: 8}
+      running: {description: A month when always on., type: float, default: 0}
+      stopped: {description: A month when stopped., type: float, default: 0}
       stopped_parts: {description: What that is made of., type: dict, default: {}}
       currency: {description: Before each figure., type: str, default: $}
       source: {description: Where the figures are from., type: str, default: ""}

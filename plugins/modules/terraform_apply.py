@@ -79,6 +79,7 @@ extends_documentation_fragment:
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.costs
   - atena.aws.lock
 attributes:
   check_mode:
@@ -150,6 +151,27 @@ changes:
     destroys:
       description: Whether an object is lost.
       type: bool
+    outside:
+      description: Names of the attributes that were changed outside of Terraform since the last apply; of what was deleted there, all of them.
+      type: list
+      elements: str
+cost:
+  description:
+    - What the plan does to the costs of a month that is always on, as C(before), C(after), C(difference), C(lines) (C(resource), C(item), C(before),
+      C(after), C(difference)), C(unpriced) and C(borrowed) (prices that are missing, or another region's). Null without O(cost) or without a change.
+  returned: success
+  type: dict
+cost_lines:
+  description: The same for people; empty when no cost changes.
+  returned: success
+  type: list
+  elements: str
+drift:
+  description: What there is and what the configuration says, in a line for each attribute that differs, and whether somebody changed it outside of Terraform.
+  returned: success
+  type: list
+  elements: str
+  sample: ["aws_db_instance.main: backup_retention_period is 1, the configuration says 7 (changed outside of Terraform)"]
 changed_outputs:
   description: Names of the outputs that change.
   returned: success
@@ -191,9 +213,10 @@ import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import power_journal, terraform_run, terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils import cost_plan, cost_text, power_journal, prices, terraform_run, terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, usage
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
@@ -203,6 +226,22 @@ def unrestored(module):
     """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
     where = module.params["power_journal"]
     return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
+
+
+def reckoner(module):
+    """What tells a plan's costs; None if nobody asked. A price table that cannot be read is a warning: infrastructure does not wait for an estimate."""
+    basis = module.params["cost"]
+    if not basis:
+        return None
+
+    def reckon(plan):
+        try:
+            return cost_plan.difference(plan, prices.load(basis["prices"]), basis["region"], usage(basis), basis["described"])
+        except prices.PricesUnusable as unusable:
+            module.warn(f"What this costs is not told: {unusable}")
+            return None
+
+    return reckon
 
 
 def work(module, terraform, scratch, lock):
@@ -217,6 +256,7 @@ def work(module, terraform, scratch, lock):
         save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
         unrestored=lambda: unrestored(module),
         before_apply=lambda _changes: lock.prove(),
+        reckon=reckoner(module),
     )
     for warning in result.pop("warnings"):
         module.warn(warning)
@@ -225,6 +265,8 @@ def work(module, terraform, scratch, lock):
     result["terraform_version"] = version
     result["counts"] = plans.counts(result["changes"])
     result["lines"] = [plans.describe(change) for change in result["changes"]]
+    result["drift"] = plans.drift(result["changes"])
+    result["cost_lines"] = cost_text.change(result.setdefault("cost", None))
     if module._diff:
         result["diff"] = plans.diff(result["changes"])
     return result
@@ -257,6 +299,7 @@ def main():
             "parallelism": {"type": "int", "default": 10},
             "executable": {"type": "str", "default": "terraform"},
             "lock": LOCK_OPTIONS,
+            "cost": COST_OPTIONS,
             "power_journal": {
                 "type": "dict",
                 "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from conftest import CHECKOUT
 from emulator_world import until
 from faults import Faults
 from github_server import TOKEN, GitHubServer
@@ -186,6 +187,7 @@ def cases(world: World) -> list[Case]:
     return [
         Case("caller_identity_info", "who", {"expected_account_id": lab.account}),
         Case("environment_info", "all", {"name": name, "services": ["api", "workers", "none"], "ssm_path": "/atena/prod"}),
+        *cost_cases(world),
         Case("environment_lock", "hold", {**lock, "token": world.token, "reason": "documented"}, changes=True),
         Case("environment_lock_info", "held", lock),
         Case("environment_lock", "release", {**lock, "token": world.token, "state": "released"}, changes=True),
@@ -278,7 +280,7 @@ def cases(world: World) -> list[Case]:
         Case(
             "terraform_apply",
             "apply",
-            {"project_path": str(world.directory / "copy" / "infra")},
+            {"project_path": str(world.directory / "copy" / "infra"), "cost": costs()},
             changes=True,
             diff=("retention_in_days",),
             again_writes="Terraform locks its state while it plans",
@@ -384,6 +386,24 @@ def cases(world: World) -> list[Case]:
         ),
         *redis_cases(world),
         *power_cases(world),
+    ]
+
+
+def costs() -> dict:
+    return {"prices": [str(CHECKOUT / "roles" / "cost" / "files" / "prices.json")], "region": "us-east-1"}
+
+
+def cost_cases(world: World) -> list[Case]:
+    """What the environment costs, as it is and as a plan has it; and how it stands, with that."""
+    name = world.lab.name
+    of = {"name": name, "services": ["api", "workers"], "ssm_path": "/atena/prod", "cost": costs()}
+    power = {"bucket": world.bucket, "gates_key": "atena/prod/gates.json", "journal_key": "atena/prod/power.json"}
+    planned = {"source": "plan", "plan": {"project_path": str(world.lab.infra)}, "counts": {"api": 2}}
+    design = str(CHECKOUT / "roles" / "cost" / "files" / "design.json")
+    return [
+        Case("environment_info", "with costs", {**of, "power": power, "lock": {"table": "atena-terraform-locks"}}),
+        Case("environment_cost_info", "as it is", {**of, "power": power, "reference": design}),
+        Case("environment_cost_info", "a plan", {**of, **planned}),
     ]
 
 

@@ -119,7 +119,7 @@ def test_three_nights(power, monkeypatch):
 
     fill(power)
     stopped, started = night(power, playbook("stop.yml"), start)
-    for words in ("they come back to atena-prod-api 1, atena-prod-workers 1", "Still costs, a month: about $8", "AWS starts the database again by itself at"):
+    for words in ("they come back to atena-prod-api 1, atena-prod-workers 1", "Still costs, a month: about $7", "AWS starts the database again by itself at"):
         assert words in stopped.text
     assert "Redis: restored from the snapshot" in started.text
     again(lab, "start.yml", "Nothing to do: atena-prod is started")

@@ -4,7 +4,9 @@ from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.status_text import age, problems, summary
+from ansible_collections.atena.aws.plugins.filter.status import status_table
+from ansible_collections.atena.aws.plugins.module_utils import status_fleet
+from ansible_collections.atena.aws.plugins.module_utils.status_text import age, problems, summary, waits_for
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 WELL = {
@@ -134,6 +136,98 @@ def test_what_is_off_without_a_record_is_told_and_what_is_on_is_not():
     assert "no stop is on record" in summary(stopped(state="running"), NOW)[0]
     assert problems(stopped(state="running")) == []
     running = {**WELL, "power": {**OFF, "state": "running", "gates": {"power": "on"}}}
-    assert summary(running, NOW) == summary({**WELL, "power": None}, NOW) == summary(WELL, NOW)
+    assert summary(running, NOW) == ["power: on, last started 2026-01-09T22:00:00Z, by ana", *summary(WELL, NOW)]
+    never = {**running, "power": {**running["power"], "since": "", "operator": "", "snapshot": ""}}
+    assert summary(never, NOW) == summary({**WELL, "power": None}, NOW) == summary(WELL, NOW)
     noted = {**running, "power": {**running["power"], "notes": [{"at": "then", "says": "stopped it again"}]}}
-    assert "stopped it again" in summary(noted, NOW)[0]
+    assert "stopped it again" in summary(noted, NOW)[1]
+
+
+# --- What was added to the screen -------------------------------------------------------------------------------------
+SNAPSHOT = {"name": "a-redis-stop-1", "status": "available", "created_at": "2026-01-10T07:00:00Z", "size": "5 MB"}
+COST = {"currency": "USD", "now": 111.9, "always_on": 111.91, "stopped": 7.1, "unpriced": []}
+HOLDER = {"owner": "ana", "host": "laptop", "reason": "deploy", "acquired_at": "2026-01-10T11:58:00Z"}
+LOCK = {"locked": True, "holder": HOLDER, "says": "a is locked by ana on laptop."}
+
+
+def test_release_age_last_snapshot_lock_and_cost_are_on_the_screen():
+    service = {**WELL["services"][0], "released_at": "2026-01-07T12:00:00+00:00"}
+    text = "\n".join(summary({**changed(services=[service]), "redis_snapshot": SNAPSHOT, "lock": LOCK, "cost": COST}, NOW))
+    for part in (
+        "0123abc of 3 d ago",
+        "last snapshot a-redis-stop-1 of 5 h ago",
+        "lock: a is locked by ana on laptop.",
+        "cost: $111.90 a month at the present rate (always on $111.91, stopped $7.10; list prices, cost.yml tells each)",
+    ):
+        assert part in text
+
+
+def test_the_snapshot_is_told_while_redis_is_off_and_while_it_is_taken():
+    taking = {**SNAPSHOT, "status": "creating", "created_at": ""}
+    assert "redis: none (off, or infra.yml was never run), last snapshot a-redis-stop-1 creating" in summary(
+        {**WELL, "redis": None, "redis_snapshot": taking}, NOW
+    )
+
+
+def test_costs_that_cannot_be_told_are_no_failure():
+    assert summary({**WELL, "cost": {"error": "Could not read the images."}}, NOW)[-1] == "cost: not known. Could not read the images."
+    assert "without nat.hour" in summary({**WELL, "cost": {**COST, "unpriced": ["nat.hour"]}}, NOW)[-1]
+
+
+def described(desired=1, running=1, pending=0, deployments=1, events=("has reached a steady state.",)):
+    counts = {"desiredCount": desired, "runningCount": running, "pendingCount": pending}
+    return {**counts, "deployments": [{}] * deployments, "events": [{"message": event} for event in events]}
+
+
+@pytest.mark.parametrize(
+    "service, deployment, words",
+    [
+        (described(), {"rolloutState": "COMPLETED"}, ""),
+        (described(), {}, ""),
+        (described(pending=1, running=0), {"rolloutState": "IN_PROGRESS", "rolloutStateReason": "In progress."}, "In progress.; has reached a steady state."),
+        (described(deployments=2), {"rolloutState": "COMPLETED"}, "has reached a steady state."),
+        (described(running=0, events=()), {"rolloutState": "COMPLETED"}, "ECS has told nothing yet"),
+        (described(), {"rolloutState": "FAILED", "rolloutStateReason": "circuit breaker"}, "circuit breaker; has reached a steady state."),
+    ],
+)
+def test_what_a_service_waits_for_is_told_in_ecs_words(service, deployment, words):
+    assert waits_for(service, deployment) == words
+
+
+def test_a_service_that_waits_says_for_what():
+    assert "; waits: no capacity" in summary(changed(services=[{**WELL["services"][0], "waits_for": "no capacity"}]), NOW)[0]
+
+
+# --- Many environments ------------------------------------------------------------------------------------------------
+def document(name, result, **more):
+    return {"environment": name, **result, "problems": problems(result), "drift": None, **more}
+
+
+def test_each_environment_is_one_line_and_what_needs_attention_is_below():
+    service = {**WELL["services"][0], "release": "0123abcdef", "released_at": "2026-01-07T12:00:00+00:00"}
+    well = {**changed(services=[service]), "redis_snapshot": SNAPSHOT, "cost": COST, "lock": LOCK}
+    ill = {**changed(services=[], missing_services=["b-api"]), "load_balancer": None, "database": None, "redis": None, "secrets": []}
+    off = {**stopped(), "cost": {**COST, "now": 7.1}}
+    documents = [document("a-prod", well, drift=["x"]), document("b", ill), document("c", off), {"environment": "d", "error": "no credentials"}]
+    head, *lines = status_fleet.table(documents, NOW)
+    assert head.split() == ["environment", "power", "tasks", "targets", "release", "database", "redis", "lock", "drift", "now/month", "attention"]
+    assert [line.split("  ")[0] for line in lines[:4]] == ["a-prod", "b", "c", "d"]
+    assert [part.strip() for part in lines[0].split("  ") if part.strip()] == [
+        *("a-prod", "on", "1/1", "1/1", "0123abcd 3 d", "available, backup 8 h", "available, snapshot 5 h", "ana", "1", "$112", "ok")
+    ]
+    assert "stopped" in lines[2] and "not read" in lines[3]
+    assert lines[4:] == [
+        "b needs attention: b-api does not exist",
+        "d needs attention: no credentials",
+        "4 environments, at the present rate together $119.00 a month (list prices)",
+    ]
+
+
+def test_services_that_run_different_releases_or_wait_show_it():
+    services = [{**WELL["services"][0], "release": release, "pending_count": 1} for release in ("aaaaaaaaaa", "bbbbbbbbbb", "")]
+    (line,) = status_fleet.table([document("a", changed(services=services))], NOW)[1:]
+    assert "3/3 +3" in line and "aaaaaaaa+bbbbbbbb" in line
+
+
+def test_the_filter_is_the_table():
+    assert status_table([document("a", WELL)])[0].startswith("environment")

@@ -53,7 +53,7 @@ def test_a_scalar_shows_its_values(planned):
 def test_no_secret_of_a_recorded_plan_gets_out(recorded):
     assert "the-generated-password" in json.dumps(recorded)
     changes = plans.changes(recorded)
-    for shown in (changes, plans.diff(changes), [plans.describe(change) for change in changes], plans.refused(changes, [])):
+    for shown in (changes, plans.diff(changes), [plans.describe(change) for change in changes], plans.refused(changes, []), plans.drift(changes)):
         assert "the-generated-password" not in json.dumps(shown)
 
 
@@ -219,3 +219,32 @@ def test_a_created_object_has_no_before_and_a_destroyed_one_no_after():
     created, destroyed = plans.diff(only(resource(["create"], None, {"a": 1}), resource(["delete"], {"a": 1}, None)))
     assert created["before"] == "" and "a: 1" in created["after"]
     assert destroyed["after"] == "" and "a: 1" in destroyed["before"]
+
+
+def drifted(*resources, outside=()):
+    """outside: what Terraform found changed when it refreshed its state."""
+    return plans.drift(plans.changes({"resource_changes": list(resources), "resource_drift": list(outside)}))
+
+
+def test_drift_names_resource_attribute_and_who_changed_it():
+    change = resource(["update"], {"days": 1, "name": ""}, {"days": 7, "name": "a"})
+    # A status changes by itself, which makes nobody the one who changed the rest.
+    found = drifted(change, outside=[resource(["update"], {"days": 7, "status": "busy"}, {"days": 1, "status": "ready"})])
+    assert found == [
+        "aws_x.y: days is 1, the configuration says 7 (changed outside of Terraform)",
+        "aws_x.y: name is nothing, the configuration says a (the configuration changed)",
+    ]
+    assert drifted(change)[0] == "aws_x.y: days is 1, the configuration says 7 (the configuration changed)"
+
+
+def test_what_was_deleted_is_drift_and_what_is_new_is_not():
+    gone = [resource(["delete"], {"a": 1}, None)]
+    assert drifted(resource(["create"], None, {"a": 1}), outside=gone) == ["aws_x.y is gone: it was deleted outside of Terraform"]
+    assert drifted(resource(["create"], None, {"a": 1})) == ["aws_x.y is not there: the configuration has it, and no apply made it yet"]
+    assert drifted(resource(["delete"], {"a": 1}, None)) == ["aws_x.y is there, and the configuration does not have it"]
+    assert drifted(resource(["no-op"], {"a": 1}, {"a": 1}), outside=gone) == []
+
+
+def test_drift_of_a_secret_is_told_and_not_shown():
+    lines = drifted(resource(["update"], {"password": "old-s3cret"}, {"password": "new-s3cret"}, after_sensitive={"password": True}))
+    assert lines == ["aws_x.y: password differs from the configuration (the configuration changed)"]

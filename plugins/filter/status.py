@@ -1,0 +1,16 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One table of many environments."""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils import status_fleet
+
+
+def status_table(documents: list[dict]) -> list[str]:
+    return status_fleet.table(documents)
+
+
+class FilterModule:
+    def filters(self):
+        return {"status_table": status_table}
