@@ -102,6 +102,12 @@ def test_a_job_template_says_what_it_must(template):
         assert template["decides"], "what is required is what a person must decide"
 
 
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template["verb"])
+def test_the_documentation_lists_it(template):
+    rows = [line for line in (CHECKOUT / "docs" / "awx.md").read_text().splitlines() if line.startswith(f"| *{template['verb']}* |")]
+    assert len(rows) == 1, f"add a row for *{template['verb']}* to the table in docs/awx.md"
+
+
 @pytest.mark.parametrize(("template", "question"), questions())
 def test_a_question_is_about_an_input_of_a_role_and_its_answers_are_taken_as_text(template, question):
     known = inputs(template["playbook"])
