@@ -32,6 +32,7 @@ SECONDS: dict[str, int] = {
     "test_run_task.py": 70,
     "test_drift.py": 70,
     "test_artifact.py": 70,
+    "test_molecule.py": 60,
     "test_prune.py": 60,
     "test_check_mode.py": 60,
     "test_refusals.py": 60,

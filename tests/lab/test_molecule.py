@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 
 import pytest
@@ -15,8 +17,9 @@ QUICK = ("lock", "schedule")
 @pytest.mark.parametrize("scenario", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.soak]) for name in SCENARIOS])
 def test_a_scenario_converges_once_and_for_all(lab, scenario, tmp_path):
     command = ["molecule", "--env-file", str(tmp_path / "none"), "test", "--scenario-name", scenario]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
-    output = done.stdout + done.stderr
+    environment = {**os.environ, "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path / "molecule")}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600)
+    output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
     assert done.returncode == 0, output
     for action in ("converge", "idempotence", "check", "verify"):
-        assert f"{scenario} > {action}" in output or f"{scenario} ➜ {action}" in output, output
+        assert f"{scenario} ➜ {action}: Executed: Successful" in output, output
