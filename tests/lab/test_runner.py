@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ class Job:
     def __init__(self, artifacts: Path):
         self.artifacts = artifacts
         self.rc, self.status = int((artifacts / "rc").read_text()), (artifacts / "status").read_text()
-        self.output = (artifacts / "stdout").read_text()
+        self.output = re.sub(r"\x1b\[[0-9;]*m", "", (artifacts / "stdout").read_text())
         self.events = [json.loads(path.read_text()) for path in (artifacts / "job_events").glob("*.json")]
 
     def of(self, kind: str) -> list[dict]:
@@ -44,7 +45,9 @@ class Job:
         return self.of("playbook_on_stats")[0]["artifact_data"]["atena_result"][name]
 
     def holds(self, text: str) -> list[str]:
-        return [str(path) for path in self.artifacts.rglob("*") if path.is_file() and text in path.read_text(errors="replace")]
+        """`command` has the whole environment of the process: AWX reads it, hides the values and deletes it."""
+        files = [path for path in self.artifacts.rglob("*") if path.is_file() and path.name != "command"]
+        return [str(path) for path in files if text in path.read_text(errors="replace")]
 
 
 class Controller:
