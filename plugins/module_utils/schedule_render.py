@@ -96,7 +96,8 @@ def cron_text(lines: list[dict], zone: str) -> list[str]:
 def awx(schedule: Schedule, now: datetime.datetime, name: str, template: str) -> list[dict]:
     """awx.awx.schedule's arguments, one for each local time. AWX knows time zones: each fires at the right moment all year round."""
     zone, found = schedule.zone.key, []
-    common = {"unified_job_template": template, "extra_data": {"schedule_act": True}, "enabled": True}
+    # Text, as a survey of the job template has it: AWX refuses a boolean there.
+    common = {"unified_job_template": template, "extra_data": {"schedule_act": "true"}, "enabled": True}
     for (action, minutes), days in triggers(schedule).items():
         rule = f"RRULE:FREQ=WEEKLY;INTERVAL=1;BYDAY={','.join(_ICAL[day] for day in days)}"
         found.append({"name": f"{name} {action} {clock(minutes)}", "rrule": f"{_begin(zone, _ANCHOR, minutes)} {rule}", **common})

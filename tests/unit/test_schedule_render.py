@@ -61,7 +61,7 @@ def test_awx_takes_the_rules(name):
     """By the checks of AWX's API: one DTSTART with a zone, an INTERVAL, no COUNT beside UNTIL, no EXDATE, no numbered BYDAY."""
     for entry in schedule_render.awx(plan(name, "America/New_York"), NOW, "atena-prod", "Schedule of atena-prod"):
         assert re.fullmatch(r"DTSTART;TZID=America/New_York:\d{8}T\d{6} RRULE:FREQ=(WEEKLY|DAILY);INTERVAL=1;(BYDAY=[A-Z,]+|COUNT=1)", entry["rrule"])
-        assert entry["extra_data"] == {"schedule_act": True}
+        assert entry["extra_data"] == {"schedule_act": "true"}
 
 
 def test_names_and_rules_stay_the_same_from_day_to_day():

@@ -1,0 +1,65 @@
+"""For each job template of extensions/awx what its survey is answered with, and what must come of it. A new template needs a case here.
+
+Answers are text, as surveys send them. `says` must be in what the job shows; `changed` is whether it may change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+SECRETS = {"CLAUDE_API_KEY": "lab-claude-api-key", "ADMIN_TOKEN": "lab-admin-token", "TELEGRAM_BOT_TOKEN": "lab-telegram-bot-token"}
+
+
+@dataclass(frozen=True)
+class Case:
+    verb: str
+    says: str
+    # Or a function of the test's `Releases`, where an answer is a commit.
+    answers: dict | Callable = field(default_factory=dict)
+    check: bool = False
+    changed: bool = False
+    # What a job of this verb finds in its environment by its second credential.
+    environment: dict = field(default_factory=dict)
+    # Left to `make test-soak`.
+    soak: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.verb}-check" if self.check else self.verb
+
+
+CASES = [
+    Case("status", "All well."),
+    Case("preflight", "stands in the way of a release", {"preflight_fail_on": "failed"}),
+    Case("deploy", "Would release", lambda releases: {"deploy_release": releases.earlier}, check=True, changed=True, soak=True),
+    Case("deploy", "Released", lambda releases: {"deploy_release": releases.earlier}, changed=True),
+    # The one before is now the later one: back where it began. A workflow hands the commit to this job too, and it must mean nothing here.
+    Case(
+        "rollback",
+        "Released",
+        lambda releases: {"rollback_release": "", "rollback_over_migration": "false", "deploy_release": releases.earlier},
+        changed=True,
+    ),
+    Case("releases", "*", {"releases_count": "3", "releases_show": ""}),
+    Case("lock", "is not locked", {"lock_force": ""}),
+    Case("scale", "api", {"scale": "api=1,workers=1"}),
+    Case("schedule", "Nothing is due", {"schedule_act": "true", "schedule_keep_on_until": ""}),
+    Case("guard", "the environment is not recorded as stopped", {"guard_wait_seconds": "0"}),
+    Case("infra", "nothing to change", {"infra_allow_destroy": ""}, check=True),
+    Case("infra", "nothing to change", {"infra_allow_destroy": "aws_nothing.at_all, aws_nor.this[0]"}, soak=True),
+    Case("secrets", "ADMIN_TOKEN", environment=SECRETS, soak=True),
+    Case("bootstrap", "nothing to change", soak=True),
+    Case("migrate", "Ran python3 packages/database/migrate.py", {"migrate_task_definition": ""}, changed=True, soak=True),
+    Case("diagnose", "In S3: s3://", {"diagnose_log_lines": "5"}, soak=True),
+    Case("prune", "Nothing to take away", {"prune_min_age_days": "3650", "prune_keep_newest": "1000"}, soak=True),
+    Case("stop", "Stopped", {"stop_allow_destroy": ""}, changed=True, soak=True),
+    Case("start", "Started", {"start_without_queue": "", "start_redis_snapshot": "", "start_allow_destroy": ""}, changed=True, soak=True),
+    Case(
+        "site",
+        "already runs",
+        lambda releases: {"deploy_release": releases.later, "infra_allow_destroy": ""},
+        environment=SECRETS,
+        soak=True,
+    ),
+]
