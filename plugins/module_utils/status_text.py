@@ -25,11 +25,11 @@ def waits_for(service: dict, deployment: dict) -> str:
     return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has told nothing yet"
 
 
-def service_line(service: dict, now: datetime) -> str:
+def service_line(service: dict, now: datetime | None = None) -> str:
     targets = service["targets"]
     health = f", {targets.count('healthy')} of {len(targets)} targets healthy" if service["has_load_balancer"] else ""
     release = service["release"] or ("no release yet" if service["is_template"] else "unknown release")
-    if service.get("released_at"):
+    if now and service.get("released_at"):
         release += f" of {age(service['released_at'], now)} ago"
     waits = f"; waits: {service['waits_for']}" if service.get("waits_for") else ""
     return (

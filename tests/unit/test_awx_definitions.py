@@ -15,7 +15,7 @@ TEMPLATES = yaml.safe_load((AWX / "job_templates.yml").read_text())["awx_job_tem
 WORKFLOWS = yaml.safe_load((AWX / "workflows.yml").read_text())["awx_workflows"]
 PLAYBOOKS = sorted(path.name for path in (CHECKOUT / "playbooks").glob("*.yml"))
 # Variables of the playbooks' command line that roles take under a name of their own.
-SHORT = {"scale": ("scale", "scale_counts")}
+SHORT = {"scale": ("scale", "scale_counts"), "ci_repository_path": ("ci_setup", "ci_setup_repository_path")}
 KEYS = {"verb", "playbook", "says", "decides", "writes", "secrets", "for_all", "survey"}
 QUESTION = {"variable", "asks", "help", "type", "default", "required", "choices", "min", "max"}
 TO_ADD = """playbooks/{playbook} has no entry in extensions/awx/job_templates.yml. Add one, and a case for it in tests/lab/runner_cases.py:
