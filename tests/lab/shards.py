@@ -28,7 +28,7 @@ SECONDS: dict[str, int] = {
     "test_scale.py": 100,
     "test_emulator_power.py": 90,
     "test_sample_app.py": 80,
-    "test_operate.py": 80,
+    "test_operate.py": 120,
     "test_run_task.py": 70,
     "test_drift.py": 70,
     "test_prune.py": 60,
