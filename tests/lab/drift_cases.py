@@ -26,6 +26,7 @@ VARIABLES = {
         "us-east-1b": {"public_cidr": "10.0.2.0/24", "private_cidr": "10.0.20.0/24"},
     },
     "services": {"api": {"cpu": 256, "port": 3000, "health_check_path": "/health"}, "workers": {"cpu": 256}},
+    "execute_command": False,
     "manual_secrets": ["ADMIN_TOKEN"],
     "database": {
         "engine_version": "16",

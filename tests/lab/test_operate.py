@@ -117,9 +117,11 @@ def execute(lab, command, check=False, **options):
 def test_a_command_shows_its_output_and_exit_code(lab):
     (task,) = tasks(lab)
     with Wire(lab.endpoint) as wire:
-        checked = lab.playbook("exec.yml", "--check", "-e", "exec_command=id -u", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+        checked = lab.playbook("exec.yml", "--check", "-e", 'exec_command="id -u"', environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
     assert f"Would run id -u in container api of task {task}" in checked.text
     assert wire.writes() == []
+    cut = lab.playbook("exec.yml", "-e", "exec_command=rm -rf /tmp/x").must_fail()
+    assert "The command was cut off at a blank; '-rf /tmp/x' is not part of it" in cut.text
     run = lab.playbook("exec.yml", "-e", "exec_command='echo \"it is $HOSTNAME\" | tr a-z A-Z; echo $ADMIN_TOKEN; exit 3'").must_fail()
     assert "IT IS " in run.text
     assert f"The command exited with 3, in container api of task {task}." in run.text
