@@ -49,6 +49,7 @@ SECONDS: dict[str, int] = {
     "test_preflight.py": 15,
     "test_lab_command.py": 15,
     "test_faults.py": 5,
+    "test_secrets_verbs.py": 270,
     "test_two_at_once.py": 150,
     "test_lock_and_ledger.py": 150,
     "test_release.py": 140,
