@@ -7,9 +7,7 @@ resource "aws_route53_record" "main" {
   name    = var.domain.name
   type    = "A"
 
-  # A record that is there already is somebody's: Route 53 refuses, and nothing is cut over by accident.
-  allow_overwrite = false
-
+  # No allow_overwrite: a record that is there already is somebody's. Route 53 refuses, and nothing is cut over by accident.
   alias {
     name                   = aws_lb.main[0].dns_name
     zone_id                = aws_lb.main[0].zone_id

@@ -128,7 +128,8 @@ def refresh_attr(attr: Attr, old: Any, found: Any) -> Any:
     if old is not None and alike(attr, old, value):
         return old  # the state keeps its spelling
     if is_empty(value) and attr.computed is False:
-        return value if isinstance(value, (bool, int, float)) and old is not None else None
+        # What must be said is never null in the configuration, and so not in what was imported.
+        return value if isinstance(value, (bool, int, float)) and (old is not None or attr.required) else None
     return value
 
 
