@@ -65,6 +65,7 @@ SECONDS: dict[str, int] = {
     "test_run_task.py": 70,
     "test_drift.py": 70,
     "test_prune.py": 60,
+    "test_cost_and_status.py": 90,
     "test_check_mode.py": 60,
     "test_refusals.py": 60,
     "test_emulator.py": 60,
