@@ -24,6 +24,7 @@ def installed(lab, tmp_path_factory):
         "atena_migration_command": ["python3", "packages/database/migrate.py"],
         "atena_health_delay_seconds": 1,
         "atena_deregistration_delay_seconds": 5,
+        "atena_execute_command": True,
     }
     (ours.empty / "hosts.yml").write_text(yaml.safe_dump({"environments": {"hosts": {lab.name: None}, "vars": described}}))
     return ours
