@@ -29,6 +29,9 @@ class Case:
         return f"{self.verb}-check" if self.check else self.verb
 
 
+# Run elsewhere: it needs a repository and its API (tests/lab/test_ci.py).
+ELSEWHERE = {"ci-setup"}
+
 CASES = [
     Case("status", "All well."),
     Case("preflight", "stands in the way of a release", {"preflight_fail_on": "failed"}),
