@@ -1,6 +1,7 @@
 """What the emulator's extension decides, apart from the emulator."""
 
 import base64
+import concurrent.futures
 import io
 import tarfile
 
@@ -10,7 +11,9 @@ from extension import (
     cache_snapshots,
     containers,
     database_address,
+    database_data,
     database_power,
+    database_restore,
     image_tags,
     lab_clock,
     lab_settings,
@@ -302,6 +305,7 @@ class TestLabSettings:
             {"failing": ["cache_snapshot"]},
             {"cache_snapshots": 0},
             {"cache_snapshots": None},
+            {"database_log": 1},
             {},
         ],
     )
@@ -322,6 +326,7 @@ class TestLabSettings:
             {"failing": ["database_stop"]},
             {"cache_snapshots": -1},
             {"cache_snapshots": True},
+            {"database_log": 0},
         ],
     )
     def test_others_are_refused(self, wish):
@@ -626,3 +631,32 @@ class TestSchedules:
     def test_it_calls_stop_and_start_alone(self, arn, operation):
         match = schedule_targets.UNIVERSAL.fullmatch(f"arn:aws:scheduler:::aws-sdk:{arn}")
         assert (match and match[1]) == operation
+
+
+class TestADatabaseOfAnotherTime:
+    @pytest.fixture
+    def source(self, monkeypatch):
+        """An instance with the backup of its first day, and a snapshot."""
+        backups = {"db-1": 100.0, "arn:s": 200.0, "arn:other": 250.0}
+        held = {}
+        for key, taken in backups.items():
+            held[key] = concurrent.futures.Future()
+            held[key].set_result(database_data.Backup(taken, [], "0"))
+        monkeypatch.setattr(database_data, "kept", held)
+        snapshots = {"s": {"DBSnapshotArn": "arn:s", "DbiResourceId": "db-1"}, "o": {"DBSnapshotArn": "arn:other", "DbiResourceId": "db-2"}}
+        monkeypatch.setattr(database_restore.rds, "_snapshots", snapshots)
+        return {"DbiResourceId": "db-1"}
+
+    @pytest.mark.parametrize(("moment", "taken"), [(99, None), (100, 100), (199, 100), (260, 200)])
+    def test_its_newest_backup_from_before_is_what_it_is_made_of(self, source, moment, taken):
+        found = database_restore.base_for(source, moment)
+        assert (found and found.taken) == taken
+
+    def test_one_that_is_being_taken_or_failed_is_none(self, source):
+        database_data.kept["arn:s"] = concurrent.futures.Future()
+        assert database_restore.base_for(source, 300).taken == 100
+        database_data.kept["arn:s"].set_exception(RuntimeError())
+        assert database_restore.base_for(source, 300).taken == 100
+
+    def test_moments_are_read_in_utc(self):
+        assert database_restore.epoch("1970-01-01T00:10:00Z") == database_restore.epoch("1970-01-01T00:10:00") == 600
