@@ -326,3 +326,27 @@ variable "deregistration_delay_seconds" {
     error_message = "deregistration_delay_seconds must be between 0 and 3600."
   }
 }
+
+# For the one apply that makes an environment again after destroy.yml; redeploy.yml sets them. They are without effect on what exists.
+
+variable "database_snapshot" {
+  description = "Snapshot from which the database is created; null for an empty one."
+  type        = string
+  default     = null
+}
+
+variable "redis_snapshot" {
+  description = "Snapshot from which Redis is created; null for an empty one."
+  type        = string
+  default     = null
+}
+
+variable "kept" {
+  description = "Services whose image repository, lifecycle policy and log group exist already and are taken in."
+  type = object({
+    repositories       = set(string)
+    lifecycle_policies = set(string)
+    log_groups         = set(string)
+  })
+  default = { repositories = [], lifecycle_policies = [], log_groups = [] }
+}
