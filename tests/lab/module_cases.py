@@ -101,7 +101,8 @@ class World:
         ecs, ecr, s3, dynamodb, elasticache = (self.lab.client(service) for service in ("ecs", "ecr", "s3", "dynamodb", "elasticache"))
         ecs.deregister_task_definition(taskDefinition=self.template)
         self.lab.client("rds").delete_db_instance(DBInstanceIdentifier=self.id, SkipFinalSnapshot=True, DeleteAutomatedBackups=True)
-        s3.delete_object(Bucket=self.bucket, Key=self.journal_key)
+        for key in (self.journal_key, f"{self.id}/destroyed.json"):
+            s3.delete_object(Bucket=self.bucket, Key=key)
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
                 ecs.deregister_task_definition(taskDefinition=arn)
@@ -163,6 +164,10 @@ UNSEEN = {
     },
     "terraform_apply": {"refused": "returned by plans that are refused: tests/lab/test_refusals.py"},
 }
+
+
+# Their cases would take minutes of their own: tests/lab/test_recovery.py compares what they return there.
+ELSEWHERE = ("database_restore", "environment_destroy")
 
 
 def cases(world: World) -> list[Case]:
@@ -306,6 +311,7 @@ def cases(world: World) -> list[Case]:
         ),
         *redis_cases(world),
         *power_cases(world),
+        *redeploy_cases(world),
     ]
 
 
@@ -351,6 +357,18 @@ def power_cases(world: World) -> list[Case]:
     return [
         Case("environment_power", "stop", {**options, "state": "stopped"}, changes=True, diff=("power: off", "redis: absent", f"{API}: 0")),
         Case("environment_power", "start", {**options, "state": "started"}, changes=True, diff=("power: on", "redis: present", f"{API}: 1")),
+    ]
+
+
+def redeploy_cases(world: World) -> list[Case]:
+    """An environment that never was begins empty."""
+    options = {
+        **{"name": world.id, "services": ["api"], "database_id": f"{world.id}-db", "operator": "arn:aws:iam::000000000042:user/documented"},
+        "storage": {"bucket": world.bucket, "record_key": f"{world.id}/destroyed.json"},
+    }
+    return [
+        Case("environment_redeploy", "begin", {**options, "phase": "begin", "database_snapshot": "none"}),
+        Case("environment_redeploy", "end", {**options, "phase": "end"}),
     ]
 
 

@@ -27,6 +27,8 @@ SECONDS: dict[str, int] = {
     "test_live_view.py": 100,
     "test_scale.py": 100,
     "test_emulator_power.py": 90,
+    "test_recovery.py": 340,
+    "test_emulator_recovery.py": 37,
     "test_sample_app.py": 80,
     "test_run_task.py": 70,
     "test_drift.py": 70,
