@@ -31,6 +31,10 @@ resource "aws_db_instance" "main" {
   instance_class = var.database.instance_class
   multi_az       = var.database.multi_az
 
+  # For an environment that is made again (redeploy.yml). The instance then has the snapshot's rows and, as its password is set anew, this
+  # configuration's password.
+  snapshot_identifier = var.database_snapshot
+
   db_name  = var.database.name
   username = var.database.username
   password = random_password.database.result
@@ -62,6 +66,7 @@ resource "aws_db_instance" "main" {
   lifecycle {
     # The password belongs to DATABASE_URL, whose value Terraform ignores too once it is written (secrets.tf). Whoever
     # rotates it changes both. If Terraform alone set the password again, the application would be locked out.
-    ignore_changes = [password]
+    # What an instance was made from is over once it is there: with it, or without it, the next plan would replace the instance.
+    ignore_changes = [password, snapshot_identifier]
   }
 }

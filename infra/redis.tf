@@ -26,6 +26,9 @@ resource "aws_elasticache_cluster" "main" {
   num_cache_nodes = 1
   port            = var.redis.port
 
+  # For an environment that is made again (redeploy.yml).
+  snapshot_name = var.redis_snapshot
+
   parameter_group_name = aws_elasticache_parameter_group.main.name
   subnet_group_name    = aws_elasticache_subnet_group.main.name
   security_group_ids   = [aws_security_group.redis.id]
@@ -38,6 +41,11 @@ resource "aws_elasticache_cluster" "main" {
   apply_immediately = true
 
   tags = { Name = "${local.name}-redis" }
+
+  lifecycle {
+    # What a cluster was made from is over once it is there: with it, or without it, the next plan would replace the cluster.
+    ignore_changes = [snapshot_name]
+  }
 }
 
 # A start restores Redis from its snapshot outside Terraform, then asks by the gate for one apply that takes the cluster

@@ -412,3 +412,27 @@ variable "github" {
     error_message = "github.oidc_provider must be existing (the account has it), create (for the first environment of an account), or the provider's ARN."
   }
 }
+
+# For the one apply that makes an environment again after destroy.yml; redeploy.yml sets them. They are without effect on what exists.
+
+variable "database_snapshot" {
+  description = "Snapshot from which the database is created; null for an empty one."
+  type        = string
+  default     = null
+}
+
+variable "redis_snapshot" {
+  description = "Snapshot from which Redis is created; null for an empty one."
+  type        = string
+  default     = null
+}
+
+variable "kept" {
+  description = "Services whose image repository, lifecycle policy and log group exist already and are taken in."
+  type = object({
+    repositories       = set(string)
+    lifecycle_policies = set(string)
+    log_groups         = set(string)
+  })
+  default = { repositories = [], lifecycle_policies = [], log_groups = [] }
+}

@@ -21,7 +21,7 @@ def _group(required: bool = False, **options) -> dict:
 
 ARGUMENTS = {
     "name": _required(),
-    "state": _required(choices=["stopped", "started"]),
+    "state": _required(choices=["stopped", "started", "redis_restored"]),
     "cluster": {"type": "str"},
     "services": {
         "type": "list",
@@ -44,7 +44,7 @@ ARGUMENTS = {
     "lock": _group(True, table=_required(), name=_required(), expires_in=_optional("int", DEFAULT_EXPIRY), wait=_optional("int", 0)),
     "operator": _required(),
     "database": _group(backup_max_age_hours=_optional("float", 24.0), snapshots_kept=_optional("int", 7)),
-    "redis": _group(snapshots_kept=_optional("int", 7), snapshot=_optional("str", ""), without_queue=_optional("str", "")),
+    "redis": _group(snapshots_kept=_optional("int", 7), snapshot=_optional("str", ""), without_queue=_optional("str", ""), confirm=_optional("str", "")),
     "reenqueue": {
         "type": "dict",
         "options": {

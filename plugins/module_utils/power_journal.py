@@ -130,8 +130,8 @@ def standing(record: dict | None) -> dict:
 class Journal:
     """May be used by several threads: each change is made to what the object holds, and written at once."""
 
-    def __init__(self, call, bucket: str, key: str, *, now=stamp):
-        self.object = StoredObject(call, bucket, key, "the power journal")
+    def __init__(self, call, bucket: str, key: str, *, what: str = "the power journal", now=stamp):
+        self.object = StoredObject(call, bucket, key, what)
         self.record: dict | None = None
         self._now = now
         self._one_at_a_time = threading.RLock()

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_read, power_terraform, power_text
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_database import Database
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
+from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
 
 # Clients that threads need are made one after the other before, each the first time that one is asked for.
@@ -197,3 +199,37 @@ class PowerRun:
 
     def saving(self) -> list[str]:
         return power_text.saving(self.costs)
+
+
+# --- The module around it ---------------------------------------------------------------------------------------------
+def find_terraform(module):
+    """Puts Terraform's path into the options; fails where it, or its working copy, is not there."""
+    options = module.params["terraform"]
+    executable = module.get_bin_path(options["executable"])
+    if executable is None:
+        module.fail_json(
+            msg=f"There is no '{options['executable']}' in PATH. Nothing was changed. Install Terraform 1.7 or newer from "
+            "https://developer.hashicorp.com/terraform/install, or name it with infra_terraform_executable."
+        )
+    if not os.path.isdir(options["project_path"]):
+        module.fail_json(msg=f"The working copy {options['project_path']} does not exist. infra.yml makes it.")
+    options["executable"] = executable
+
+
+def run_module(module, kind, summary) -> None:
+    """Makes a run of this kind, runs it, and ends the module with its result. summary(result): lines for people."""
+    progress = Progress(module.params["progress_file"])
+    power = kind(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)
+    problem = None
+    try:
+        power.result = power.run()
+    except (PowerFailed, CallFailed, Interrupted) as failed:
+        problem = str(failed)
+    for warning in power.warnings:
+        module.warn(warning)
+    changes = power.result.pop("diff", None)
+    if module._diff and changes:
+        power.result["diff"] = changes
+    if problem:
+        module.fail_json(msg=problem, **{**power.result, "outcome": "failed"})
+    module.exit_json(**power.result, summary=summary(power.result))

@@ -25,6 +25,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameter_key
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
@@ -249,16 +250,10 @@ class Start(PowerRun):
                 raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run start.yml again.") from wrong
             self.result["redis_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                key = self._key(name)
+                key = parameter_key(self.call, name)
                 self.call("ssm", "put_parameter", f"update the secret {name}", Name=name, Value=wanted, Type=parameter["Type"], Overwrite=True, **key)
                 self.result["redis_url"] = step.says = "updated"
                 self._say_redis("REDIS_URL updated: the address changed")
-
-    def _key(self, name: str) -> dict:
-        """The key that the parameter is encrypted with: a new value without it would be encrypted with the account's own."""
-        filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-        found = self.call("ssm", "describe_parameters", f"read the key of the secret {name}", ParameterFilters=filters)["Parameters"]
-        return {"KeyId": found[0]["KeyId"]} if found and found[0].get("KeyId") else {}
 
     # --- Services -----------------------------------------------------------------------------------------------------
     def _wait_until_ready(self) -> None:

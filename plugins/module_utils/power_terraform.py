@@ -244,23 +244,33 @@ class PowerTerraform:
                 raise TerraformError(f"Terraform could not list its state. {' '.join(lines)[:600]}")
             return set() if code else {line.strip() for line in lines if line.strip()}
 
-    def let_go(self, address: str) -> bool:
-        """Has Terraform forget an object without touching it; under `locked`. Whether it knew it."""
-        if address not in self.state():
+    def let_go(self, *addresses: str) -> bool:
+        """Has Terraform forget objects without touching them; under `locked`. Whether it knew one."""
+        known = sorted(self.state() & set(addresses))
+        if not known:
             return False
         with self._working() as scratch:
-            self.terraform.checked(f"forget {address}", "state", "rm", "-lock=false", address, scratch=scratch)
-        self._tell(f"{address}: let go, not destroyed")
+            self.terraform.checked(f"forget {', '.join(known)}", "state", "rm", "-lock=false", *known, scratch=scratch)
+        for address in known:
+            self._tell(f"{address}: let go, not destroyed")
         return True
 
-    def take_in(self, missing: list[tuple[str, str]]) -> None:
-        """Imports what an apply that was killed had made; under `locked`, or where nobody else is at work."""
+    def take_in(self, missing: list[tuple[str, str]], why: str = "which a run that was killed had made") -> None:
+        """Imports what is there and not in the state; under `locked`, or where nobody else is at work."""
         for address, identity in missing:
             with self._working() as scratch:
                 self.terraform.checked(f"import {address}", "import", "-input=false", "-lock=false", address, identity, scratch=scratch)
-            self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), which a run that was killed had made")
+            self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), {why}")
 
-    def apply(self, allow_destroy=()) -> dict:
+    def destroy_plan(self) -> tuple[list[dict], dict]:
+        """(changes, {address: values as they are}) of a plan that takes everything away. Nothing is locked and nothing written."""
+        with self._working() as scratch:
+            dirty, path, _diagnostics = terraform_run.make_plan(self.terraform, scratch, lock_timeout=None, parallelism=self.parallelism, destroy=True)
+            plan = self.terraform.json("read its own plan", "show", "-json", path, scratch=scratch) if dirty else {}
+        before = {change["address"]: change["change"]["before"] or {} for change in plan.get("resource_changes", [])}
+        return terraform_plan.changes(plan) if plan else [], before
+
+    def apply(self, allow_destroy=(), *, destroy: bool = False) -> dict:
         """Plans, inspects and applies; under `locked`. Returns terraform_run's result with `lines`."""
         with self._working() as scratch:
             result = terraform_run.plan_and_apply(
@@ -268,6 +278,7 @@ class PowerTerraform:
                 allow_destroy=allow_destroy,
                 lock_timeout=None,
                 parallelism=self.parallelism,
+                destroy=destroy,
                 before_apply=self._announce,
             )
         self.warnings += result["warnings"]

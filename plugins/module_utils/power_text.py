@@ -81,11 +81,12 @@ def diff(seen: dict, after: dict | None) -> dict:
 def summary(result: dict) -> list[str]:
     """The lines that sum up environment_power's result when it did not fail."""
     name, took = result["name"], result.get("duration_seconds", 0)
-    verb = {"stopped": "stop", "started": "start"}[result["wanted"]]
+    verb = {"stopped": "stop", "started": "start", "redis_restored": "restore the Redis of"}[result["wanted"]]
     head = {
         "nothing_to_do": f"Nothing to do: {name} is {result['wanted']}",
         "predicted": f"Would {verb} {name}, in this order:" if result["changed"] else f"Nothing to do: {name} is {result['wanted']}",
         "stopped": f"Stopped {name} in {took} s",
         "started": f"Started {name} in {took} s",
+        "redis_restored": f"Restored the Redis of {name} in {took} s",
     }
     return [head.get(result["outcome"], f"{name}: {result['outcome']}"), *result.get("would", []), *result.get("lines", [])]

@@ -27,12 +27,13 @@ def lock_arguments(lock_timeout):
     return ["-lock=false"] if lock_timeout is None else [f"-lock-timeout={lock_timeout}s"]
 
 
-def make_plan(terraform, scratch, *, lock_timeout, parallelism=10):
-    """Returns (whether it holds a change, the plan file, diagnostics)."""
+def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False):
+    """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away."""
     path = os.path.join(scratch, "plan")
     code, _lines, diagnostics = terraform.checked(
         "plan",
         *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
+        *(("-destroy",) if destroy else ()),
         scratch=scratch,
         accept=(0, 2),
     )
@@ -74,6 +75,7 @@ def plan_and_apply(
     lock_timeout,
     parallelism=10,
     check=False,
+    destroy=False,
     unrestored=lambda: "",
     before_apply=lambda changes: None,
     saved="",
@@ -91,7 +93,9 @@ def plan_and_apply(
     if saved:
         dirty, path, diagnostics = True, saved, []
     else:
-        dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism)
+        dirty, path, diagnostics = make_plan(
+            terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy
+        )
     result = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)

@@ -11,6 +11,8 @@ description:
     unless there is a fresh backup, stop) and Redis (snapshot, verified, deleted), while Terraform destroys the load balancer and the NAT gateway."
   - "Start: side by side the database, Redis from its snapshot, and Terraform; Terraform adopts Redis; C(REDIS_URL) gets its address; when all is ready the
     services come back with a new deployment that is waited for; health."
+  - "Redis restored: a snapshot of what there is, verified; the gate closed and Redis deleted; the rest is what a start does. Only with the environment's name
+    in O(redis.confirm)."
   - A run that was killed is finished by the next one, or turned round by the opposite one. What is done already is only looked at, without a writing call.
   - "The gap it closes: no module stops more than one kind of resource, in an order in which nothing is lost, or keeps Terraform's plan empty meanwhile."
 author:
@@ -21,9 +23,9 @@ options:
     type: str
     required: true
   state:
-    description: What it is to be.
+    description: What it is to be. With V(redis_restored) it is on, and its Redis is what a snapshot holds.
     type: str
-    choices: [stopped, started]
+    choices: [stopped, started, redis_restored]
     required: true
   cluster:
     description: The ECS cluster; C(<name>-cluster) if unset.
@@ -95,11 +97,12 @@ options:
     type: dict
     suboptions:
       snapshots_kept: {description: How many of the stops' snapshots stay. Older ones go when a later one was restored., type: int, default: 7}
-      snapshot: {description: Restore this one instead of that of the last stop., type: str, default: ""}
+      snapshot: {description: "Restore this one instead of that of the last stop; with O(state=redis_restored), instead of the newest.", type: str, default: ""}
       without_queue:
         description: C(true) starts with an empty Redis where there is no snapshot on record. The name of the one on record leaves that alone.
         type: str
         default: ""
+      confirm: {description: "The environment's name, typed by a person, for O(state=redis_restored).", type: str, default: ""}
   reenqueue:
     description: What runs as a one-off task after a start without the queue.
     type: dict
@@ -194,9 +197,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-outcome: {description: "C(stopped), C(started), C(nothing_to_do), C(predicted) (check mode) or C(failed).", returned: always, type: str}
+outcome: {description: "C(stopped), C(started), C(redis_restored), C(nothing_to_do), C(predicted) (check mode) or C(failed).", returned: always, type: str}
 name: {description: The environment., returned: always, type: str}
-wanted: {description: "C(stopped) or C(started), as it was asked for.", returned: always, type: str}
+wanted: {description: "C(stopped), C(started) or C(redis_restored), as it was asked for.", returned: always, type: str}
 lines: {description: "How it is now - what is off and what still costs, or where the application answers.", returned: always, type: list, elements: str}
 would: {description: "What would be done, a line each, in order.", returned: in check mode, type: list, elements: str}
 redis_snapshot: {description: The snapshot that a stop took of Redis., returned: when it took one, type: str}
@@ -218,53 +221,21 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-import os
-
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.power_arguments import ARGUMENTS
-from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
+from ansible_collections.atena.aws.plugins.module_utils.power_restore import RestoreRedis
+from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
 from ansible_collections.atena.aws.plugins.module_utils.power_start import Start
 from ansible_collections.atena.aws.plugins.module_utils.power_stop import Stop
 from ansible_collections.atena.aws.plugins.module_utils.power_text import summary
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-
-
-def find_terraform(module):
-    """Puts Terraform's path into the options; fails where it, or its working copy, is not there."""
-    options = module.params["terraform"]
-    executable = module.get_bin_path(options["executable"])
-    if executable is None:
-        module.fail_json(
-            msg=f"There is no '{options['executable']}' in PATH. Nothing was changed. Install Terraform 1.7 or newer from "
-            "https://developer.hashicorp.com/terraform/install, or name it with infra_terraform_executable."
-        )
-    if not os.path.isdir(options["project_path"]):
-        module.fail_json(msg=f"The working copy {options['project_path']} does not exist. infra.yml makes it.")
-    options["executable"] = executable
 
 
 def main():
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     find_terraform(module)
-    progress = Progress(module.params["progress_file"])
-    kind = {"stopped": Stop, "started": Start}[module.params["state"]]
-    power = kind(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)
-    problem = None
-    try:
-        power.result = power.run()
-    except (PowerFailed, CallFailed, Interrupted) as failed:
-        problem = str(failed)
-    for warning in power.warnings:
-        module.warn(warning)
-    changes = power.result.pop("diff", None)
-    if module._diff and changes:
-        power.result["diff"] = changes
-    if problem:
-        module.fail_json(msg=problem, **{**power.result, "outcome": "failed"})
-    module.exit_json(**power.result, summary=summary(power.result))
+    kind = {"stopped": Stop, "started": Start, "redis_restored": RestoreRedis}[module.params["state"]]
+    run_module(module, kind, summary)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,10 @@ class Faults:
         """From now on there may be so many manual snapshots of caches."""
         self._set({"cache_snapshots": limit})
 
+    def database_log(self, seconds: int) -> None:
+        """From now on a database can be restored to what it was up to so many seconds ago."""
+        self._set({"database_log": seconds})
+
     def days(self, days: float) -> list[str]:
         """Let days pass for the databases; the instances that AWS started meanwhile."""
         return self._ask("PUT", "clock", {"advance_days": days})["started"]

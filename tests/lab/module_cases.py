@@ -112,6 +112,8 @@ class World:
         for key in (self.journal_key, self.github_key):
             s3.delete_object(Bucket=self.bucket, Key=key)
         self.github.__exit__()
+        for key in (self.journal_key, f"{self.id}/destroyed.json"):
+            s3.delete_object(Bucket=self.bucket, Key=key)
         for family in (f"{self.id}-thing", f"{self.id}-family"):
             for arn in ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]:
                 ecs.deregister_task_definition(taskDefinition=arn)
@@ -176,6 +178,10 @@ UNSEEN = {
     },
     "terraform_apply": {"refused": "returned by plans that are refused: tests/lab/test_refusals.py"},
 }
+
+
+# Their cases would take minutes of their own: tests/lab/test_recovery.py compares what they return there.
+ELSEWHERE = ("database_restore", "environment_destroy")
 
 
 def cases(world: World) -> list[Case]:
@@ -386,6 +392,7 @@ def cases(world: World) -> list[Case]:
         ),
         *redis_cases(world),
         *power_cases(world),
+        *redeploy_cases(world),
     ]
 
 
@@ -449,6 +456,18 @@ def power_cases(world: World) -> list[Case]:
     return [
         Case("environment_power", "stop", {**options, "state": "stopped"}, changes=True, diff=("power: off", "redis: absent", f"{API}: 0")),
         Case("environment_power", "start", {**options, "state": "started"}, changes=True, diff=("power: on", "redis: present", f"{API}: 1")),
+    ]
+
+
+def redeploy_cases(world: World) -> list[Case]:
+    """An environment that never was begins empty."""
+    options = {
+        **{"name": world.id, "services": ["api"], "database_id": f"{world.id}-db", "operator": "arn:aws:iam::000000000042:user/documented"},
+        "storage": {"bucket": world.bucket, "record_key": f"{world.id}/destroyed.json"},
+    }
+    return [
+        Case("environment_redeploy", "begin", {**options, "phase": "begin", "database_snapshot": "none"}),
+        Case("environment_redeploy", "end", {**options, "phase": "end"}),
     ]
 
 

@@ -126,6 +126,12 @@ def _bring_up(instance: dict[str, Any]) -> bool:
     if address and address != instance["_internal_address"]:
         logger.warning("the database %s came back at another address: the lab's network has no part for databases", instance["DBInstanceIdentifier"])
         instance["_internal_address"] = instance["Endpoint"]["Address"] = address
+    return answers(instance)
+
+
+def answers(instance: dict[str, Any]) -> bool:
+    """Whether its PostgreSQL gets ready, and knows the master user's password."""
+    container = _container(instance)
 
     def alive() -> bool:
         container.reload()
@@ -152,7 +158,7 @@ def _is_there(instance: dict[str, Any]) -> bool:
 def _only_running(modify: Any) -> Any:
     def modify_running(params: dict[str, Any]) -> Any:
         instance = rds._resolve_instance(rds._p(params, "DBInstanceIdentifier"))
-        if instance and instance["DBInstanceStatus"] in ("stopping", "stopped", "starting"):
+        if instance and instance["DBInstanceStatus"] in ("stopping", "stopped", "starting", "renaming"):
             name = instance["DBInstanceIdentifier"]
             return rds._error("InvalidDBInstanceState", f"Database instance {name} is not in available state.", 400)
         return modify(params)
@@ -174,4 +180,5 @@ def _telling_restart(render: Any) -> Any:
 
 def restorable(now: float) -> float:
     """RDS writes its log to S3 every five minutes: up to then a running instance can be restored."""
-    return now // 300 * 300
+    every = lab_settings.values.get("database_log", 300)
+    return now // every * every

@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import rds
 
-from . import control, database_events, database_power, database_snapshots
+from . import control, database_data, database_events, database_power, database_snapshots
 
 DAY = database_power.DAY
 MOMENTS = {
@@ -74,8 +74,10 @@ def back_up(instance: dict[str, Any], days: float) -> None:
     if instance["DBInstanceStatus"] not in database_snapshots.READY:
         return
     now = time.time()
-    for moment in backup_moments(now - days * DAY, now, instance.get("PreferredBackupWindow") or "03:00-04:00", retained):
-        snapshot = database_snapshots.automated(instance, moment)
+    moments = backup_moments(now - days * DAY, now, instance.get("PreferredBackupWindow") or "03:00-04:00", retained)
+    held = database_data.take(instance) if moments and database_data.has_container(instance) else None
+    for moment in moments:
+        snapshot = database_snapshots.automated(instance, moment, held)
         database_events.record(snapshot, "automated snapshot", at=moment)
     mine = [
         (epoch(one["SnapshotCreateTime"]), name)
@@ -83,7 +85,7 @@ def back_up(instance: dict[str, Any], days: float) -> None:
         if one["SnapshotType"] == "automated" and one["DBInstanceIdentifier"] == instance["DBInstanceIdentifier"]
     ]
     for _, name in sorted(mine)[: max(0, len(mine) - retained)]:
-        rds._snapshots.pop(name)
+        database_data.kept.pop(rds._snapshots.pop(name)["DBSnapshotArn"], None)
 
 
 def backup_moments(since: float, until: float, window: str, retained: int) -> list[float]:

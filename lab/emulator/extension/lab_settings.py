@@ -11,6 +11,7 @@
                later, when its time is changed.
     failing    [work]: works that end in failure, with the state that AWS has for it.
     cache_snapshots   how many manual snapshots of caches there may be; null: no limit.
+    database_log      every how many seconds a database's log is kept for a restore to a point in time: LatestRestorableTime. 300, as on AWS.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ WORKS = (
     "database_stop",
     "database_start",
     "database_snapshot",
+    "database_restore",
+    "database_rename",
     "cache_create",
     "cache_delete",
     "cache_snapshot",
@@ -31,14 +34,14 @@ WORKS = (
     "nat_delete",
     "load_balancer_create",
 )
-CAN_FAIL = ("cache_create", "cache_snapshot", "database_start", "nat_create", "load_balancer_create")
+CAN_FAIL = ("cache_create", "cache_snapshot", "database_start", "database_restore", "nat_create", "load_balancer_create")
 PAUSE = 0.05
 
 values: dict[str, Any] = {}
 
 
 def _defaults() -> dict[str, Any]:
-    return {"draining": "short", "capacity": {}, "times": dict.fromkeys(WORKS, 0), "failing": [], "cache_snapshots": None}
+    return {"draining": "short", "capacity": {}, "times": dict.fromkeys(WORKS, 0), "failing": [], "cache_snapshots": None, "database_log": 300}
 
 
 def apply() -> None:
@@ -73,6 +76,9 @@ def checked(wish: Any) -> dict[str, Any]:
     limit = wish.get("cache_snapshots")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
         raise ValueError("cache_snapshots is a number, or null")
+    every = wish.get("database_log", 300)
+    if isinstance(every, bool) or not isinstance(every, int) or not 1 <= every <= 3600:
+        raise ValueError("database_log is a number of seconds up to 3600")
     return wish
 
 

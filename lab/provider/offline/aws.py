@@ -101,7 +101,7 @@ class Aws:
         """Arguments that the configuration sets and no operation of the row would send: refusing beats pretending."""
         given = {name for name, value in config.items() if not is_empty(value)}
         known = {"region", "timeouts", "name_prefix", *(("tags", "tags_all") if row.tags else ()), *row.local.split()}
-        calls = (row.create, *row.updates)
+        calls = (row.create, *((row.create_from[1],) if row.create_from else ()), *row.updates)
         foreign = given - known - {name for call in calls for name in call.names}
         for call in calls:
             for name in given & row.block.blocks.keys() & set(call.names) if call.operation else ():
@@ -129,12 +129,15 @@ class Aws:
         values = known_only(planned)
         values.update(generated_name(row, values))
         ctx = self.context(row, values)
-        sent = self.arguments(ctx, row, row.create, values, row.create.names, [])
+        create = row.creation(values)
+        sent = self.arguments(ctx, row, create, values, create.names, [])
         if row.tags and values.get("tags_all"):
-            add_tags(ctx, row, sent, values["tags_all"])
+            add_tags(ctx, create, row, sent, values["tags_all"])
         known.update({name: values[name] for name in ("name", "identifier") if values.get(name)})
-        known.update(row.made(values, ctx.call(row.create.operation, **sent)))
+        known.update(row.made(values, ctx.call(create.operation, **sent)))
         values.update(known)
+        if create is not row.create and row.create_from:
+            row.create_from[2](ctx, values)
         for update in row.updates:
             if update.after_create:
                 values.update(self._run(ctx, row, update, None, values, self._worth_setting(row, update, values)))
@@ -321,8 +324,8 @@ def generated_name(row: Row, values: Values) -> Values:
     return {}
 
 
-def add_tags(ctx: Context, row: Row, sent: dict, tags: dict[str, str]) -> None:
-    shape = ctx.shape(row.create.operation).input_shape
+def add_tags(ctx: Context, create: Call, row: Row, sent: dict, tags: dict[str, str]) -> None:
+    shape = ctx.shape(create.operation).input_shape
     if row.service == "ec2":
         sent["TagSpecifications"] = [{"ResourceType": row.tags, "Tags": to_list(tags)}]
         return

@@ -49,6 +49,8 @@ class Row:
     service: str = ""
     equal: dict[str, Callable[[Any, Any], bool]] = field(default_factory=dict)  # when two values mean the same, beyond values.same
     create: Call = Call()
+    # (attribute, operation, what to do once it is there): another way to create it, where that attribute is set.
+    create_from: tuple[str, Call, Callable[[Any, Values], None]] | None = None
     made: Callable[[Values, dict], Values] = lambda v, answer: {"id": v["name"]}
     updates: tuple[Update, ...] = ()
     read: Call = Call()
@@ -71,6 +73,9 @@ class Row:
 
     def at_path(self, values: Values) -> str:
         return self.at if isinstance(self.at, str) else self.at(values)
+
+    def creation(self, values: Values) -> Call:
+        return self.create_from[1] if self.create_from and values.get(self.create_from[0]) else self.create
 
     @property
     def provider(self) -> str:

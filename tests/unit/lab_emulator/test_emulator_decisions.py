@@ -1,6 +1,7 @@
 """What the emulator's extension decides, apart from the emulator."""
 
 import base64
+import concurrent.futures
 import io
 import tarfile
 
@@ -10,7 +11,9 @@ from extension import (
     cache_snapshots,
     containers,
     database_address,
+    database_data,
     database_power,
+    database_restore,
     image_tags,
     lab_clock,
     lab_settings,
@@ -305,6 +308,7 @@ class TestLabSettings:
             {"failing": ["cache_snapshot"]},
             {"cache_snapshots": 0},
             {"cache_snapshots": None},
+            {"database_log": 1},
             {},
         ],
     )
@@ -325,6 +329,7 @@ class TestLabSettings:
             {"failing": ["database_stop"]},
             {"cache_snapshots": -1},
             {"cache_snapshots": True},
+            {"database_log": 0},
         ],
     )
     def test_others_are_refused(self, wish):
@@ -713,3 +718,32 @@ class TestTaskExec:
     def test_messages_go_there_and_back(self):
         kind, sequence, payload_kind, payload, _ = task_exec.unpack(task_exec.pack("output_stream_data", b"text", 3, 1))
         assert (kind, sequence, payload_kind, payload) == ("output_stream_data", 3, 1, b"text")
+
+
+class TestADatabaseOfAnotherTime:
+    @pytest.fixture
+    def source(self, monkeypatch):
+        """An instance with the backup of its first day, and a snapshot."""
+        backups = {"db-1": 100.0, "arn:s": 200.0, "arn:other": 250.0}
+        held = {}
+        for key, taken in backups.items():
+            held[key] = concurrent.futures.Future()
+            held[key].set_result(database_data.Backup(taken, [], "0"))
+        monkeypatch.setattr(database_data, "kept", held)
+        snapshots = {"s": {"DBSnapshotArn": "arn:s", "DbiResourceId": "db-1"}, "o": {"DBSnapshotArn": "arn:other", "DbiResourceId": "db-2"}}
+        monkeypatch.setattr(database_restore.rds, "_snapshots", snapshots)
+        return {"DbiResourceId": "db-1"}
+
+    @pytest.mark.parametrize(("moment", "taken"), [(99, None), (100, 100), (199, 100), (260, 200)])
+    def test_its_newest_backup_from_before_is_what_it_is_made_of(self, source, moment, taken):
+        found = database_restore.base_for(source, moment)
+        assert (found and found.taken) == taken
+
+    def test_one_that_is_being_taken_or_failed_is_none(self, source):
+        database_data.kept["arn:s"] = concurrent.futures.Future()
+        assert database_restore.base_for(source, 300).taken == 100
+        database_data.kept["arn:s"].set_exception(RuntimeError())
+        assert database_restore.base_for(source, 300).taken == 100
+
+    def test_moments_are_read_in_utc(self):
+        assert database_restore.epoch("1970-01-01T00:10:00Z") == database_restore.epoch("1970-01-01T00:10:00") == 600

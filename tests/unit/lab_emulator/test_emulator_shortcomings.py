@@ -246,6 +246,33 @@ def test_database_snapshots_are_available_at_once_in_any_state():
     assert (status, "<Status>available</Status>" in body) == (200, True)
 
 
+def test_database_data_is_not_in_snapshots():
+    database()
+    query(rds._create_db_snapshot, DBInstanceIdentifier="d", DBSnapshotIdentifier="s")
+    assert "docker" not in inspect.getsource(rds._create_snapshot_internal)
+
+
+def test_database_restore_starts_nothing_and_knows_no_points_in_time():
+    database()
+    query(rds._create_db_snapshot, DBInstanceIdentifier="d", DBSnapshotIdentifier="s")
+    status, body = query(rds._restore_from_snapshot, DBInstanceIdentifier="r", DBSnapshotIdentifier="s")
+    assert (status, "<DBInstanceStatus>available</DBInstanceStatus>" in body) == (200, True)
+    assert "docker" not in inspect.getsource(rds._restore_from_snapshot).replace("_docker_container_id", "")
+    assert "RestoreDBInstanceToPointInTime" not in rds._ACTION_MAP
+
+
+def test_database_rename_is_not_heard():
+    database()
+    assert query(rds._modify_db_instance, DBInstanceIdentifier="d", NewDBInstanceIdentifier="e", ApplyImmediately="true")[0] == 200
+    assert "e" not in rds._instances
+    assert "dbi-resource-id" not in inspect.getsource(rds._apply_instance_filters)
+
+
+def test_database_delete_keeps_automatic_backups_and_writes_over_snapshots():
+    source = inspect.getsource(rds._delete_db_instance_impl)
+    assert "automated" not in source and "AlreadyExists" not in source
+
+
 def test_database_address_is_what_docker_gives():
     assert "ipv4_address" not in inspect.getsource(rds)
 

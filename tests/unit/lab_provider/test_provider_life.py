@@ -315,6 +315,25 @@ def test_a_stopped_database_needs_no_change_and_takes_tags(monkeypatch, quick):
     rds.stub.assert_no_pending_responses()
 
 
+def test_a_database_from_a_snapshot_is_restored_and_then_given_what_a_restore_does_not_take(monkeypatch, quick):
+    rds = World("rds", monkeypatch)
+    arn = f"arn:aws:rds:{REGION}:123456789012:db:d"
+    found = {"DBInstanceIdentifier": "d", "DBInstanceArn": arn, "DbiResourceId": "db-1", "DBInstanceStatus": "available", "Engine": "postgres"}
+    sent = {"DBInstanceIdentifier": "d", "DBSnapshotIdentifier": "s", "DBInstanceClass": "db.t4g.micro", "Engine": "postgres", "StorageType": "gp3"}
+    more = {"AutoMinorVersionUpgrade": True, "CopyTagsToSnapshot": False, "PubliclyAccessible": False, "Tags": [{"Key": "Project", "Value": "p"}]}
+    rds.stub.add_response("restore_db_instance_from_db_snapshot", {"DBInstance": {**found, "DBInstanceStatus": "creating"}}, {**sent, **more})
+    for status in ("creating", "available"):
+        rds.stub.add_response("describe_db_instances", {"DBInstances": [{**found, "DBInstanceStatus": status}]}, {"DBInstanceIdentifier": "d"})
+    changed = {"DBInstanceIdentifier": "d", "ApplyImmediately": True, "MasterUserPassword": "p", "BackupRetentionPeriod": 7}
+    rds.stub.add_response("modify_db_instance", {}, changed)
+    rds.stub.add_response("describe_db_instances", {"DBInstances": [found]}, {"Filters": [{"Name": "dbi-resource-id", "Values": ["db-1"]}]})
+    rds.stub.add_response("list_tags_for_resource", {"TagList": []})
+    wanted = {"identifier": "d", "engine": "postgres", "instance_class": "db.t4g.micro", "storage_type": "gp3", "password": "p", "username": "u"}
+    state, failure = rds.create("aws_db_instance", **wanted, snapshot_identifier="s", backup_retention_period=7, skip_final_snapshot=True)
+    assert failure is None and state["id"] == "db-1"
+    rds.stub.assert_no_pending_responses()
+
+
 def test_a_schedule_is_made_changed_and_known_by_its_group(monkeypatch):
     scheduler = World("scheduler", monkeypatch)
     target = {"arn": "arn:aws:scheduler:::aws-sdk:rds:stopDBInstance", "role_arn": "arn:aws:iam::123456789012:role/r", "input": "{}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..aws import wait
 from ..core import Failure
 from ..row import Call, Row, Update
 
@@ -44,6 +45,7 @@ DB_ALIASES = {
     "maintenance_window": "PreferredMaintenanceWindow",
     "parameter_group_name": "DBParameterGroupName",
     "password": "MasterUserPassword",
+    "snapshot_identifier": "DBSnapshotIdentifier",
     "performance_insights_enabled": "EnablePerformanceInsights",
     "status": "DBInstanceStatus",
     "username": "MasterUsername",
@@ -93,6 +95,27 @@ def rename_db(ctx: Any, prior: Values | None, v: Values) -> None:
         ctx.call("modify_db_instance", DBInstanceIdentifier=prior["identifier"], NewDBInstanceIdentifier=v["identifier"], ApplyImmediately=True)
 
 
+def db_key(v: Values) -> dict:
+    """The real provider knows an instance by its resource id, whatever it is called; an import names it by its identifier."""
+    if str(v.get("id")).startswith("db-"):
+        return {"Filters": [{"Name": "dbi-resource-id", "Values": [v["id"]]}]}
+    return {"DBInstanceIdentifier": v["identifier"]}
+
+
+def restored_db(ctx: Any, v: Values) -> None:
+    """What RestoreDBInstanceFromDBSnapshot does not take is changed when it is there; the password too, which else is the snapshot's."""
+
+    def look() -> bool | None:
+        found = ctx.call("describe_db_instances", DBInstanceIdentifier=v["identifier"])["DBInstances"]
+        return True if found and db_state(found[0]) else None
+
+    wait(look, v, "create", f"aws_db_instance: {v['identifier']} was not restored")
+    wanted = {member: v.get(name) for name, member in DB_ALIASES.items() if name in ("backup_window", "maintenance_window", "password")}
+    wanted["BackupRetentionPeriod"] = v.get("backup_retention_period")
+    sent = {member: value for member, value in wanted.items() if value is not None}
+    ctx.call("modify_db_instance", DBInstanceIdentifier=v["identifier"], ApplyImmediately=True, **sent)
+
+
 def delete_db(v: Values) -> dict:
     if v.get("skip_final_snapshot"):
         final: dict = {"SkipFinalSnapshot": True}
@@ -120,6 +143,13 @@ DB_INSTANCE = Row(
     aliases=DB_ALIASES,
     create=Call("create_db_instance", take=f"availability_zone backup_target character_set_name db_name engine identifier kms_key_id license_model port "
                 f"storage_encrypted timezone username {DB_CHANGEABLE}"),
+    create_from=(
+        "snapshot_identifier",
+        Call("restore_db_instance_from_db_snapshot", take="auto_minor_version_upgrade copy_tags_to_snapshot db_subnet_group_name deletion_protection engine "
+             "iam_database_authentication_enabled identifier instance_class iops multi_az network_type option_group_name parameter_group_name port "
+             "publicly_accessible snapshot_identifier storage_throughput storage_type vpc_security_group_ids"),
+        restored_db,
+    ),
     made=lambda v, answer: {"id": answer["DBInstance"].get("DbiResourceId") or v["identifier"]},
     updates=(
         Update(take="identifier", run=rename_db),
@@ -131,7 +161,7 @@ DB_INSTANCE = Row(
             adjust=send_db_change,
         ),
     ),
-    read=Call("describe_db_instances", lambda v: {"DBInstanceIdentifier": v["identifier"]}),
+    read=Call("describe_db_instances", db_key),
     at="DBInstances[0]",
     got=db_details,
     unread="license_model password replicate_source_db snapshot_identifier upgrade_rollout_order",
@@ -139,7 +169,8 @@ DB_INSTANCE = Row(
     settle=db_state,
     delete=Call("delete_db_instance", delete_db),
     tags="db",
-    imports=lambda identifier, ctx: {"id": identifier, "identifier": identifier},
+    # Nothing in AWS tells the last two: the real provider takes these values for them.
+    imports=lambda identifier, ctx: {"id": identifier, "identifier": identifier, "delete_automated_backups": True, "skip_final_snapshot": True},
 )  # fmt: skip
 
 # -- ElastiCache ---------------------------------------------------------------------------------------------------------------

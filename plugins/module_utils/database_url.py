@@ -1,0 +1,35 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The secret DATABASE_URL: who is in it, and the same with another address. Pure; what it raises never tells the URL."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote
+
+_URL = re.compile(r"^(?P<scheme>postgres(?:ql)?)://(?:(?P<login>[^@/]*)@)?(?P<host>\[[^]]*\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$")
+
+
+class Login(NamedTuple):
+    user: str
+    password: str
+
+
+def _match(url: str) -> re.Match:
+    match = _URL.match(url)
+    if not match:
+        raise ValueError("it is no postgresql:// URL")
+    return match
+
+
+def login(url: str) -> Login:
+    user, _colon, password = (_match(url)["login"] or "").partition(":")
+    return Login(unquote(user), unquote(password))
+
+
+def with_address(url: str, host: str, port: int) -> str:
+    """The URL with another address and all else as it was."""
+    match = _match(url)
+    who = f"{match['login']}@" if match["login"] is not None else ""
+    return f"{match['scheme']}://{who}{host}:{port}{match['rest'] or ''}"

@@ -1,0 +1,148 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An environment that is made again: from which snapshots, and what of it is still there. The making itself is Terraform's and a release's."""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils import power_journal, recovery_read, redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.destroy_run import DESTROYED, DESTROYING
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
+
+REDEPLOYING, REDEPLOYED = "redeploying", "redeployed"
+EMPTY = "none"
+NOTHING_KEPT = {"repositories": [], "lifecycle_policies": [], "log_groups": []}
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+def choice(record: dict | None, kind: str, asked: str) -> str:
+    """Name of the snapshot of this kind ('database' or 'redis') to begin with; '' for an empty one."""
+    if asked:
+        return "" if asked == EMPTY else asked
+    return ((record or {}).get(kind) or {}).get("snapshot") or ""
+
+
+def problem(record: dict | None, database: dict | None, asked: dict, listed: str) -> str:
+    """Why the environment cannot be made again as it is asked for; '' if it can.
+
+    asked: {"database", "redis"}: snapshots that were named, '' for those on record, 'none' for an empty one. listed: the database's snapshots.
+    """
+    state = (record or {}).get("state", "")
+    if state == DESTROYING:
+        return "A destroy of this environment has not got to its end. Run destroy.yml again first."
+    if database is not None and state not in (REDEPLOYING, REDEPLOYED):
+        name = database["DBInstanceIdentifier"]
+        return (
+            f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
+            "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
+        )
+    if database is None and not asked["database"] and not choice(record, "database", ""):
+        return (
+            f"No destroy is on record, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {listed}. Name one with "
+            "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
+        )
+    return ""
+
+
+def unusable(kind: str, name: str, found: dict | None, status: str) -> str:
+    """Why a snapshot cannot be restored; '' if it can."""
+    if found is None:
+        return f"The snapshot {name} of the {kind} does not exist."
+    return "" if status == "available" else f"The snapshot {name} of the {kind} is {status}, not available."
+
+
+def variables(database: str, redis: str, kept: dict) -> dict:
+    """What infra/ takes for the one apply that makes the environment."""
+    return {"database_snapshot": database or None, "redis_snapshot": redis or None, "kept": kept}
+
+
+def still_there(name: str, keys: list[str], repositories: list[str], policies: list[str], groups: list[str]) -> dict:
+    """The services whose repository, lifecycle policy and log group exist."""
+    return {
+        "repositories": [key for key in keys if f"{name}-{key}" in repositories],
+        "lifecycle_policies": [key for key in keys if f"{name}-{key}" in policies],
+        "log_groups": [key for key in keys if f"/ecs/{name}-{key}" in groups],
+    }
+
+
+def told(result: dict) -> list[str]:
+    kept = result["terraform_variables"]["kept"]
+    lines = [f"Database: {result['database_from']}", f"Redis: {result['redis_from']}"]
+    if kept["repositories"] or kept["log_groups"]:
+        lines.append(f"Taken in as they are: images of {', '.join(kept['repositories']) or 'none'}; logs of {', '.join(kept['log_groups']) or 'none'}")
+    return lines
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+class Redeploy:
+    """begin() before the apply, end() when the application is healthy. The record is that of the destroy."""
+
+    def __init__(self, call, params: dict, *, check_mode: bool = False):
+        self.call, self.params, self.check_mode = call, params, check_mode
+        storage = params["storage"]
+        self.journal = power_journal.Journal(call, storage["bucket"], storage["record_key"], what="the record of the destroy")
+
+    def begin(self, prove=lambda: None) -> dict:
+        """Raises CallFailed. prove: what shows that the environment's lock is held."""
+        params, call = self.params, self.call
+        keys, name = params["services"], params["name"]
+        repositories = [f"{name}-{key}" for key in keys]
+        seen = side_by_side(
+            call,
+            {
+                "record": self.journal.read,
+                "database": lambda: describe_database(call, params["database_id"]),
+                "snapshots": lambda: recovery_read.snapshots(call, params["database_id"]),
+                "images": lambda: recovery_read.image_counts(call, repositories),
+                "policies": lambda: recovery_read.lifecycle_policies(call, repositories),
+                "groups": lambda: recovery_read.log_groups(call, f"/ecs/{name}-"),
+            },
+        )
+        record, asked = seen["record"], {"database": params["database_snapshot"], "redis": params["redis_snapshot"]}
+        wrong = problem(record, seen["database"], asked, recovery_read.listed(seen["snapshots"]))
+        if wrong:
+            raise CallFailed(f"{wrong} Nothing was changed.")
+        done = seen["database"] is not None and record["state"] == REDEPLOYED
+        database, redis = ("", "") if done else (choice(record, "database", asked["database"]), choice(record, "redis", asked["redis"]))
+        if seen["database"] is None:
+            self._must_be_usable(database, redis)
+        kept = still_there(name, keys, list(seen["images"]), seen["policies"], seen["groups"])
+        result = {
+            "changed": False,
+            "already_there": seen["database"] is not None,
+            "terraform_variables": variables(database, redis, kept),
+            "database_from": self._from(database, seen["database"] is not None and not database),
+            "redis_from": self._from(redis, done),
+        }
+        if not done and not self.check_mode and (record or {}).get("state") != REDEPLOYING:
+            prove()
+            begun = record or {**power_journal.new(name), "state": DESTROYED, "database": {"snapshot": database}, "redis": {"snapshot": redis}}
+            self.journal.save(power_journal.begun(begun, REDEPLOYING, params["operator"], this_host()))
+        return {**result, "lines": told(result)}
+
+    def end(self, prove=lambda: None) -> dict:
+        """Writes that it is done. Whether it was to be written."""
+        record = self.journal.read()
+        if not record or record["state"] != REDEPLOYING:
+            return {"changed": False}
+        if not self.check_mode:
+            prove()
+            self.journal.save(power_journal.ended(record, REDEPLOYED))
+        return {"changed": False}
+
+    def _from(self, snapshot: str, there: bool) -> str:
+        return f"from the snapshot {snapshot}" if snapshot else "is there" if there else "empty"
+
+    def _must_be_usable(self, database: str, redis: str) -> None:
+        wrong = []
+        if database:
+            found = recovery_read.snapshot(self.call, database)
+            wrong.append(unusable("database", database, found, (found or {}).get("Status", "")))
+        if redis:
+            found = redis_snapshot.read(self.call, redis)
+            wrong.append(unusable("queue", redis, found, (found or {}).get("status", "")))
+        said = [sentence for sentence in wrong if sentence]
+        if said:
+            other = "Name another with -e redeploy_database_snapshot= or -e redeploy_redis_snapshot=, or 'none' to do without."
+            raise CallFailed(f"{' '.join(said)} Nothing was changed. {other}")

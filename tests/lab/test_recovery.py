@@ -1,0 +1,349 @@
+"""Gone and back: an environment destroyed and made again with its rows, and a bad migration undone by a restore while the rest goes on answering."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+import threading
+import time
+from datetime import UTC, datetime
+
+import psycopg2
+import pytest
+import yaml
+from conftest import CHECKOUT
+from documented import documentation, faults
+from emulator_world import until
+from faults import Faults
+from power import Power
+from test_killed import descendants, kill
+from wire import Wire
+
+pytestmark = pytest.mark.lab
+BAD_MIGRATION = "packages/database/migrations/004_forget_everything.sql"
+# A lock of a run that died is free soon; the next one waits for that.
+LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")
+NAME = "atena-prod"
+DESTROY = ("environment_destroy", "Destroy the environment")
+RESTORE = ("database_restore", "Restore the database, take that back, or delete what it left aside")
+
+
+def as_documented(run, module: str, task: str) -> None:
+    """Whether the task's result, which a run with -v shows, is what the module's documentation says."""
+    shown = run.output.split(f": {task}]")[1]
+    result = re.search(r"^(?:ok|changed): \[[^]]+\] =>\s*\n((?:    .*\n)+)", shown, re.MULTILINE)
+    assert result, shown[:3000]
+    documented = documentation(CHECKOUT / "plugins" / "modules" / f"{module}.py")[1]
+    assert faults(documented, yaml.safe_load(textwrap.dedent(result[1]))) == []
+
+
+class Recovery:
+    """The environment, looked at from outside."""
+
+    def __init__(self, lab):
+        self.lab, self.database_id = lab, f"{NAME}-db"
+        self.rds, self.bucket = lab.client("rds"), f"atena-terraform-state-{lab.account}"
+
+    def record(self, name: str) -> dict:
+        return json.load(self.lab.client("s3").get_object(Bucket=self.bucket, Key=f"atena/prod/{name}.json")["Body"])
+
+    def write(self, count: int) -> list[str]:
+        """Notes by the application's own API; each processed by the worker."""
+        status, answer = self.lab.app.get("/notes", {"text": "kept", "count": count})
+        assert status == 202, answer
+        ids = answer.get("ids") or [answer["id"]]
+        deadline = time.monotonic() + 30
+        while any(self.lab.app.get(f"/notes/{one}")[0] != 200 for one in ids):
+            assert time.monotonic() < deadline, "the worker does not process the notes"
+            time.sleep(0.2)
+        return ids
+
+    def has(self, ids: list[str]) -> bool:
+        return all(self.lab.app.get(f"/notes/{one}")[0] == 200 for one in ids)
+
+    def notes(self) -> int:
+        return self.lab.app.get("/jobs")[1]["notes"]["all"]
+
+    def instances(self) -> list[str]:
+        return sorted(one["DBInstanceIdentifier"] for one in self.rds.describe_db_instances()["DBInstances"] if one["DBInstanceIdentifier"].startswith(NAME))
+
+    def snapshots(self) -> list[str]:
+        return sorted(one["DBSnapshotIdentifier"] for one in self.rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"])
+
+    def query(self, sql: str) -> list[tuple]:
+        url = self.lab.client("ssm").get_parameter(Name="/atena/prod/DATABASE_URL", WithDecryption=True)["Parameter"]["Value"]
+        with psycopg2.connect(url, connect_timeout=5) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    def plan_is_empty(self) -> None:
+        code, output = self.lab.plan()
+        assert code == 0, output
+        assert self.lab.lock() is None
+
+
+class Polled:
+    """Asks the application all the time; what it answered, and when."""
+
+    def __init__(self, app):
+        self.app, self.answers, self._stop = app, [], threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            for path in ("/health", "/"):
+                try:
+                    status = self.app.get(path, timeout=5)[0]
+                except OSError:
+                    status = 0
+                self.answers.append((time.time(), path, status))
+            self._stop.wait(0.2)
+
+    def __enter__(self) -> Polled:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(20)
+
+    def bad(self, until: float) -> list[tuple]:
+        return [answer for answer in self.answers if answer[0] < until and answer[2] != 200]
+
+
+@pytest.fixture(scope="module")
+def recovery(lab):
+    """Snapshots that are left go with it: a stop in another file would take them for its backup."""
+    made, cache = Recovery(lab), lab.client("elasticache")
+    before = made.snapshots()
+    yield made
+    for name in set(made.snapshots()) - set(before):
+        made.rds.delete_db_snapshot(DBSnapshotIdentifier=name)
+    for one in cache.describe_snapshots(CacheClusterId=f"{NAME}-redis")["Snapshots"]:
+        if f"{NAME}-redis-final-" in one["SnapshotName"]:
+            cache.delete_snapshot(SnapshotName=one["SnapshotName"])
+
+
+@pytest.fixture
+def quick(recovery):
+    """The database's log is kept every second, not every five minutes."""
+    with Faults(recovery.lab.endpoint) as faults:
+        faults.database_log(1)
+        yield faults
+
+
+class TestDestroyAndRedeploy:
+    def test_without_the_typed_name_nothing_is_done_and_a_check_tells_all(self, recovery):
+        run = recovery.lab.playbook("destroy.yml").must_fail()
+        assert "This destroys atena-prod: that is not done without its name. Nothing was changed." in run.text
+        run = recovery.lab.playbook("destroy.yml", "-e", "destroy_confirm=atena-staging").must_fail()
+        assert "destroy_confirm is 'atena-staging', but this environment is atena-prod" in run.text
+        with Wire(recovery.lab.endpoint) as wire:
+            run = recovery.lab.playbook("destroy.yml", "--check", "-v", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+        as_documented(run, *DESTROY)
+        assert wire.writes() == [] and run.changed == 1
+        for words in (
+            "- aws_db_instance.main",
+            "- aws_elasticache_cluster.main[0]",
+            "would go into its final snapshot, atena-prod-db-final-",
+            "Stays: images:",
+        ):
+            assert words in run.text, run.output
+        assert "- aws_ecr_repository" not in run.text and "- aws_cloudwatch_log_group" not in run.text
+        recovery.plan_is_empty()
+
+    def test_deletion_protection_is_no_surprise(self, recovery):
+        recovery.rds.modify_db_instance(DBInstanceIdentifier=recovery.database_id, DeletionProtection=True, ApplyImmediately=True)
+        try:
+            run = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_fail()
+            assert "has deletion protection" in run.text and "deletion_protection: false" in run.text and "Nothing was changed" in run.text
+        finally:
+            recovery.rds.modify_db_instance(DBInstanceIdentifier=recovery.database_id, DeletionProtection=False, ApplyImmediately=True)
+
+    def test_rows_outlive_a_destroy(self, recovery):
+        """The name of the final snapshot is taken, as after a deletion by hand: another one is drawn."""
+        ids, before = recovery.write(20), recovery.notes()
+        state = json.loads((recovery.lab.client("s3").get_object(Bucket=recovery.bucket, Key="atena/prod/terraform.tfstate")["Body"]).read())
+        final = next(one for one in state["resources"] if one["type"] == "aws_db_instance")["instances"][0]["attributes"]["final_snapshot_identifier"]
+        recovery.rds.create_db_snapshot(DBInstanceIdentifier=recovery.database_id, DBSnapshotIdentifier=final)
+        time.sleep(3)
+        destroyed(recovery)
+        assert recovery.record("destroyed")["database"]["snapshot"] != final
+        # What the account lost besides: secrets come back from where they are kept.
+        recovery.lab.client("ssm").delete_parameter(Name="/atena/prod/ADMIN_TOKEN")
+        redeployed(recovery, ids, before)
+
+    @pytest.mark.soak
+    def test_a_second_destroy_has_a_snapshot_of_its_own(self, recovery):
+        taken = []
+        for _ in range(2):
+            ids, before = recovery.write(5), recovery.notes()
+            destroyed(recovery)
+            taken.append(recovery.record("destroyed")["database"]["snapshot"])
+            again = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_succeed()
+            assert again.changed == 0 and "Nothing to do" in again.text
+            redeployed(recovery, ids, before)
+            again = recovery.lab.playbook("redeploy.yml").must_succeed()
+            assert again.changed == 0, again.output
+        assert len(set(taken)) == 2 and set(taken) <= set(recovery.snapshots())
+
+    @pytest.mark.soak
+    def test_one_that_is_stopped_keeps_its_queue_and_one_that_is_killed_is_finished(self, recovery):
+        ids, before = recovery.write(5), recovery.notes()
+        recovery.lab.playbook("stop.yml").must_succeed()
+        dies(recovery, "destroy.yml", "rds:DeleteDBInstance", "-e", f"destroy_confirm={NAME}")
+        recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}", *LOCK).must_succeed()
+        record = recovery.record("destroyed")
+        assert record["state"] == "destroyed" and "-redis-stop-" in record["redis"]["snapshot"]
+        redeployed(recovery, ids, before)
+
+
+def destroyed(recovery) -> None:
+    lab = recovery.lab
+    run = lab.playbook("destroy.yml", "-v", "-e", f"destroy_confirm={NAME}").must_succeed()
+    as_documented(run, *DESTROY)
+    assert run.changed == 1 and "Destroyed atena-prod" in run.text
+    record = recovery.record("destroyed")
+    assert record["state"] == "destroyed" and record["database"]["snapshot"] in recovery.snapshots()
+    assert recovery.instances() == []
+    assert lab.client("elasticache").describe_cache_clusters()["CacheClusters"] == []
+    assert [vpc for vpc in lab.client("ec2").describe_vpcs()["Vpcs"] if {"Key": "Name", "Value": f"{NAME}-vpc"} in vpc.get("Tags", [])] == []
+    assert lab.client("ecr").describe_images(repositoryName=f"{NAME}-api")["imageDetails"]
+    assert lab.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/{NAME}-api")["logGroups"]
+
+
+def redeployed(recovery, ids: list[str], before: int) -> None:
+    run = recovery.lab.playbook("redeploy.yml", timeout=900).must_succeed()
+    assert f"from the snapshot {recovery.record('destroyed')['database']['snapshot']}" in run.text
+    assert recovery.lab.app.get("/health")[1]["status"] == "ok"
+    assert recovery.has(ids) and recovery.notes() == before
+    assert recovery.record("destroyed")["state"] == "redeployed"
+    recovery.plan_is_empty()
+
+
+def dies(recovery, playbook: str, call: str, *arguments: str, number: int = 1) -> None:
+    """A playbook whose processes are all killed when AWS has done this so many times, and nobody knows yet of the last."""
+    struck = []
+
+    def after(made):
+        if len(struck) < number and call in str(made):
+            struck.append(str(made))
+            if len(struck) == number:
+                kill([process.pid, *descendants(process.pid)])
+                raise ConnectionAbortedError("the caller is dead")
+
+    with Wire(recovery.lab.endpoint, after=after) as wire:
+        process = recovery.lab.start(playbook, *LOCK, *arguments, environment={"AWS_ENDPOINT_URL": wire.endpoint})
+        process.communicate(timeout=600)
+    assert len(struck) == number, f"{playbook} ended without {call}"
+
+
+@pytest.fixture
+def bad(recovery, good, quick):
+    """A release whose migration forgets what the notes said; the moment before it, and the notes that were there then."""
+    ids = recovery.write(10)
+    time.sleep(1.2)
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time.sleep(1.2)
+    commit = good.commit
+    # The application would make the same mistake again at its next release: the commit goes, too.
+    good.change("Forget everything", **{BAD_MIGRATION: "DELETE FROM notes;\nALTER TABLE notes DROP COLUMN wishes;\n"})
+    recovery.lab.playbook("deploy.yml").must_succeed()
+    assert recovery.notes() == 0
+    yield moment, ids
+    good.back_to(commit)
+    recovery.lab.playbook("deploy.yml").must_succeed()
+
+
+class TestRestoringTheDatabase:
+    def test_a_bad_migration_is_undone_while_the_rest_goes_on_answering(self, recovery, bad):
+        lab, (moment, ids) = recovery.lab, bad
+        asked = ("-e", f"restore_database_time={moment}")
+        run = lab.playbook("restore_database.yml", "--check", *asked).must_succeed()
+        assert f"Would restore the point in time {moment} into a new database" in run.text and run.changed == 1
+        assert recovery.instances() == [recovery.database_id]
+        with Polled(lab.app) as polled:
+            run = lab.playbook("restore_database.yml", "-v", *asked, "-e", f"restore_database_confirm={NAME}").must_succeed()
+        as_documented(run, *RESTORE)
+        record = recovery.record("restored")
+        swap = next(step for step in record["steps"] if step["step"] == "swap")
+        began = datetime.fromisoformat(swap["began_at"]).timestamp()
+        assert polled.bad(began) == []
+        assert {path for _, path, status in polled.answers if status != 200} <= {"/health"}, "the API itself went down"
+        assert recovery.has(ids) and lab.app.get("/health")[1]["status"] == "ok"
+        assert "notes: " in run.text and "(the original: 0)" in run.text and "migrations that only the original has: 004_forget_everything.sql" in run.text
+        kept = record["original"]["aside"]
+        assert recovery.instances() == sorted([recovery.database_id, kept]) and kept in run.text
+        recovery.plan_is_empty()
+        assert "skip_final_snapshot" in run.text, "what the import left different was not told"
+        self.cleared_away(recovery, kept)
+
+    def cleared_away(self, recovery, kept: str) -> None:
+        """The old one goes when its name is typed; while it stands nothing is destroyed. (Other names: tests/unit/test_recovery_runs.py.)"""
+        run = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_fail()
+        assert f"{kept} still stands" in run.text
+        run = recovery.lab.playbook("restore_database.yml", "-v", "-e", f"restore_database_remove_original={kept}").must_succeed()
+        as_documented(run, *RESTORE)
+        assert recovery.instances() == [recovery.database_id] and f"{kept}-final" in recovery.snapshots()
+
+    @pytest.mark.soak
+    def test_one_that_is_killed_in_the_swap_goes_on_and_can_be_taken_back(self, recovery, quick):
+        recovery.write(3)
+        quick.days(1)
+        confirmed = ("-e", f"restore_database_confirm={NAME}")
+        before = recovery.notes()
+        resource = recovery.rds.describe_db_instances(DBInstanceIdentifier=recovery.database_id)["DBInstances"][0]["DbiResourceId"]
+        # The first is about its settings; the second takes the name from the old one.
+        dies(recovery, "restore_database.yml", "rds:ModifyDBInstance", *confirmed, number=2)
+        run = recovery.lab.playbook("restore_database.yml", *confirmed, *LOCK).must_succeed()
+        assert re.search(r"Restored the snapshot rds:atena-prod-db-\d{4}", run.text) and recovery.notes() == before
+        recovery.plan_is_empty()
+        run = recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
+        assert recovery.rds.describe_db_instances(DBInstanceIdentifier=recovery.database_id)["DBInstances"][0]["DbiResourceId"] == resource
+        assert recovery.notes() == before
+        recovery.plan_is_empty()
+        aside = recovery.record("restored")["restored"]["aside"]
+        recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_remove_original={aside}").must_succeed()
+
+    @pytest.mark.soak
+    def test_one_that_does_not_come_up_leaves_all_as_it_was(self, recovery, quick):
+        quick.days(1)
+        quick.failing("database_restore")
+        confirmed = ("-e", f"restore_database_confirm={NAME}")
+        run = recovery.lab.playbook("restore_database.yml", *confirmed).must_fail()
+        assert "is restore-error" in run.text and "restore_database_undo=atena-prod" in run.text
+        recovery.plan_is_empty()
+        recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
+        assert recovery.instances() == [recovery.database_id]
+
+
+class TestRestoringRedis:
+    def test_comes_back_to_a_snapshot_and_what_there_was_is_kept(self, recovery):
+        lab, power = recovery.lab, Power(recovery.lab)
+        name, cache = f"{NAME}-redis", lab.client("elasticache")
+        with power.redis() as connection:
+            connection("SET", "mark", "then")
+        snapshot = f"{name}-rehearsal"
+        cache.create_snapshot(CacheClusterId=name, SnapshotName=snapshot)
+        until(lambda: cache.describe_snapshots(SnapshotName=snapshot)["Snapshots"][0]["SnapshotStatus"] == "available")
+        try:
+            with power.redis() as connection:
+                connection("SET", "mark", "now")
+            asked = ("-e", f"restore_redis_snapshot={snapshot}")
+            run = lab.playbook("restore_redis.yml", *asked).must_fail()
+            assert "This throws away what is in atena-prod-redis" in run.text and "Nothing was changed" in run.text
+            with Wire(lab.endpoint) as wire:
+                run = lab.playbook("restore_redis.yml", "--check", *asked, environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+            assert wire.writes() == [] and f"Would restore {snapshot} under the same name" in run.text and run.changed == 1
+            run = lab.playbook("restore_redis.yml", *asked, "-e", f"restore_redis_confirm={NAME}").must_succeed()
+            assert run.changed == 1
+            with power.redis() as connection:
+                assert connection("GET", "mark") == b"then"
+                connection("DEL", "mark")
+            power.is_on()
+            kept = re.search(rf"{name}-before-\d{{8}}-\d{{6}}", run.text)[0]
+            assert kept in power.snapshots()
+            cache.delete_snapshot(SnapshotName=kept)
+        finally:
+            cache.delete_snapshot(SnapshotName=snapshot)

@@ -1,0 +1,334 @@
+"""Restores and destroys at work, on an AWS of a few lines: databases with their states and names, the secret, the record; what dies is gone on with."""
+
+import contextlib
+import datetime
+import itertools
+import json
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils import destroy_run, power_run, recovery_run, redis_read, restore_run
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
+from test_ledger import Bucket
+
+URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
+NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
+
+
+class Aws:
+    """call(service, operation, doing, **arguments). `fails` maps an operation and its number to an error, before it is carried out."""
+
+    def __init__(self):
+        self.bucket, self.url, self.fails, self.sent = Bucket(), URL, {}, []
+        self.bucket.objects["gates"] = b'{"power": "on", "redis": "present"}'
+        self.numbers = itertools.count(2)
+        self.instances = [self.instance("e-db", "db-1", "old")]
+        self.snapshots = [{"DBSnapshotIdentifier": "rds:1", "SnapshotType": "automated", "Status": "available", "SnapshotCreateTime": NOW}]
+
+    @staticmethod
+    def instance(name, resource, address, **more):
+        return {
+            **{"DBInstanceIdentifier": name, "DbiResourceId": resource, "DBInstanceStatus": "available", "MasterUsername": "atena", "TagList": []},
+            **{"Endpoint": {"Address": address, "Port": 5432}, "DBSubnetGroup": {"DBSubnetGroupName": "e-db"}, "BackupRetentionPeriod": 7},
+            **{"VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1"}], **more},
+        }
+
+    def client(self, name):
+        pass
+
+    def pages(self, service, operation, doing, key, /, **arguments):
+        return {"list_services": [], "list_tasks": [], "describe_log_groups": [{"logGroupName": "/ecs/e-api"}], "describe_images": [{}]}[operation]
+
+    def __call__(self, service, operation, doing, /, **arguments):
+        if service == "s3":
+            return self.bucket(service, operation, doing, **arguments)
+        self.sent.append((operation, arguments))
+        number = sum(1 for name, _ in self.sent if name == operation)
+        if (operation, number) in self.fails:
+            raise self.fails.pop((operation, number))
+        return getattr(self, operation)(**arguments)
+
+    def describe_db_instances(self, DBInstanceIdentifier=None):
+        found = [one for one in self.instances if DBInstanceIdentifier in (None, one["DBInstanceIdentifier"])]
+        if DBInstanceIdentifier and not found:
+            raise CallFailed("none", "DBInstanceNotFound")
+        answer = {"DBInstances": [dict(one) for one in found]}
+        for one in found:  # what goes on is over at the next look
+            if one["DBInstanceStatus"] in ("creating", "modifying", "renaming"):
+                one["DBInstanceStatus"] = "available"
+            if one["DBInstanceStatus"] == "deleting":
+                self.instances.remove(one)
+        return answer
+
+    def describe_db_snapshots(self, **arguments):
+        name = arguments.get("DBSnapshotIdentifier")
+        found = [one for one in self.snapshots if name in (None, one["DBSnapshotIdentifier"])]
+        if name and not found:
+            raise CallFailed("none", "DBSnapshotNotFound")
+        return {"DBSnapshots": found}
+
+    def restore_db_instance_from_db_snapshot(self, DBInstanceIdentifier, DBSnapshotIdentifier, **_):
+        resource = f"db-{next(self.numbers)}"
+        self.instances.append(self.instance(DBInstanceIdentifier, resource, f"new-{resource}", DBInstanceStatus="creating", BackupRetentionPeriod=1))
+
+    def _named(self, name):
+        return next(one for one in self.instances if one["DBInstanceIdentifier"] == name)
+
+    def modify_db_instance(self, DBInstanceIdentifier, ApplyImmediately, NewDBInstanceIdentifier=None, **changes):
+        found = self._named(DBInstanceIdentifier)
+        if NewDBInstanceIdentifier:
+            assert NewDBInstanceIdentifier not in self.names()
+            found.update(DBInstanceIdentifier=NewDBInstanceIdentifier, DBInstanceStatus="renaming")
+        else:
+            found.update(changes, DBInstanceStatus="modifying")
+
+    def delete_db_instance(self, DBInstanceIdentifier, SkipFinalSnapshot=True, FinalDBSnapshotIdentifier=None, DeleteAutomatedBackups=True):
+        assert not self._named(DBInstanceIdentifier).get("DeletionProtection")
+        self._named(DBInstanceIdentifier)["DBInstanceStatus"] = "deleting"
+        if FinalDBSnapshotIdentifier:
+            self.final(FinalDBSnapshotIdentifier)
+
+    def final(self, name):
+        self.snapshots.append({"DBSnapshotIdentifier": name, "SnapshotType": "manual", "Status": "available", "SnapshotCreateTime": NOW})
+
+    def get_parameter(self, **_):
+        return {"Parameter": {"Value": self.url, "Type": "SecureString"}}
+
+    def describe_parameters(self, **_):
+        return {"Parameters": [{"Name": "/e/TOKEN", "KeyId": "alias/k"}]}
+
+    def put_parameter(self, Value, KeyId, **_):
+        assert KeyId == "alias/k"
+        self.url = Value
+
+    def describe_load_balancers(self, **_):
+        raise CallFailed("none", "LoadBalancerNotFound")
+
+    def names(self):
+        return {one["DBInstanceIdentifier"]: one["DbiResourceId"] for one in self.instances}
+
+    def record(self, key="record"):
+        return json.loads(self.bucket.objects[key])
+
+
+class Terraform:
+    """What the state knows, and what was done to it."""
+
+    warnings: list = []
+
+    def __init__(self, aws):
+        self.aws, self.did, self.known = aws, [], {"aws_db_instance.main", "aws_vpc.main", 'aws_ecr_repository.service["api"]', "random_id.final_snapshot"}
+        self.final = "e-db-final-1"
+
+    def recover(self):
+        return False
+
+    def prepare(self):
+        pass
+
+    @contextlib.contextmanager
+    def locked(self):
+        yield
+
+    def state(self):
+        return set(self.known)
+
+    def let_go(self, *addresses):
+        self.known -= set(addresses)
+        self.did.append(("let go", sorted(addresses)))
+        if addresses == ("random_id.final_snapshot",):
+            self.final = "e-db-final-2"
+
+    def take_in(self, missing, why=""):
+        self.did.append(("take in", missing))
+        self.known |= {address for address, _ in missing}
+
+    def destroy_plan(self):
+        changes = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address in sorted(self.known)]
+        return changes, {"aws_db_instance.main": {"final_snapshot_identifier": self.final}} if "aws_db_instance.main" in self.known else {}
+
+    def apply(self, allow_destroy=(), destroy=False):
+        self.did.append(("destroy" if destroy else "apply", ""))
+        if not destroy:
+            assert 'aws_ecr_repository.service["api"]' in self.known, "it would be made anew"
+            return {"lines": ["~ aws_db_instance.main (skip_final_snapshot)"], "changes": []}
+        changes, _ = self.destroy_plan()
+        assert not [change for change in changes if destroy_run.stays(change["address"])]
+        self.aws.instances.clear()
+        self.aws.final(self.final)
+        self.known.clear()
+        return {"lines": [], "changes": changes}
+
+
+class Lock:
+    def acquire(self, *_):
+        return {"taken_over": None}
+
+    @contextlib.contextmanager
+    def held(self, on_lost=None):
+        yield
+
+    def release(self):
+        pass
+
+    def check(self):
+        pass
+
+
+class Services:
+    """Back, without ECS."""
+
+    rolled: list = []
+
+    def __init__(self, call, cluster, counts, before, **_):
+        self.counts = counts
+
+    def read(self):
+        pass
+
+    def roll_out(self):
+        Services.rolled.append(dict(self.counts))
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    monkeypatch.setattr(restore_run, "Back", Services)
+    monkeypatch.setattr(Services, "rolled", [])
+    monkeypatch.setattr(restore_run, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
+    monkeypatch.setattr(restore_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "deployments": [{"id": "d", "status": "PRIMARY"}]}})
+    monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
+    monkeypatch.setattr(Branches, "sleep", lambda *_: None)
+    return Aws()
+
+
+@pytest.fixture
+def terraform(aws):
+    return Terraform(aws)
+
+
+def params(**more):
+    return {
+        **{"name": "e", "cluster": None, "database_id": "e-db", "redis_id": "e-redis", "operator": "o", "tags": {}, "confirm": "e"},
+        **{"snapshot": "", "time": "", "check_command": None, "database_url_parameter": "/e/DATABASE_URL", "settings": {}},
+        "storage": {"bucket": "state", "state_key": "s", "gates_key": "gates", "journal_key": "power", "record_key": "record"},
+        "terraform": {"project_path": "/nowhere", "executable": "terraform", "lock_timeout": 1, "parallelism": 1, "allow_destroy": []},
+        "lock": {"table": "t", "name": "e", "expires_in": 300, "wait": 0},
+        "health": {"url": "http://e", "path": "/health", "attempts": 1, "delay": 0},
+        "timeouts": {"tasks": 1, "database": 60, "redis": 60},
+        **{"wait_timeout": 1, "wait_delay": 0, "log_lines": 1},
+        **{"services": [{"name": "e-api"}], "ssm_path": "/e", "kept_parameters": ["/e/TOKEN"], "log_prefix": "/ecs/e-"},
+        **more,
+    }
+
+
+def made(kind, aws, terraform, **more):
+    run = kind(aws, params(**more))
+    terraform.journal = None
+    run.terraform, run.lock = terraform, Lock()
+    return run
+
+
+def test_a_restore_ends_with_the_new_one_in_the_old_ones_place(aws, terraform, monkeypatch):
+    counted = {"db-2": {"migrations": ["1"], "rows": {"n": 3}}, "db-1": {"migrations": ["1", "2"], "rows": {"n": 0}}}
+    monkeypatch.setattr(restore_run.Restore, "_count", lambda self, instance: counted[instance["DbiResourceId"]])
+    result = made(restore_run.Restore, aws, terraform, check_command={"command": ["c"]}).run()
+    record = aws.record()
+    assert result["outcome"] == record["state"] == "restored" and result["changed"]
+    assert aws.names() == {record["original"]["aside"]: "db-1", "e-db": "db-2"}
+    assert aws.url == "postgresql://atena:p%40ss@new-db-2:5432/atena?sslmode=require"
+    restored = aws._named("e-db")
+    assert (restored["MasterUserPassword"], restored["BackupRetentionPeriod"]) == ("p@ss", 7)
+    assert terraform.did == [("let go", ["aws_db_instance.main"]), ("take in", [("aws_db_instance.main", "e-db")]), ("apply", "")]
+    assert Services.rolled == [{"e-api": 2}] and record["kept"] == "db-1"
+    said = " ".join(result["lines"])
+    assert "n: 3 rows (the original: 0)" in said and "migrations that only the original has: 2" in said and "skip_final_snapshot" in said
+    assert "p@ss" not in json.dumps(record) and "p%40ss" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (("restore_db_instance_from_db_snapshot", 1), "restore"),
+        (("modify_db_instance", 1), "settings"),
+        (("modify_db_instance", 2), "the old one's name"),
+        (("modify_db_instance", 3), "the new one's name"),
+        (("put_parameter", 1), "the secret"),
+    ],
+)
+def test_one_that_dies_is_gone_on_with_or_taken_back(aws, terraform, where, what):
+    aws.fails[where] = CallFailed(what, "Whatever")
+    with pytest.raises(PowerFailed, match=f"{what}\nThe restore has not ended.*restore_database_undo=e"):
+        made(restore_run.Restore, aws, terraform).run()
+    assert aws.record()["state"] == "restoring"
+    with pytest.raises(PowerFailed, match="has not got to its end"):
+        made(restore_run.Restore, aws, terraform, snapshot="rds:1").run()
+    other = Aws()
+    other.__dict__.update(instances=[dict(one) for one in aws.instances], url=aws.url, bucket=aws.bucket, numbers=aws.numbers)
+    saved = dict(aws.bucket.objects)
+    assert made(restore_run.Restore, aws, terraform).run()["outcome"] == "restored"
+    assert aws.names()["e-db"] == "db-2" and len(aws.instances) == 2 and "new-db-2" in aws.url
+    other.bucket.objects = saved
+    assert made(restore_run.Undo, other, Terraform(other)).run()["outcome"] == "undone"
+    assert other.names()["e-db"] == "db-1" and "@old:" in other.url
+
+
+def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(aws, terraform):
+    made(restore_run.Restore, aws, terraform).run()
+    with pytest.raises(PowerFailed, match="of the last restore still stands"):
+        made(restore_run.Restore, aws, terraform).run()
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone"
+    aside = aws.record()["restored"]["aside"]
+    assert aws.names() == {"e-db": "db-1", aside: "db-2"} and "@old:" in aws.url
+    aws._named(aside)["DeletionProtection"] = True
+    with pytest.raises(CallFailed, match="Nothing was deleted"):
+        made(restore_run.Remove, aws, terraform, confirm="e").run()
+    result = made(restore_run.Remove, aws, terraform, confirm=aside).run()
+    assert aws.names() == {"e-db": "db-1"} and result["final_snapshot"] == f"{aside}-final" and result["outcome"] == "removed"
+    assert made(restore_run.Remove, aws, terraform, confirm=aside).run()["outcome"] == "nothing_to_do"
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def test_an_empty_one_is_not_swapped_in(aws, terraform, monkeypatch):
+    monkeypatch.setattr(restore_run.Restore, "_count", lambda self, instance: {"migrations": [], "rows": {}})
+    with pytest.raises(PowerFailed, match="has no migrations.*Nothing was swapped"):
+        made(restore_run.Restore, aws, terraform, check_command={"command": ["c"]}).run()
+    assert aws.names()["e-db"] == "db-1" and terraform.did == [] and aws.url == URL
+
+
+@pytest.mark.parametrize("kind", [restore_run.Restore, destroy_run.Destroy])
+def test_check_mode_writes_nothing_and_without_the_name_nothing_is_done(aws, terraform, kind, monkeypatch):
+    nothing_runs(monkeypatch)
+    before = dict(aws.bucket.objects)
+    run = made(kind, aws, terraform, confirm="")
+    run.check_mode = True
+    assert run.run()["outcome"] == "predicted"
+    with pytest.raises(PowerFailed, match="that is not done without its name. Nothing was changed"):
+        made(kind, aws, terraform, confirm="").run()
+    assert aws.bucket.objects == before and terraform.did == []
+    assert not [operation for operation, _ in aws.sent if not operation.startswith(("describe_", "get_", "list_"))]
+
+
+def nothing_runs(monkeypatch):
+    monkeypatch.setattr(redis_read, "find", lambda *_, **__: None)
+    monkeypatch.setattr(destroy_run.redis_snapshot, "list_snapshots", lambda *_: [])
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+
+
+def test_a_destroy_leaves_a_snapshot_of_a_new_name_and_a_record(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    aws.final("e-db-final-1")
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    record = aws.record()
+    assert result["outcome"] == record["state"] == "destroyed" and result["database_snapshot"] == "e-db-final-2"
+    assert record["kept"]["repositories"] == ["api"] and "aws_vpc.main" in record["destroyed"]
+    assert [what for what, _ in terraform.did] == ["let go", "apply", "let go", "destroy"]
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def test_a_queue_that_waits_in_a_stops_snapshot_is_left_there(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    journal = {**recovery_run.power_journal.new("e"), "state": "stopped", "redis": {"snapshot": "r-stop-1", "restored": False}}
+    aws.bucket.objects["power"] = json.dumps(journal).encode()
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-1"
+    assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
