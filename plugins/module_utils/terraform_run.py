@@ -88,6 +88,7 @@ def plan_and_apply(
     TerraformError.
     """
     if saved:
+        terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
         dirty, path, diagnostics = True, saved, []
     else:
         dirty, path, diagnostics = make_plan(terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism)
