@@ -91,6 +91,7 @@ def plan_and_apply(
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     if saved:
+        terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
         dirty, path, diagnostics = True, saved, []
     else:
         dirty, path, diagnostics = make_plan(
