@@ -29,8 +29,8 @@ class Case:
         return f"{self.verb}-check" if self.check else self.verb
 
 
-# Run elsewhere: it needs a repository and its API (tests/lab/test_ci.py).
-ELSEWHERE = {"ci-setup"}
+# Run elsewhere, not through ansible-runner: what needs a repository and its API (tests/lab/test_ci.py), and what takes minutes (tests/lab/test_recovery.py).
+ELSEWHERE = {"ci-setup", "redeploy"}
 
 CASES = [
     Case("status", "All well."),
@@ -64,6 +64,9 @@ CASES = [
     Case("prune", "Nothing to take away", {"prune_min_age_days": "3650", "prune_keep_newest": "1000"}, soak=True),
     Case("stop", "Stopped", {"stop_allow_destroy": ""}, changed=True, soak=True),
     Case("start", "Started", {"start_without_queue": "", "start_redis_snapshot": "", "start_allow_destroy": ""}, changed=True, soak=True),
+    Case("restore-database", "atena-prod-db", {"restore_database_confirm": "", "restore_database_time": "latest"}, check=True, changed=True, soak=True),
+    Case("restore-redis", "atena-prod-redis", {"restore_redis_confirm": "", "restore_redis_snapshot": ""}, check=True, changed=True, soak=True),
+    Case("destroy", "atena-prod-db", {"destroy_confirm": ""}, check=True, changed=True, soak=True),
     Case(
         "site",
         "already runs",

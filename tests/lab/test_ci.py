@@ -13,7 +13,8 @@ from github_server import TOKEN, GitHubServer
 from wire import Wire
 from workflow_runner import Event, Runner, load
 
-pytestmark = pytest.mark.lab
+# Workflows run whole releases, stops and starts, as a push and a button do: minutes.
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
 REPOSITORY = "acme/app"
 GITHUB = {"repository": REPOSITORY, "oidc_provider": "create", "toggle_environment": "power"}
 # Always on: there are working hours, and nothing is ever due.

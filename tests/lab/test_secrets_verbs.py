@@ -329,6 +329,7 @@ def test_a_value_that_makes_nobody_well_goes_back(lab, tmp_path):
     assert record(lab)[0]["outcome"] == "reverted" and lab.lock() is None
 
 
+@pytest.mark.soak
 def test_a_rotation_that_was_killed_is_finished_by_the_next_run(lab, tmp_path):
     fresh = {"CLAUDE_API_KEY": f"zq{uuid.uuid4().hex}"}
     (tmp_path / "given.json").write_text(json.dumps({"atena_secrets": fresh}))
@@ -431,6 +432,7 @@ def test_a_migration_still_makes_what_the_next_user_can_change_and_the_plan_is_e
     assert lab.plan()[0] == 0
 
 
+@pytest.mark.soak
 def test_the_next_one_is_killed_twice_and_still_no_request_fails(lab, database):
     first, admin = value(lab, "DATABASE_URL"), value(lab, "DATABASE_ADMIN_URL")
     with Visitor(lab.app.url, "/health", "/jobs") as visitor:
@@ -474,6 +476,7 @@ def program(lab, admin, following, *words):
     )
 
 
+@pytest.mark.soak
 def test_a_master_user_without_a_superusers_rights_can_do_it(lab, database, like_rds):
     database.ask(
         "CREATE TABLE plain (id serial PRIMARY KEY, text text); CREATE SCHEMA other; CREATE TABLE other.deep (id int); CREATE TYPE mood AS ENUM ('well');"
