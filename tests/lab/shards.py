@@ -17,7 +17,7 @@ SECONDS: dict[str, int] = {
     "test_secrets_never_show.py": 200,
     "test_power_faults.py": 200,
     "test_power_killed.py": 200,
-    "test_secrets_verbs.py": 270,
+    "test_secrets_verbs.py": 250,
     "test_two_at_once.py": 150,
     "test_lock_and_ledger.py": 150,
     "test_release.py": 140,
