@@ -16,7 +16,7 @@ locals {
     deploy = {
       description = "GitHub Actions: releases of ${local.name}"
       presents    = var.github.deploy_environment == "" ? local.github_branch : "environment:${var.github.deploy_environment}"
-      hours       = 1
+      hours       = 2
     }
     toggle = {
       description = "GitHub Actions: stops and starts ${local.name}"

@@ -50,6 +50,8 @@ locals {
   grant_run = [
     { Effect = "Allow", Resource = [local.own.families], Action = ["ecs:RunTask"], Condition = local.in_cluster },
     { Effect = "Allow", Resource = [local.own.tasks], Action = ["ecs:StopTask"] },
+    # RunTask gives a task the tags of its definition, and that is asked for as a right of its own.
+    { Effect = "Allow", Resource = [local.own.tasks], Action = ["ecs:TagResource"], Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } } },
     { Effect = "Allow", Resource = [local.own.services], Action = ["ecs:UpdateService"] },
     {
       Effect    = "Allow"

@@ -125,7 +125,8 @@ class DatabaseRotation(Rotation):
         identifier = self.params["database"]
         self.lock.check()
         doing = f"give the master user of {identifier} another password"
-        self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=identifier, MasterUserPassword=password, ApplyImmediately=True)
+        # A password is applied at once anyway; ApplyImmediately would bring all that waits for the maintenance window, too.
+        self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=identifier, MasterUserPassword=password)
         self.say(f"{identifier}: the master user {self.master} gets another password")
         self._wait_for_the_password()
 

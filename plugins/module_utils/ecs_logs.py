@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 
 def log_streams(task_definition: dict, task_id: str) -> dict:
@@ -90,5 +91,6 @@ def tail_of_task(call, task_definition: dict, task_id: str, count: int) -> dict:
         except CallFailed:
             continue  # evidence is gathered as far as it can be had; the failure itself is told by the caller
         if lines:
-            tails[container] = [line["message"] for line in lines]
+            # Whoever shows them may know no secret; a password in a URL is one by its place.
+            tails[container] = [Redactor(()).text(line["message"]) for line in lines]
     return tails

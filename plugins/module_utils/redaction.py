@@ -59,9 +59,9 @@ class Redactor:
         return self._long.sub(HIDDEN, text) if self._long else text
 
     def everything(self, value):
-        """A structure of dicts and lists with the long secrets taken out of every string of it."""
+        """A structure of dicts and lists with the long secrets, and passwords in URLs, taken out of every string of it."""
         if isinstance(value, str):
-            return self.name(value)
+            return _CREDENTIALS.sub(rf"\g<head>{HIDDEN}", self.name(value))
         if isinstance(value, dict):
             return {key: self.everything(item) for key, item in value.items()}
         if isinstance(value, list):

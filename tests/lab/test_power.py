@@ -113,7 +113,7 @@ def test_three_nights(power, monkeypatch):
         status = lab.playbook("status.yml").must_succeed()
         assert "STOPPED since" in status.text and "Stopped, as it is meant to be" in status.text and "newest backup" in status.text
         refused = lab.playbook("deploy.yml", "-e", f"release={lab.first_commit}").must_fail()
-        assert "The environment is stopped" in refused.text and "start.yml" in refused.text
+        assert "The environment is stopped" in refused.text and "start.yml" in refused.text, refused.output
         assert lab.playbook("infra.yml").must_succeed().changed == 0
         return playbook("start.yml")(endpoint)
 

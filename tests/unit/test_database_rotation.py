@@ -44,7 +44,7 @@ class Database(World):
     def describe_db_instances(self, DBInstanceIdentifier):
         return {"DBInstances": [dict(self.instance)] if self.instance else []}
 
-    def modify_db_instance(self, DBInstanceIdentifier, MasterUserPassword, ApplyImmediately):
+    def modify_db_instance(self, DBInstanceIdentifier, MasterUserPassword):
         self._write("master")
         self.users["master"] = MasterUserPassword
 
