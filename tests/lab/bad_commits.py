@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 API = "packages/api/server.py"
@@ -64,13 +65,18 @@ def memory_hog(app) -> str:
     return _before_main(app, API, "Take all memory", HUNGRY)
 
 
+def new_migration(what: str) -> str:
+    """Path of a migration that comes after every other: one that comes before another that was applied is refused, and other tests apply theirs."""
+    return f"{MIGRATIONS}/{int(time.time())}_{what}.sql"
+
+
 def migration_fails(app) -> str:
     sql = "CREATE TABLE half (id int);\nSELECT * FROM no_such_table;\n"
-    return app.change("Break the migration", **{f"{MIGRATIONS}/9000_broken.sql": sql})
+    return app.change("Break the migration", **{new_migration("broken"): sql})
 
 
 def migration_hangs(app) -> str:
-    return app.change("Let the migration hang", **{f"{MIGRATIONS}/9000_hangs.sql": "SELECT pg_sleep(3600);\n"})
+    return app.change("Let the migration hang", **{new_migration("hangs"): "SELECT pg_sleep(3600);\n"})
 
 
 def _first(app, path: str, message: str, code: str) -> str:

@@ -10,7 +10,6 @@ SECONDS: dict[str, int] = {
     "test_power.py": 644,
     "test_fault_matrix.py": 496,
     "test_diagnosis.py": 466,
-    "test_recovery.py": 400,
     "test_many_releases.py": 371,
     "test_power_faults.py": 335,
     "test_secrets_verbs.py": 280,
@@ -49,6 +48,7 @@ SECONDS: dict[str, int] = {
     "test_first_day.py": 34,
     "test_preflight.py": 15,
     "test_lab_command.py": 15,
+    "test_recovery.py": 5,
     "test_ci.py": 5,
     "test_faults.py": 5,
 }

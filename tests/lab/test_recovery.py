@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import psycopg2
 import pytest
 import yaml
+from bad_commits import new_migration
 from conftest import CHECKOUT
 from documented import documentation, faults
 from emulator_world import until
@@ -20,8 +21,8 @@ from power import Power
 from test_killed import descendants, kill
 from wire import Wire
 
-pytestmark = pytest.mark.lab
-BAD_MIGRATION = "packages/database/migrations/004_forget_everything.sql"
+# A preview (docs/preview.md), and minutes long.
+pytestmark = [pytest.mark.lab, pytest.mark.soak]
 # A lock of a run that died is free soon; the next one waits for that.
 LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")
 NAME = "atena-prod"
@@ -248,7 +249,7 @@ def bad(recovery, good, quick):
     time.sleep(1.2)
     commit = good.commit
     # The application would make the same mistake again at its next release: the commit goes, too.
-    good.change("Forget everything", **{BAD_MIGRATION: "DELETE FROM notes;\nALTER TABLE notes DROP COLUMN wishes;\n"})
+    good.change("Forget everything", **{new_migration("forget_everything"): "DELETE FROM notes;\nALTER TABLE notes DROP COLUMN wishes;\n"})
     recovery.lab.playbook("deploy.yml").must_succeed()
     assert recovery.notes() == 0
     yield moment, ids
@@ -272,7 +273,11 @@ class TestRestoringTheDatabase:
         assert polled.bad(began) == []
         assert {path for _, path, status in polled.answers if status != 200} <= {"/health"}, "the API itself went down"
         assert recovery.has(ids) and lab.app.get("/health")[1]["status"] == "ok"
-        assert "notes: " in run.text and "(the original: 0)" in run.text and "migrations that only the original has: 004_forget_everything.sql" in run.text
+        assert (
+            "notes: " in run.text
+            and "(the original: 0)" in run.text
+            and re.search(r"migrations that only the original has: \d+_forget_everything.sql", run.text)
+        )
         kept = record["original"]["aside"]
         assert recovery.instances() == sorted([recovery.database_id, kept]) and kept in run.text
         recovery.plan_is_empty()

@@ -4,10 +4,10 @@ import re
 import uuid
 
 import pytest
+from bad_commits import new_migration
 from wire import Wire
 
 API = "packages/api/server.py"
-MIGRATIONS = "packages/database/migrations"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_the_proxy_does_see_the_writes_of_a_release(lab):
 
 
 def test_a_migration_that_fails_leaves_the_services_alone(lab, good, healthy_before_and_after):
-    good.change("Break the schema", **{f"{MIGRATIONS}/9000_broken.sql": "CREATE TABLE half (id int);\nSELECT * FROM no_such_table;\n"})
+    good.change("Break the schema", **{new_migration("broken"): "CREATE TABLE half (id int);\nSELECT * FROM no_such_table;\n"})
     run = lab.playbook("deploy.yml").must_fail()
     assert "no_such_table" in run.output
     assert re.search(r"exited with code [1-9]", run.text)

@@ -3,9 +3,8 @@
 import uuid
 
 import pytest
+from bad_commits import new_migration
 from releases import API, CRASHING, assert_settled, released
-
-MIGRATIONS = "packages/database/migrations"
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +88,7 @@ def test_a_release_that_failed_is_no_way_back(lab, commits):
 def test_over_a_migration_it_asks(lab, commits):
     before = lab.app.commit
     table = f"extra_{uuid.uuid4().hex[:8]}"
-    lab.app.change("Add a table", **{f"{MIGRATIONS}/8000_{table}.sql": f"CREATE TABLE {table} (id int);\n"})
+    lab.app.change("Add a table", **{new_migration(table): f"CREATE TABLE {table} (id int);\n"})
     lab.playbook("deploy.yml").must_succeed()
     migrated = lab.app.commit
     refused = lab.playbook("rollback.yml").must_fail()
