@@ -80,6 +80,11 @@ class Wire:
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # head and body in one piece, as the lab has it (extension/whole_answers.py)
 
+            def handle_expect_100(self):
+                going_on = super().handle_expect_100()
+                self.wfile.flush()  # the caller waits for this before it sends the body
+                return going_on
+
             def forward(self):
                 body = (
                     self.rfile.read(int(self.headers.get("Content-Length") or 0))
