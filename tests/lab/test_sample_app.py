@@ -162,10 +162,11 @@ def test_nothing_is_lost_while_the_worker_is_replaced(app):
     writer.start()
     app.world.update("workers", forceNewDeployment=True)
     app.world.stable("workers")
+    until(lambda: len(ids) > 10)
     done.set()
     writer.join()
     until(lambda: app.jobs()["notes"]["processed"] == len(ids) + 1)
-    assert len(ids) > 3
+    assert len(ids) > 10
     assert app.jobs()["notes"] == {"all": len(ids) + 1, "processed": len(ids) + 1, "more_than_once": 0, "times_processed": len(ids) + 1}
 
 
