@@ -8,7 +8,9 @@ import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
-_URL = re.compile(r"^(?P<scheme>postgres(?:ql)?)://(?:(?P<login>[^@/]*)@)?(?P<host>\[[^]]*\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$")
+from ansible_collections.atena.aws.plugins.module_utils import address_secret
+
+_URL = address_secret.pattern("postgres(?:ql)?")
 
 
 class Login(NamedTuple):
@@ -30,6 +32,4 @@ def login(url: str) -> Login:
 
 def with_address(url: str, host: str, port: int) -> str:
     """The URL with another address and all else as it was."""
-    match = _match(url)
-    who = f"{match['login']}@" if match["login"] is not None else ""
-    return f"{match['scheme']}://{who}{host}:{port}{match['rest'] or ''}"
+    return address_secret.with_address(_match(url), host, port)

@@ -81,10 +81,3 @@ def parameter_entry(parameter: dict, placeholder: str = PLACEHOLDER) -> dict:
         "last_modified": parameter["LastModifiedDate"].isoformat(),
         "is_set": parameter["Value"] not in ("", placeholder),
     }
-
-
-def parameter_key(call, name: str) -> dict:
-    """PutParameter's KeyId for the key that the parameter is encrypted with: a new value without it would be encrypted with the account's own."""
-    filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    found = call("ssm", "describe_parameters", f"read the key of the secret {name}", ParameterFilters=filters)["Parameters"]
-    return {"KeyId": found[0]["KeyId"]} if found and found[0].get("KeyId") else {}

@@ -9,10 +9,9 @@ start began to restore it), "restored_created_at" (of the cluster that came of i
 from __future__ import annotations
 
 import datetime
-import re
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.atena.aws.plugins.module_utils import power_gates
+from ansible_collections.atena.aws.plugins.module_utils import address_secret, power_gates
 from ansible_collections.atena.aws.plugins.module_utils.power_journal import unrestored
 from ansible_collections.atena.aws.plugins.module_utils.redis_read import LEAVING, STILLBORN, standing
 
@@ -130,7 +129,7 @@ def gate_at_first(action: str) -> str:
 
 
 # --- REDIS_URL: a secret, if it holds a token -------------------------------------------------------------------------
-_URL = re.compile(r"^(?P<scheme>rediss?)://(?:(?P<login>[^@/]*)@)?(?P<host>\[[^]]*\]|[^:/?#@]*)(?::(?P<port>\d+))?(?P<rest>[/?#].*)?$")
+_URL = address_secret.pattern("rediss?")
 
 
 def with_address(url: str, host: str, port: int) -> str:
@@ -138,8 +137,7 @@ def with_address(url: str, host: str, port: int) -> str:
     match = _URL.match(url)
     if not match:
         raise ValueError("it is no redis:// or rediss:// URL")
-    login = f"{match['login']}@" if match["login"] is not None else ""
-    return f"{match['scheme']}://{login}{host}:{port}{match['rest'] or ''}"
+    return address_secret.with_address(match, host, port)
 
 
 def token_in(url: str) -> str | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import uuid
 
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils import (
+    address_secret,
     power_gates,
     power_journal,
     power_read,
@@ -22,10 +22,10 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_snapshot,
     task_run,
 )
+from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameter_key
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
@@ -231,27 +231,20 @@ class Start(PowerRun):
             step.records(unsettled=False)
 
     # --- REDIS_URL ----------------------------------------------------------------------------------------------------
-    def _parameter(self) -> dict:
-        name = self.params["redis_url_parameter"]
-        return self.call("ssm", "get_parameter", f"read the secret {name}", Name=name, WithDecryption=True)["Parameter"]
-
     def _token(self) -> str | None:
-        return power_redis.token_in(self._parameter()["Value"])
+        return power_redis.token_in(address_secret.read(self.call, self.params["redis_url_parameter"])["Value"])
 
     def _redis_url(self) -> None:
         name, cache = self.params["redis_url_parameter"], redis_read.find(self.call, self.params["redis_id"], tags=False)
         if cache is None or not cache["address"]:
             raise CallFailed(f"Redis {self.params['redis_id']} has no address yet, so that REDIS_URL could not be brought up to date.")
         with self.journal.step("redis_url", redis={"address": cache["address"]}) as step:
-            parameter = self._parameter()
-            try:
-                wanted = power_redis.with_address(parameter["Value"], cache["address"], cache["port"])
-            except ValueError as wrong:
-                raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run start.yml again.") from wrong
+            parameter, wanted = address_secret.read_and_move(
+                self.call, name, lambda url: power_redis.with_address(url, cache["address"], cache["port"]), "start.yml"
+            )
             self.result["redis_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                key = parameter_key(self.call, name)
-                self.call("ssm", "put_parameter", f"update the secret {name}", Name=name, Value=wanted, Type=parameter["Type"], Overwrite=True, **key)
+                address_secret.write(self.call, name, parameter, wanted)
                 self.result["redis_url"] = step.says = "updated"
                 self._say_redis("REDIS_URL updated: the address changed")
 

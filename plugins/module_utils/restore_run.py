@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import database_url, power_journal, recovery_read, restore_plan, task_run
+from ansible_collections.atena.aws.plugins.module_utils import address_secret, database_url, power_journal, recovery_read, restore_plan, task_run
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, parameter_key, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
 from ansible_collections.atena.aws.plugins.module_utils.recovery_run import RecoveryRun
@@ -146,23 +146,16 @@ class DatabaseRun(RecoveryRun):
         with self.journal.step("swap"):
             self.branches.side_by_side({"swap": work})
 
-    def _parameter(self) -> dict:
-        name = self.params["database_url_parameter"]
-        return self.call("ssm", "get_parameter", f"read the secret {name}", Name=name, WithDecryption=True)["Parameter"]
-
     def _database_url(self) -> None:
         name = self.params["database_url_parameter"]
         endpoint = describe_database(self.call, self.params["database_id"])["Endpoint"]
         with self.journal.step("database_url") as step:
-            parameter = self._parameter()
-            try:
-                wanted = database_url.with_address(parameter["Value"], endpoint["Address"], endpoint["Port"])
-            except ValueError as wrong:
-                raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run {self.PLAYBOOK} again.") from wrong
+            parameter, wanted = address_secret.read_and_move(
+                self.call, name, lambda url: database_url.with_address(url, endpoint["Address"], endpoint["Port"]), self.PLAYBOOK
+            )
             self.result["database_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                key = parameter_key(self.call, name)
-                self.call("ssm", "put_parameter", f"update the secret {name}", Name=name, Value=wanted, Type=parameter["Type"], Overwrite=True, **key)
+                address_secret.write(self.call, name, parameter, wanted)
                 self.result["database_url"] = step.says = "updated"
                 self._tell("DATABASE_URL updated: the address changed")
 
@@ -352,7 +345,7 @@ class Restore(DatabaseRun):
             changes = restore_plan.afterwards(self._like(), restored)
             step.says = ", ".join(sorted(changes))
             try:
-                who = database_url.login(self._parameter()["Value"])
+                who = database_url.login(address_secret.read(self.call, self.params["database_url_parameter"])["Value"])
             except ValueError as wrong:
                 raise CallFailed(f"The secret {self.params['database_url_parameter']} cannot be used: {wrong}.") from wrong
             if who.user == restored["MasterUsername"] and who.password:
