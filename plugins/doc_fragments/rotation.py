@@ -21,20 +21,6 @@ options:
     required: true
   power:
     description: Where it is written whether the environment is on. Nothing is rotated in one that is stopped. Unset, that is not looked at.
-    type: dict
-    suboptions:
-      bucket:
-        description: The state bucket.
-        type: str
-        required: true
-      gates_key:
-        description: Key of the object with the gates.
-        type: str
-        required: true
-      journal_key:
-        description: Key of the power journal.
-        type: str
-        required: true
   record:
     description: Where rotations are recorded.
     type: dict
@@ -88,9 +74,4 @@ options:
     description: How many of the last log lines of a failed task are reported, without the secrets.
     type: int
     default: 20
-  progress_file:
-    description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet).
-    type: path
 """

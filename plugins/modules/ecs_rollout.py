@@ -72,16 +72,12 @@ options:
     description: How many of the last log lines of a failed task are reported.
     type: int
     default: 20
-  progress_file:
-    description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet).
-    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
+  - atena.aws.progress
 attributes:
   check_mode:
     support: full

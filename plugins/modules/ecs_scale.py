@@ -43,22 +43,6 @@ options:
       max:
         description: The upper bound. Unset leaves it alone.
         type: int
-  power:
-    description: Where it is written whether the environment is on. Unset, that is not looked at.
-    type: dict
-    suboptions:
-      bucket:
-        description: The state bucket.
-        type: str
-        required: true
-      gates_key:
-        description: Key of the object with the gates.
-        type: str
-        required: true
-      journal_key:
-        description: Key of the power journal.
-        type: str
-        required: true
   wait_timeout:
     description: Seconds for all services together.
     type: int
@@ -71,17 +55,14 @@ options:
     description: How many of the last log lines of a failed task are reported.
     type: int
     default: 20
-  progress_file:
-    description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet).
-    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
   - atena.aws.lock
+  - atena.aws.progress
+  - atena.aws.power
 attributes:
   check_mode:
     support: full

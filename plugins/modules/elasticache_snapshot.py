@@ -65,17 +65,13 @@ options:
     description: Longest pause between two looks, in seconds. The first are shorter.
     type: int
     default: 15
-  progress_file:
-    description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet).
-    type: path
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
   - atena.aws.lock
+  - atena.aws.progress
 attributes:
   check_mode:
     support: full

@@ -37,6 +37,8 @@ extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - atena.aws.rotation
   - atena.aws.lock
+  - atena.aws.power
+  - atena.aws.progress
 attributes:
   check_mode:
     support: full
