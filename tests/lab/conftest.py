@@ -75,7 +75,9 @@ class FailuresAtOnce:
     def pytest_runtest_logreport(self, report):
         self._seconds[Path(report.location[0]).name] += report.duration
         if report.failed:
-            self._failed.append(f"{report.nodeid} ({report.when})")
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = crash.message.strip().partition("\n")[0][:120] if crash else ""
+            self._failed.append(f"{report.nodeid} ({report.when}) {why}".rstrip())
             terminal = self._config.pluginmanager.getplugin("terminalreporter")
             terminal.write_line(f"\n{report.nodeid} ({report.when}) failed:\n{report.longreprtext[-6000:]}")
 
