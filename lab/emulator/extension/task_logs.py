@@ -1,7 +1,8 @@
 """Container output arrives in CloudWatch line by line, and all of it before the task is STOPPED.
 
 MiniStack splits what it happens to read, so a line that arrives in two pieces becomes two events, and it may mark a task stopped,
-and remove its container, before the last lines were read.
+and remove its container, before the last lines were read. Docker's engine, before its version 23, may itself end an output that is
+followed before the last lines when the container ends meanwhile: what follows then is read again without following.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from docker.errors import APIError
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import cloudwatch_logs, ecs
 
@@ -32,6 +34,21 @@ def batches_of_lines(chunks: Iterable[bytes]) -> Iterator[list[str]]:
             yield [line.decode("utf-8", errors="replace").rstrip("\r") for line in lines]
     if rest:
         yield [rest.decode("utf-8", errors="replace")]
+
+
+def all_output(container: Any) -> Iterator[bytes]:
+    """What a container writes, until it has ended, and what was left out at the end."""
+    seen = 0
+    for chunk in container.logs(stream=True, follow=True, stdout=True, stderr=True):
+        seen += len(chunk)
+        yield chunk
+    try:
+        for chunk in container.logs(stream=True, follow=False, stdout=True, stderr=True):
+            if len(chunk) > seen:
+                yield chunk[seen:]
+            seen = max(0, seen - len(chunk))
+    except APIError as error:
+        logger.info("the end of the output of %s was not read again: %s", container.id[:12], error)
 
 
 def finish(container_ids: Iterable[str], timeout: float) -> None:
@@ -64,7 +81,7 @@ def _forward(container: Any, config: dict[str, Any], account: str, region: str) 
         if not ecs._ensure_awslogs_stream(config):
             return
         try:
-            for lines in batches_of_lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
+            for lines in batches_of_lines(all_output(container)):
                 now = int(time.time() * 1000)
                 cloudwatch_logs._put_log_events({
                     "logGroupName": config["group"],

@@ -186,6 +186,16 @@ class TestLogs:
     def test_an_empty_line_is_a_line(self):
         assert list(task_logs.batches_of_lines([b"a\n\nb\n"])) == [["a", "", "b"]]
 
+    @pytest.mark.parametrize("followed", [[], [b"a\nb"], [b"a", b"\n"], [b"a\nb\nc\n"]])
+    def test_what_an_engine_left_out_at_the_end_is_read_again(self, followed):
+        class Container:
+            id = "0" * 64
+
+            def logs(self, *, stream, follow, stdout, stderr):
+                return iter(followed if follow else [b"a\n", b"b\nc", b"\n"])
+
+        assert b"".join(task_logs.all_output(Container())) == b"a\nb\nc\n"
+
 
 class TestStopping:
     @pytest.mark.parametrize("reason", [*stopping.SCHEDULER_REASONS, f"{stopping.HEALTH_REASON}(target-group x)"])
