@@ -111,7 +111,7 @@ locals {
     { Effect = "Allow", Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"], Action = ["kms:Decrypt"], Condition = local.decrypt },
     {
       Effect   = "Allow"
-      Resource = [for key in [var.records.state_key, var.gates_key, var.records.journal_key] : "${local.own.bucket}/${key}"]
+      Resource = [for key in [var.records.state_key, var.gates_key, var.records.journal_key, var.records.destroy_key] : "${local.own.bucket}/${key}"]
       # The provider reads the gates object's tags, too.
       Action = ["s3:GetObject", "s3:GetObjectTagging"]
     },
@@ -229,6 +229,8 @@ locals {
         Resource = [for key in [var.records.state_key, var.gates_key, var.records.journal_key] : "${local.own.bucket}/${key}"]
         Action   = ["s3:PutObject"]
       },
+      # The load balancer's name is new after each start, and GitHub is told of it.
+      { Effect = "Allow", Resource = ["${local.own.bucket}/${var.records.github_key}"], Action = ["s3:GetObject", "s3:PutObject"] },
     ])
 
     # infra.yml --check: nothing that writes, and no lock. The table is read for the state's checksum.

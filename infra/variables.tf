@@ -369,10 +369,12 @@ variable "domain" {
 }
 
 variable "records" {
-  description = "Where the state, the power journal, the releases and the locks are, so that the roles of CI may be told of exactly those."
+  description = "Where the state, the journals, the releases and the locks are, so that the roles of CI may be told of exactly those."
   type = object({
     state_key       = string
     journal_key     = string
+    destroy_key     = string
+    github_key      = string
     releases_prefix = string
     evidence_prefix = string
     lock_table      = string

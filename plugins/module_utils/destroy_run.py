@@ -12,13 +12,22 @@ import datetime
 import re
 
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
-from ansible_collections.atena.aws.plugins.module_utils import power_gates, power_journal, recovery_read, redis_read, redis_snapshot, terraform_plan
+from ansible_collections.atena.aws.plugins.module_utils import (
+    power_gates,
+    power_journal,
+    power_redis,
+    recovery_read,
+    redis_read,
+    redis_snapshot,
+    terraform_plan,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
-from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, name_of
+from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of
 from ansible_collections.atena.aws.plugins.module_utils.recovery_run import RecoveryRun
 
-DESTROYING, DESTROYED = "destroying", "destroyed"
+DESTROYING, DESTROYED, REDEPLOYING = "destroying", "destroyed", "redeploying"
 DATABASE, FINAL_NAME = "aws_db_instance.main", "random_id.final_snapshot"
 # What stays though Terraform made it: the releases on record, and what is known of the time before.
 KEPT = {"aws_ecr_repository": "repositories", "aws_ecr_lifecycle_policy": "lifecycle_policies", "aws_cloudwatch_log_group": "log_groups"}
@@ -127,6 +136,21 @@ def staying(seen: dict, storage: dict, ssm_path: str) -> list[str]:
     return [f"Stays: {line}" for line in lines]
 
 
+def first_record(before: dict | None, database: dict | None) -> dict:
+    """What the record of a destroy begins with. before: the record so far. database: the instance, as described.
+
+    A redeploy that did not get to its end has put into the environment what is there now; what it had not yet put there is still in the snapshots that it
+    was made from.
+    """
+    half = (before or {}).get("state") == REDEPLOYING
+    return {
+        "database": dict(before["database"] or {}) if half and database is None else {},
+        "redis": dict(before["redis"] or {}) if half else {},
+        "kept": {},
+        "destroyed": [],
+    }
+
+
 def final_record(record: dict, now: str) -> dict:
     """The record of an environment that is gone; what was before is kept in short."""
     short = {"at": now, "operator": record["operator"], "database": record["database"], "redis": record["redis"]}
@@ -189,6 +213,7 @@ class Destroy(RecoveryRun):
             self.say(line)
         self._begin()
         self.ready_terraform()
+        self.ran = bool(self.seen["tasks"])
         if self.needs("services"):
             down = Down(self.call, self.cluster, branches=self.branches, say=self.say, delay=self.params["wait_delay"])
             with self.journal.step("services") as step:
@@ -206,14 +231,23 @@ class Destroy(RecoveryRun):
         self.result["lines"] = self._told()
 
     def _begin(self) -> None:
-        waiting = power_journal.unrestored(self.seen["power"])
-        fresh = {} if self.going_on() else {"database": {}, "redis": {"snapshot": waiting}, "kept": {}, "destroyed": []}
+        fresh = {} if self.going_on() else first_record(self.journal.record, self.seen["database"])
         self.begin_record(**fresh)
+        # A destroy begins as a stop does. Should it not get to its end, start.yml knows what to bring back, and from which snapshot.
+        power = self.power.record or power_journal.new(self.params["name"])
+        counts = power_journal.counts_to_keep(self.power.record, counts_and_bounds(self.call, self.cluster, self.seen["services"]))
+        if power_journal.state_of(power) != power_journal.STOPPED:
+            power = power_journal.begun(power, power_journal.STOPPING, self.params["operator"], this_host())
+        self.power.save({**power, "services": counts})
+        self._queue_is_in(power_journal.unrestored(power))
+
+    def _queue_is_in(self, snapshot: str) -> None:
+        """What the power journal says holds the queue is what a redeploy begins with."""
+        if snapshot:
+            self.journal.change(redis={"snapshot": snapshot})
 
     def _redis(self) -> None:
-        """The queue, as it is when nobody works on it any more. One that waits in a stop's snapshot is left there."""
-        if not self.seen["redis"] or (self.journal.record["redis"] or {}).get("snapshot"):
-            return
+        """The queue, as it is when nobody works on it any more: of a Redis that lives, always anew, since it may have been used after an earlier run."""
         cache = redis_read.find(self.call, self.params["redis_id"])
         if cache is None or redis_read.standing(cache["status"]) == redis_read.LEAVING:
             return
@@ -223,8 +257,12 @@ class Destroy(RecoveryRun):
             wrong = redis_snapshot.problems(snapshot, redis_read.find(self.call, cache["id"]) or cache)
             if wrong:
                 raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Nothing was destroyed.")
+            changes, note = power_redis.after_snapshot(self.power.record, cache, name, self.ran)
+            self.power.change(redis=changes)
             step.says = name
-            step.records(redis={"snapshot": name})
+            step.records(redis={"snapshot": power_journal.unrestored(self.power.record)})
+        if note:
+            self.note(note)
 
     def _destroy(self) -> None:
         with self.journal.step("terraform") as step, self.terraform.locked():

@@ -40,6 +40,13 @@ def way_back(service: dict, count: int, before: str | None) -> dict:
     return {"desiredCount": count, "forceNewDeployment": True}
 
 
+# --- Reading ----------------------------------------------------------------------------------------------------------
+def counts_and_bounds(call, cluster: str, services: dict) -> dict:
+    """{service: {"desired_count", "bounds"}} as ECS and Application Auto Scaling have them."""
+    bounds = autoscaling.read(call, cluster, list(services))
+    return {name: {"desired_count": service["desiredCount"], "bounds": bounds.get(name)} for name, service in services.items()}
+
+
 # --- Down -------------------------------------------------------------------------------------------------------------
 class Down:
     """branches: see power_branches. say: takes a line for the person who waits."""

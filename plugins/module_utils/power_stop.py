@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils import (
-    autoscaling,
     power_gates,
     power_journal,
     power_redis,
@@ -20,10 +20,9 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_restore,
     redis_snapshot,
 )
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerRun
-from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, name_of
+from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import POWER_RESOURCES, REDIS_RESOURCE
 
 # AWS starts an instance again after so long; where RDS does not say when, this is the time.
@@ -111,9 +110,7 @@ class Stop(PowerRun):
 
     def _record(self) -> None:
         """What to come back to, before anything is changed."""
-        services = self.seen["services"]
-        bounds = autoscaling.read(self.call, self.cluster, list(services))
-        observed = {name: {"desired_count": service["desiredCount"], "bounds": bounds.get(name)} for name, service in services.items()}
+        observed = counts_and_bounds(self.call, self.cluster, self.seen["services"])
         before, cache = self.journal.record or {}, self.seen["redis"]
         redis = before.get("redis")
         if power_redis.origin(self.journal.record, cache) == power_redis.OWN and cache["status"] == "available":

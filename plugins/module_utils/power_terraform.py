@@ -29,6 +29,11 @@ POWER_RESOURCES = (
 REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
 # A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
 _LEFT_ALONE = 900
+# Of an apply that is a stop's, a start's, a destroy's or a restore's.
+_NO_DATABASE = (
+    "What is done here never makes a database: the one of this environment is gone. To make the environment again, with the rows of a snapshot: redeploy.yml. "
+    "To have an empty one, on purpose: infra.yml first."
+)
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -279,6 +284,7 @@ class PowerTerraform:
                 lock_timeout=None,
                 parallelism=self.parallelism,
                 destroy=destroy,
+                no_database=lambda: _NO_DATABASE,
                 before_apply=self._announce,
             )
         self.warnings += result["warnings"]

@@ -6,16 +6,31 @@ from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, recovery_read, redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.destroy_run import DESTROYED, DESTROYING
+from ansible_collections.atena.aws.plugins.module_utils.destroy_run import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
 
-REDEPLOYING, REDEPLOYED = "redeploying", "redeployed"
+REDEPLOYED = "redeployed"
 EMPTY = "none"
 NOTHING_KEPT = {"repositories": [], "lifecycle_policies": [], "log_groups": []}
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
+def no_empty_database(record: dict | None, redeploying: bool) -> str:
+    """Why an apply must not make a database; '' if it may. redeploying: it is the one that begins with the snapshots."""
+    state = (record or {}).get("state", "")
+    if state == DESTROYING:
+        return "A destroy of this environment has not got to its end. Run destroy.yml again; redeploy.yml then makes the environment again."
+    if redeploying or state not in (DESTROYED, REDEPLOYING):
+        return ""
+    snapshot = choice(record, "database", "")
+    rows = f"whose rows are in the snapshot {snapshot}" if snapshot else "which had none"
+    return (
+        f"This environment was destroyed ({record['ended_at'] or record['began_at']}, by {record['operator']}), {rows}. redeploy.yml makes it again from "
+        "there. To begin with an empty database, on purpose: redeploy.yml -e redeploy_database_snapshot=none"
+    )
+
+
 def choice(record: dict | None, kind: str, asked: str) -> str:
     """Name of the snapshot of this kind ('database' or 'redis') to begin with; '' for an empty one."""
     if asked:
@@ -37,9 +52,10 @@ def problem(record: dict | None, database: dict | None, asked: dict, listed: str
             f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
             "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
         )
-    if database is None and not asked["database"] and not choice(record, "database", ""):
+    if database is None and not asked["database"] and (state == REDEPLOYED or not choice(record, "database", "")):
+        why = "The environment was made again since the destroy on record" if state == REDEPLOYED else "No destroy is on record"
         return (
-            f"No destroy is on record, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {listed}. Name one with "
+            f"{why}, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {listed}. Name one with "
             "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
         )
     return ""
@@ -72,6 +88,15 @@ def told(result: dict) -> list[str]:
     if kept["repositories"] or kept["log_groups"]:
         lines.append(f"Taken in as they are: images of {', '.join(kept['repositories']) or 'none'}; logs of {', '.join(kept['log_groups']) or 'none'}")
     return lines
+
+
+def begun(record: dict, database: str, redis: str, operator: str) -> dict:
+    """The record of a redeploy that begins, or goes on. Which snapshots it is made from is on it, so that a run that goes on does not take others."""
+    return {
+        **power_journal.begun(record, REDEPLOYING, operator, this_host()),
+        "database": {**(record["database"] or {}), "snapshot": database},
+        "redis": {**(record["redis"] or {}), "snapshot": redis},
+    }
 
 
 # --- Doing it ---------------------------------------------------------------------------------------------------------
@@ -115,10 +140,9 @@ class Redeploy:
             "database_from": self._from(database, seen["database"] is not None and not database),
             "redis_from": self._from(redis, done),
         }
-        if not done and not self.check_mode and (record or {}).get("state") != REDEPLOYING:
+        if not done and not self.check_mode:
             prove()
-            begun = record or {**power_journal.new(name), "state": DESTROYED, "database": {"snapshot": database}, "redis": {"snapshot": redis}}
-            self.journal.save(power_journal.begun(begun, REDEPLOYING, params["operator"], this_host()))
+            self.journal.save(begun(record or {**power_journal.new(name), "state": DESTROYED}, database, redis, params["operator"]))
         return {**result, "lines": told(result)}
 
     def end(self, prove=lambda: None) -> dict:

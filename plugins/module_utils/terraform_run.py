@@ -56,6 +56,14 @@ def empty_redis(changes, unrestored):
     return [change for change in changes if unrestored and change["type"] in _REDIS_TYPES and change["action"] in ("create", "replace")]
 
 
+def refuse_empty_database(changes, reason):
+    """reason: tells, if the plan makes a database, why it must not be an empty one; '' where it may."""
+    found = [change for change in changes if change["type"] == "aws_db_instance" and change["action"] in ("create", "replace")]
+    why = reason() if found else ""
+    if why:
+        raise Refused(f"Terraform would create an empty database ({', '.join(change['address'] for change in found)}). {why} Nothing was changed.", found)
+
+
 def refuse_empty_redis(changes, unrestored):
     found = empty_redis(changes, unrestored)
     if found:
@@ -77,6 +85,7 @@ def plan_and_apply(
     check=False,
     destroy=False,
     unrestored=lambda: "",
+    no_database=lambda: "",
     before_apply=lambda changes: None,
     saved="",
     save_as="",
@@ -86,7 +95,8 @@ def plan_and_apply(
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
-    unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. before_apply: called with the changes when the
+    unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. no_database: tells, if it creates a database, why it
+    must not; '' where it may. before_apply: called with the changes when the
     plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the result's `cost`.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
@@ -112,6 +122,7 @@ def plan_and_apply(
             raise Refused(plans.refusal(refusals), refusals)
         if any(change["type"] in _REDIS_TYPES for change in result["changes"]):
             refuse_empty_redis(result["changes"], unrestored())
+        refuse_empty_database(result["changes"], no_database)
         outputs = plan.get("planned_values", {}).get("outputs", {})
         if check:
             pass

@@ -69,6 +69,24 @@ options:
         description: Its key.
         type: str
         required: true
+  destroy_record:
+    description:
+      - The record that a destroy of the environment keeps. From its beginning until the environment was made again, a plan that creates a database is
+        refused - it would be an empty one, while the rows wait in a snapshot. Unset, that is not looked at.
+    type: dict
+    suboptions:
+      bucket:
+        description: The state bucket.
+        type: str
+        required: true
+      key:
+        description: Its key.
+        type: str
+        required: true
+      redeploying:
+        description: Whether this is the apply that begins with the snapshots.
+        type: bool
+        default: false
   progress_file:
     description:
       - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
@@ -213,7 +231,15 @@ import os
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import cost_plan, cost_text, power_journal, prices, terraform_run, terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils import (
+    cost_plan,
+    cost_text,
+    power_journal,
+    prices,
+    redeploy_run,
+    terraform_run,
+    terraform_saved,
+)
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, usage
@@ -226,6 +252,15 @@ def unrestored(module):
     """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
     where = module.params["power_journal"]
     return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
+
+
+def no_database(module):
+    """Why this apply must not make a database: it was destroyed, and its rows wait in a snapshot. '' if it may."""
+    where = module.params["destroy_record"]
+    if not where:
+        return ""
+    record = power_journal.Journal(Caller(module), where["bucket"], where["key"], what="the record of the destroy").read()
+    return redeploy_run.no_empty_database(record, where["redeploying"])
 
 
 def reckoner(module):
@@ -255,6 +290,7 @@ def work(module, terraform, scratch, lock):
         saved=os.path.abspath(module.params["plan_file"]) if module.params["plan_file"] else "",
         save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
         unrestored=lambda: unrestored(module),
+        no_database=lambda: no_database(module),
         before_apply=lambda _changes: lock.prove(),
         reckon=reckoner(module),
     )
@@ -303,6 +339,14 @@ def main():
             "power_journal": {
                 "type": "dict",
                 "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}},
+            },
+            "destroy_record": {
+                "type": "dict",
+                "options": {
+                    "bucket": {"type": "str", "required": True},
+                    "key": {"type": "str", "required": True, "no_log": False},
+                    "redeploying": {"type": "bool", "default": False},
+                },
             },
             "save_plan": {"type": "path"},
             "plan_file": {"type": "path"},

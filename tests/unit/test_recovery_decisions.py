@@ -214,6 +214,13 @@ class TestDestroy:
         assert destroy_run.kept(addresses) == {"repositories": ["api"], "lifecycle_policies": ["api"], "log_groups": ["x"]}
         assert not destroy_run.stays("aws_ecr_repository.other") and destroy_run.stays('aws_ecr_repository.service["api"]')
 
+    def test_after_half_a_redeploy_keeps_what_was_not_brought_back_yet(self):
+        half = {"state": "redeploying", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}, "kept": {"log_groups": ["api"]}}
+        assert destroy_run.first_record(half, None) == {"database": {"snapshot": "d"}, "redis": {"snapshot": "r"}, "kept": {}, "destroyed": []}
+        assert destroy_run.first_record(half, instance())["database"] == {}
+        assert destroy_run.first_record({**half, "state": "redeployed"}, None)["redis"] == {}
+        assert destroy_run.first_record(None, None)["redis"] == {}
+
     def test_leaves_a_history(self):
         record = {"operator": "o", "database": {"snapshot": "a"}, "redis": {"snapshot": "b"}}
         once = destroy_run.final_record(record, "t1")
@@ -246,12 +253,37 @@ class TestRedeploy:
             (None, instance(), NONE, "nothing is put into one that exists"),
             ({**DESTROYED, "state": "redeploying"}, instance(), NONE, ""),
             ({**DESTROYED, "state": "redeployed"}, instance(), NONE, ""),
+            ({**DESTROYED, "state": "redeployed"}, None, NONE, "made again since the destroy on record, so that nobody can tell which rows"),
+            ({**DESTROYED, "state": "redeployed"}, None, {"database": "d", "redis": ""}, ""),
             ({**DESTROYED, "state": "destroying"}, None, NONE, "Run destroy.yml again first"),
         ],
     )
     def test_puts_nothing_into_what_exists_and_guesses_nothing(self, record, database, asked, words):
         said = redeploy_run.problem(record, database, asked, "m")
         assert words in said and bool(said) == bool(words)
+
+    @pytest.mark.parametrize(
+        ("state", "redeploying", "words"),
+        [
+            ("destroying", False, "Run destroy.yml again"),
+            ("destroying", True, "Run destroy.yml again"),
+            ("destroyed", False, "whose rows are in the snapshot d. redeploy.yml makes it again"),
+            ("redeploying", False, "whose rows are in the snapshot d"),
+            ("destroyed", True, ""),
+            ("redeploying", True, ""),
+            ("redeployed", False, ""),
+        ],
+    )
+    def test_is_all_that_makes_a_database_after_a_destroy(self, state, redeploying, words):
+        record = {**self.DESTROYED, "state": state, "operator": "o", "began_at": "t", "ended_at": ""}
+        said = redeploy_run.no_empty_database(record, redeploying)
+        assert words in said and bool(said) == bool(words)
+        assert redeploy_run.no_empty_database(None, False) == ""
+
+    def test_remembers_what_was_named_for_the_run_that_goes_on(self):
+        record = redeploy_run.begun({**recovery_run.power_journal.new("e"), **self.DESTROYED, "redis": None}, "x", "", "o")
+        assert (record["state"], record["database"]["snapshot"], record["redis"]["snapshot"]) == ("redeploying", "x", "")
+        assert redeploy_run.choice(record, "database", "") == "x"
 
     def test_takes_in_what_is_still_there(self):
         found = redeploy_run.still_there("e", ["api", "workers"], ["e-api"], [], ["/ecs/e-api", "/ecs/e-workers", "/ecs/e-old"])

@@ -332,3 +332,70 @@ def test_a_queue_that_waits_in_a_stops_snapshot_is_left_there(aws, terraform, mo
     aws.bucket.objects["power"] = json.dumps(journal).encode()
     assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-1"
     assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
+
+
+class Redis:
+    """A living Redis, and the snapshots that were taken of it."""
+
+    def __init__(self, monkeypatch):
+        self.taken = []
+        self.cache = {"id": "e-redis", "status": "available", "created_at": "2026-11-01T00:00:00Z", "parameters": {"engine": "redis"}, "address": "r"}
+        monkeypatch.setattr(redis_read, "find", lambda *_, **__: self.cache)
+        monkeypatch.setattr(destroy_run.redis_snapshot, "list_snapshots", lambda *_: [])
+        monkeypatch.setattr(destroy_run.redis_snapshot, "problems", lambda *_: [])
+        monkeypatch.setattr(destroy_run.redis_snapshot, "create", self.create)
+
+    def create(self, call, cache, name, **_):
+        self.taken.append(f"{name}-{len(self.taken)}")
+        return {"name": name}
+
+
+@pytest.fixture
+def killed_destroy(aws, terraform, monkeypatch):
+    """A destroy that died when all its snapshots were taken, before Terraform destroyed anything."""
+    redis = Redis(monkeypatch)
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2}})
+    monkeypatch.setattr(destroy_run.Down, "to_zero", lambda self, services: list(services))
+    monkeypatch.setattr(destroy_run.Down, "all_stopped", lambda self, patience: [])
+    monkeypatch.setattr(destroy_run, "counts_and_bounds", lambda call, cluster, services: {"e-api": {"desired_count": 2, "bounds": None}})
+    monkeypatch.setattr(terraform, "locked", lambda: (_ for _ in ()).throw(CallFailed("the machine died")))
+    with pytest.raises(PowerFailed, match="the machine died"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    monkeypatch.undo()
+    monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
+    monkeypatch.setattr(Branches, "sleep", lambda *_: None)
+    return redis
+
+
+def test_a_destroy_that_died_leaves_start_what_to_bring_back(aws, killed_destroy):
+    power = aws.record("power")
+    assert (power["state"], power["services"]["e-api"]["desired_count"]) == ("stopping", 2)
+    assert power["redis"]["snapshot"] == aws.record()["redis"]["snapshot"] and power["redis"]["restored"] is False
+    assert power["redis"]["parameters"] == {"engine": "redis"}
+
+
+def test_a_destroy_that_goes_on_takes_a_snapshot_of_what_redis_holds_now(aws, killed_destroy, terraform, monkeypatch):
+    first = aws.record()["redis"]["snapshot"]
+    # Started again meanwhile, and used.
+    aws.bucket.objects["power"] = json.dumps({**aws.record("power"), "state": "running", "redis": {**aws.record("power")["redis"], "restored": True}}).encode()
+    again = Redis(monkeypatch)
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+    monkeypatch.setattr(destroy_run.redis_snapshot, "create", lambda call, cache, name, **_: again.taken.append(name) or {"name": name})
+    clock = type("Later", (datetime.datetime,), {"now": classmethod(lambda cls, zone=None: datetime.datetime(2026, 12, 1, tzinfo=zone))})
+    monkeypatch.setattr(destroy_run.datetime, "datetime", clock)
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    assert again.taken == [result["redis_snapshot"]] == ["e-redis-final-20261201-000000"] and result["redis_snapshot"] != first
+    assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
+
+
+def test_a_destroy_that_goes_on_keeps_the_snapshot_of_a_redis_that_is_gone(aws, killed_destroy, terraform, monkeypatch):
+    first = aws.record()["redis"]["snapshot"]
+    nothing_runs(monkeypatch)
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == first
+
+
+def test_a_destroy_goes_by_the_newest_stop_when_it_goes_on(aws, killed_destroy, terraform, monkeypatch):
+    power = aws.record("power")
+    aws.bucket.objects["power"] = json.dumps({**power, "state": "stopped", "redis": {**power["redis"], "snapshot": "r-stop-2"}}).encode()
+    nothing_runs(monkeypatch)
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-2"
