@@ -6,10 +6,11 @@
 2. The master's address is in a parameter of its own. From the second time on no service uses the master user, who gets another password for this.
 3. The next user's address, with a new password, is in another one. A one-off task in the VPC, which reads both, makes that user.
 4. The services' address becomes the next user's; they take it up, or it comes back (Rotation does that).
-5. Another task shuts the last user out. The first time that is the master user, who gets another password from RDS instead.
-6. The mark is taken away, and the parameter of 3.
+5. The version that the services have now is marked, too: from here on nothing goes back. Another task shuts the last user out. The first time that is the
+   master user, who gets another password from RDS instead.
+6. The marks are taken away, and the parameter of 3.
 
-A run that died is taken up at 2 as long as the services' address was not changed, and else at 4.
+A run that died is taken up at 2 as long as the services' address was not changed, at 4 until they were well with it, and else at 5.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFai
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.rotation_run import Rotation, RotationFailed
-from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, WRITE
+from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, SETTLED_LABEL, WRITE
 
 _ADMIN_TEXT = "Master user of the database; made by rotate_database_password.yml, read by no service"
 _NEXT_TEXT = "The database's next user, while rotate_database_password.yml works"
@@ -184,8 +185,16 @@ class DatabaseRotation(Rotation):
                 self.say(f"A task of an earlier rotation still runs ({arn.rsplit('/', 1)[-1]}); waiting for its end.")
                 self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arn)
 
+    def _take_up(self):
+        """Not once more where it was done and the old user may be shut out already: tasks that are not well then are no reason to go back to it."""
+        if not self.found[self.secret].settled:
+            super()._take_up()
+
     def settle(self):
-        """The services are well with the new user. What fails from here on is done by the next run: the new user stays, and so does the mark."""
+        """The services are well with the new user. What fails from here on is done by the next run: the new user stays, and so do the marks."""
+        if self.turn:
+            self.lock.check()
+            parameter_store.label(self.call, self.path, self.secret, self.found[self.secret].version, SETTLED_LABEL)
         if self.turn and self.turn.old == self.master:
             self._new_master_password()
         elif self.turn:
@@ -202,6 +211,8 @@ class DatabaseRotation(Rotation):
 
     def unmark(self):
         super().unmark()
+        if SETTLED_LABEL in parameter_store.history(self.call, self.path, self.secret)[-1]["labels"]:
+            parameter_store.unlabel(self.call, self.path, self.secret, self.found[self.secret].version, SETTLED_LABEL)
         parameter_store.delete(self.call, self.path, self.next)
 
     def _forget_definition(self):

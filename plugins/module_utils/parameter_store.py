@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ssm_secrets import tier
 
@@ -36,14 +37,23 @@ def create(call, path: str, name: str, value: str, description: str = "", tags: 
 
 
 def update(call, path: str, name: str, value: str) -> int:
-    """A new value for one that is there. Returns its version."""
-    return _put(call, path, name, value, Overwrite=True)
+    """A new value for one that is there. Returns its version.
+
+    A short value for one of the advanced tier may be refused as a downgrade, which AWS does not have; then the tier that it has is named.
+    """
+    try:
+        return _put(call, path, name, value, Overwrite=True)
+    except CallFailed as failed:
+        if failed.code != "ValidationException" or "advanced" not in str(failed).lower():
+            raise
+        return _put(call, path, name, value, Overwrite=True, Tier="Advanced")
 
 
 def _put(call, path, name, value, **arguments):
     # The tier is stated only where it has to be: one that is advanced stays so, and an account may have a default of its own.
-    stated = {"Tier": "Advanced"} if tier(value) == "Advanced" else {}
-    answer = call("ssm", "put_parameter", f"write the secret {name}", Name=f"{path}/{name}", Value=value, Type="SecureString", **stated, **arguments)
+    if tier(value) == "Advanced":
+        arguments["Tier"] = "Advanced"
+    answer = call("ssm", "put_parameter", f"write the secret {name}", Name=f"{path}/{name}", Value=value, Type="SecureString", **arguments)
     return answer["Version"]
 
 

@@ -3,7 +3,8 @@
 """Redis's part of a stop and a start: whose cluster that is, what is to become of it, and the address in REDIS_URL. Decisions only; no call to AWS.
 
 The journal's `redis`: {"parameters", "snapshot", "restored", "address", "created_at" (of the cluster that the snapshot was taken of), "restoring_at" (when a
-start began to restore it), "restored_created_at" (of the cluster that came of it)}.
+start began to restore it), "restored_created_at" (of the cluster that came of it), "replacing" (whether the cluster that is there is one that a restore was
+going to delete)}.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ def _moment(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text)
 
 
+def half_replaced(record: dict | None, cache: dict | None) -> bool:
+    """Whether a restore died before it deleted the Redis in whose place its snapshot was to come."""
+    return bool(((record or {}).get("redis") or {}).get("replacing")) and origin(record, cache) == SOURCE
+
+
 def at_stop(cache: dict | None) -> str:
     """What a stop does first: SNAPSHOT (then delete), DELETE (nothing can be in it, or it goes already), or NOTHING (it is gone)."""
     if cache is None:
@@ -70,7 +76,8 @@ def after_snapshot(record: dict, cache: dict, name: str, ran: bool) -> tuple[dic
     The new one is what a start restores - unless the cluster is a foreign one that the application never used: then the queue is still in the old one.
     """
     old, whose = unrestored(record), origin(record, cache)
-    made = {"parameters": cache["parameters"], "address": cache["address"], "created_at": cache["created_at"], "restoring_at": "", "restored_created_at": ""}
+    made = {"parameters": cache["parameters"], "address": cache["address"], "created_at": cache["created_at"], "restoring_at": ""}
+    made.update({"restored_created_at": "", "replacing": False})
     if whose == FOREIGN and not ran:
         return {"foreign": name}, (
             f"{cache['id']} was made by somebody while the queue waited in the snapshot {old}, and no task was using it: its content is in {name}, and a start "
@@ -103,6 +110,11 @@ def at_start(record: dict | None, gates: dict, cache: dict | None, named: str = 
             return REFUSE, (
                 f"{cache['id']} is there, made at {cache['created_at']}, but it is not what held the queue: that waits in the snapshot {waiting}. Delete "
                 f"{cache['id']} if nobody needs it, and start again; or start with it as it is: -e start_without_queue={waiting}"
+            )
+        if half_replaced(record, cache) and without_queue != waiting:
+            return REFUSE, (
+                f"A restore was going to put the snapshot {waiting} in the place of what is in {cache['id']}, and died before it deleted {cache['id']}. To "
+                f"finish that: restore_redis.yml -e restore_redis_snapshot={waiting}; to keep what is in it: -e start_without_queue={waiting}"
             )
         return (KEEP if gates["redis"] == power_gates.PRESENT else ADOPT), ""
     if named:

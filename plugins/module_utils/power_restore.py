@@ -1,7 +1,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Redis brought back to a snapshot, in an environment that is on: a snapshot of what there is, verified; the gate closed, Redis deleted; and then what a start
-does with a Redis that waits in a snapshot. From the moment when the journal says so, start.yml finishes one that was killed.
+does with a Redis that waits in a snapshot. From the moment when Redis is deleted, start.yml finishes one that was killed; one that was killed before is run
+again.
 
 ElastiCache renames nothing, so that a restored Redis cannot stand beside the one whose name it is to have: what there was is kept as a snapshot.
 """
@@ -10,7 +11,15 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import power_gates, power_journal, power_read, redis_read, redis_restore, redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils import (
+    power_gates,
+    power_journal,
+    power_read,
+    power_redis,
+    redis_read,
+    redis_restore,
+    redis_snapshot,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_start import Start
@@ -39,6 +48,8 @@ def choose(snapshots: list[dict], asked: str) -> tuple[str, str]:
 def objection(seen: dict, redis_id: str) -> str:
     """Why Redis cannot be restored now; '' if it can."""
     state, cache = power_journal.state_of(seen["journal"]), seen["redis"]
+    if power_redis.half_replaced(seen["journal"], cache) and state == power_journal.STARTING:
+        state = power_journal.RUNNING
     if state in (power_journal.STARTING, power_journal.STOPPING):
         return f"The environment is {state}. Run start.yml: it finishes what was begun, a restore of Redis too."
     if state != power_journal.RUNNING:
@@ -92,6 +103,7 @@ class RestoreRedis(Start):
             "created_at": cache["created_at"],
             "restoring_at": "",
             "restored_created_at": "",
+            "replacing": True,
         }
         self.begin_record(services=wanted, redis={**((self.journal.record or {}).get("redis") or {}), **known, "snapshot": self.snapshot, "restored": False})
         self.branches.side_by_side({"Redis": lambda: self._give_up(cache, proof)})
@@ -128,4 +140,5 @@ class RestoreRedis(Start):
             self.gates.write(power_gates.wanted(power_gates.ON, power_gates.ABSENT, self.snapshot))
             self.terraform.let_go(REDIS_RESOURCE)
             redis_restore.delete(self.call, cache, proof, **self.redis_patience)
+            step.records(redis={"replacing": False})
             step.says = f"{cache['id']} is gone; it is kept in {proof['name']}"

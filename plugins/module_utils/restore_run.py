@@ -37,6 +37,22 @@ def stands(instances: list[dict], resource: str | None) -> dict | None:
     return next((one for one in instances if resource and one["DbiResourceId"] == resource), None)
 
 
+def pending_name(instance: dict | None) -> str:
+    """The name that RDS is going to give an instance, but has not given it yet; '' if it keeps its own."""
+    return ((instance or {}).get("PendingModifiedValues") or {}).get("DBInstanceIdentifier", "")
+
+
+def swap_begun(record: dict, original: dict | None, restored: dict | None, identifier: str) -> bool:
+    """Whether the original has begun to give its name away. RDS lists the old name for a while after it was told: what the record says counts, too.
+
+    To take back a swap that was begun and not carried out renames nothing, and deletes nothing.
+    """
+    begun = power_journal.last_step(record, "swap") is not None
+    if original is None:
+        return bool(restored) and (begun or restored["DBInstanceIdentifier"] == identifier)
+    return begun or bool(pending_name(original)) or original["DBInstanceIdentifier"] != identifier
+
+
 def fallback(settings: dict, security_groups: list[str]) -> dict:
     """What the inventory says, described as RDS describes an instance: for a database that is gone."""
     return {
@@ -110,6 +126,8 @@ class DatabaseRun(RecoveryRun):
             if action == databases.REFUSE:
                 raise CallFailed(f"{what}: {found['DBInstanceIdentifier']} is {status}. {why}")
             last.update(found)
+            if pending_name(found):
+                return [f"{found['DBInstanceIdentifier']} is to be renamed to {pending_name(found)}"]
             return [] if status == "available" and name in ("", found["DBInstanceIdentifier"]) else [f"{found['DBInstanceIdentifier']} is {status}"]
 
         self.wait_for(reasons, lambda found: f"{what}: {found[0]} all the time. Run {self.PLAYBOOK} again: it goes on.", self.params["timeouts"]["database"])
@@ -449,14 +467,11 @@ class Undo(DatabaseRun):
         ]
 
     def _swapped(self) -> bool:
-        """Whether the original has given its name away."""
+        """Whether there is a swap to take back, rather than a copy to delete."""
         record, original, restored = self._states()
         if record.get("state") == UNDOING:
             return record["swapped"]
-        identifier = self.params["database_id"]
-        if original is None:
-            return bool(restored) and restored["DBInstanceIdentifier"] == identifier
-        return original["DBInstanceIdentifier"] != identifier
+        return swap_begun(record, original, restored, self.params["database_id"])
 
     def objections(self) -> list[str]:
         found = [off(self.seen)] if off(self.seen) else []

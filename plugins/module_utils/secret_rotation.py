@@ -13,17 +13,20 @@ from typing import NamedTuple
 from ansible_collections.atena.aws.plugins.module_utils import ssm_secrets
 
 LABEL = "atena-before-rotation"
+# Of the version that the services are well with, from the moment when what they had before is made useless: no run goes back then.
+SETTLED_LABEL = "atena-after-rotation"
 # What is to be done with one secret.
 WRITE, FINISH, FORGET, NOTHING = "write", "finish", "forget", "nothing"
 
 
 class Standing(NamedTuple):
-    """A secret's newest version, and the labelled one of a rotation that did not end (None: there is none)."""
+    """A secret's newest version, and the labelled one of a rotation that did not end (None: there is none). settled: there is no way back to that one."""
 
     value: str
     version: int
     before: str | None = None
     before_version: int | None = None
+    settled: bool = False
 
     @property
     def is_back(self) -> bool:
@@ -37,7 +40,8 @@ def standing(history: list[dict]) -> Standing | None:
         return None
     newest = history[-1]
     marked = next((item for item in reversed(history) if LABEL in item["labels"]), None)
-    return Standing(newest["value"], newest["version"], marked and marked["value"], marked and marked["version"])
+    settled = marked is not None and SETTLED_LABEL in newest["labels"]
+    return Standing(newest["value"], newest["version"], marked and marked["value"], marked and marked["version"], settled)
 
 
 def decide(now: Standing, wanted: str | None) -> str:

@@ -127,10 +127,15 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import LABEL
 
 
 def write(call, params, name, value, action):
     if action == "update":
+        # A value that a person sets is what counts from now on. A rotation that died must not come back to the one from before it.
+        for item in parameter_store.history(call, params["path"], name):
+            if LABEL in item["labels"]:
+                parameter_store.unlabel(call, params["path"], name, item["version"], LABEL)
         parameter_store.update(call, params["path"], name, value)
     else:
         parameter_store.create(call, params["path"], name, value, params["description"], params["tags"])

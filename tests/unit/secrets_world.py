@@ -85,7 +85,8 @@ class World(Ecs):
     def unlabel_parameter_version(self, Name, ParameterVersion, Labels):
         name = Name.rsplit("/", 1)[1]
         self._write(f"unlabel {name}")
-        self.parameters[name][ParameterVersion - 1]["Labels"] = []
+        entry = self.parameters[name][ParameterVersion - 1]
+        entry["Labels"] = [label for label in entry["Labels"] if label not in Labels]
 
     def delete_parameter(self, Name):
         name = Name.rsplit("/", 1)[1]

@@ -199,7 +199,8 @@ FIRST = ["label DATABASE_URL", "put DATABASE_ADMIN_URL", "put DATABASE_URL_NEXT"
 def test_the_first_run_moves_from_the_master_user(world):
     result = rotation(world).run()
     assert world.calls == [
-        *(*FIRST, "deploy api", "deploy workers", "put DATABASE_ADMIN_URL", "master", "unlabel DATABASE_URL", "delete DATABASE_URL_NEXT", "deregister")
+        *(*FIRST, "deploy api", "deploy workers", "label DATABASE_URL", "put DATABASE_ADMIN_URL", "master"),
+        *("unlabel DATABASE_URL", "unlabel DATABASE_URL", "delete DATABASE_URL_NEXT", "deregister"),
     ]
     assert (result["outcome"], result["old_user"], result["new_user"]) == ("succeeded", "master", "db_app_a")
     assert world.logs_in() and database_users.user_of(world.value("DATABASE_URL")) == "db_app_a"
@@ -215,7 +216,8 @@ def test_then_the_two_take_turns_and_the_last_one_is_shut_out(world):
     result = rotation(world).run()
     assert world.calls == [
         *("label DATABASE_URL", "put DATABASE_ADMIN_URL", "master", "put DATABASE_URL_NEXT", "register", "users prepare db_owner", "put DATABASE_URL"),
-        *("deploy api", "deploy workers", "users retire db_app_a", "unlabel DATABASE_URL", "delete DATABASE_URL_NEXT", "deregister"),
+        *("deploy api", "deploy workers", "label DATABASE_URL", "users retire db_app_a"),
+        *("unlabel DATABASE_URL", "unlabel DATABASE_URL", "delete DATABASE_URL_NEXT", "deregister"),
     ]
     assert (result["old_user"], result["new_user"]) == ("db_app_a", "db_app_b")
     assert world.users["db_app_a"] is None and world.logs_in()
@@ -300,6 +302,29 @@ def test_killed_in_a_later_turn_too(world, where):
     assert world.logs_in() and world.labelled("DATABASE_URL") is None and world.value("DATABASE_URL_NEXT") is None
     in_use = database_users.user_of(world.value("DATABASE_URL"))
     assert result["new_user"] == in_use and [user for user in USERS if world.users.get(user)] == [in_use]
+
+
+@pytest.mark.parametrize(("where", "turns"), [("put DATABASE_ADMIN_URL", 0), ("master", 0), ("unlabel", 0), ("retire", 1), ("unlabel", 1)])
+def test_once_the_old_user_may_be_shut_out_nothing_goes_back_to_it(world, where, turns):
+    for _ in range(turns):
+        rotation(world).run()
+    world.calls.clear()
+    write = world._write
+
+    def late(what):
+        world.dies_at = where if "deploy workers" in world.calls else None
+        write(what)
+
+    world._write = late
+    with pytest.raises(Killed):
+        rotation(world).run()
+    world._write, world.dies_at = write, None
+    # The tasks are not well any more, for whatever reason.
+    world.spoils = {world.value("DATABASE_URL")}
+    result = rotation(world).run()
+    assert result["outcome"] == "succeeded" and world.logs_in() and world.labelled("DATABASE_URL") is None
+    assert [user for user in USERS if world.users.get(user)] == [database_users.user_of(world.value("DATABASE_URL"))]
+    assert database_users.password_of(world.value("DATABASE_ADMIN_URL")) == world.users["master"]
 
 
 def test_a_task_of_a_run_that_died_is_waited_for_before_a_user_gets_another_password(world):

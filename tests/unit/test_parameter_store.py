@@ -25,6 +25,15 @@ def test_the_tier_is_stated_only_where_it_has_to_be(value, tier):
         assert aws.calls[0][1].get("Tier") == tier
 
 
+def test_a_short_value_for_an_advanced_parameter_is_written_as_advanced_where_aws_wants_to_hear_it():
+    refused = CallFailed("You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.", "ValidationException")
+    aws = Aws(refused, {"Version": 7})
+    assert parameter_store.update(aws, "/p", "A", "v") == 7
+    assert [arguments.get("Tier") for _, arguments in aws.calls] == [None, "Advanced"]
+    with pytest.raises(CallFailed):
+        parameter_store.update(Aws(CallFailed("the name is invalid", "ValidationException")), "/p", "A", "v")
+
+
 def test_what_is_new_is_not_written_over_what_somebody_was_faster_with():
     aws = Aws({"Version": 1}, {"Version": 2})
     parameter_store.create(aws, "/p", "A", "v", "what for", {"b": "2", "a": "1"})

@@ -126,6 +126,12 @@ def test_a_redis_that_somebody_deleted_is_told(record, redis, now, is_lost):
         (journal(), ABSENT, cache(), "", "", "adopt", ""),
         (journal(), PRESENT, cache(), "", "", "keep", ""),
         (journal(restored_created_at=LATER), ABSENT, cache(created_at=LATER), "", "", "adopt", ""),
+        # A restore died before it deleted what the snapshot is to replace: that is not the queue that was asked for.
+        (journal(replacing=True), PRESENT, cache(), "", "", "refuse", None),
+        (journal(replacing=True), ABSENT, cache(), "", "true", "refuse", None),
+        (journal(replacing=True), PRESENT, cache(), "", "s-1", "keep", ""),
+        (journal(replacing=True), ABSENT, None, "", "", "restore", "s-1"),
+        (journal(replacing=True, restored_created_at=LATER), ABSENT, cache(created_at=LATER), "", "", "adopt", ""),
         (journal(restored_created_at=LATER), ADOPT, cache("modifying", LATER), "", "", "adopt", ""),
         (None, PRESENT, cache(), "", "", "keep", ""),
         # Somebody's empty cluster is not taken for the queue, unless its name was typed.

@@ -312,11 +312,20 @@ class TestRedis:
             ("running", {"status": "modifying"}, "Wait until it is available"),
             ("stopped", None, "start.yml -e start_redis_snapshot="),
             ("starting", {"status": "available"}, "it finishes what was begun"),
+            ("stopping", {"status": "available"}, "it finishes what was begun"),
         ],
     )
     def test_is_restored_in_an_environment_that_is_on(self, state, cache, words):
         said = power_restore.objection({"journal": {"state": state}, "redis": cache}, "r")
         assert words in said and bool(said) == bool(words)
+
+    def test_that_died_before_redis_was_deleted_is_run_again(self):
+        redis = {"snapshot": "s", "restored": False, "created_at": "2026-11-24T00:00:00Z", "replacing": True}
+        cache = {"id": "r", "status": "available", "created_at": "2026-11-24T00:00:00Z"}
+        seen = {"journal": {"state": "starting", "redis": redis}, "redis": cache}
+        assert power_restore.objection(seen, "r") == ""
+        assert "it finishes what was begun" in power_restore.objection({**seen, "redis": None}, "r")
+        assert "it finishes what was begun" in power_restore.objection({**seen, "redis": {**cache, "created_at": "2026-11-25T00:00:00Z"}}, "r")
 
 
 class TestARestoreOnRecord:
@@ -359,9 +368,20 @@ class TestARestoreOnRecord:
         begun = {**self.RECORD, "state": "restoring"}
         assert [entry["step"] for entry in self.run_of(restore_run.Undo, between, begun).remaining()] == ["swap", "services"]
         assert [entry["step"] for entry in self.run_of(restore_run.Undo, self.NOT_YET, begun).remaining()] == ["remove"]
+        told = {**begun, "steps": [{"step": "restore"}, {"step": "swap", "outcome": "failed"}]}
+        assert [entry["step"] for entry in self.run_of(restore_run.Undo, self.NOT_YET, told).remaining()] == ["swap", "services"]
         assert self.run_of(restore_run.Undo, self.NOT_YET, {**self.RECORD, "state": "undone"}).remaining() == []
         assert self.run_of(restore_run.Undo, self.NOT_YET, None).remaining() == []
         assert "nothing to go back to" in self.run_of(restore_run.Undo, {"db-2": "e-db"}, self.RECORD).objections()[0]
+
+    def test_is_swapped_when_rds_was_told_to_rename_though_it_lists_the_old_name(self):
+        begun = {**self.RECORD, "state": "restoring"}
+        original = instance(PendingModifiedValues={"DBInstanceIdentifier": "e-db-before-1"})
+        restored = instance(DBInstanceIdentifier="e-db-restored-1", DbiResourceId="db-2")
+        assert restore_run.swap_begun(begun, original, restored, "e-db") is True
+        assert restore_run.swap_begun(begun, instance(PendingModifiedValues={}), restored, "e-db") is False
+        assert restore_run.swap_begun(begun, None, restored, "e-db") is False
+        assert restore_run.swap_begun(begun, None, instance(), "e-db") is True
 
     @pytest.mark.parametrize("typed", ["", "e-db", "e", "e-db-before-2"])
     def test_what_it_left_aside_is_deleted_by_its_own_name_only(self, typed):

@@ -7,6 +7,7 @@ from ansible_collections.atena.aws.plugins.module_utils import rotation_run, sec
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, FORGET, NOTHING, WRITE, Standing
+from ansible_collections.atena.aws.plugins.modules import ssm_secrets as ssm_secrets_module
 from secrets_world import LABEL, PATH, Killed, World
 from test_rollout_run import NAMES, ecs  # noqa: F401 - a fixture: time passes only when somebody sleeps
 
@@ -211,3 +212,17 @@ def test_an_environment_that_is_stopped_is_refused(world, monkeypatch):
         rotation(world, A="new-a-value").run()
     assert "is stopped" in str(refused.value) and "secrets_action=set" in str(refused.value)
     assert world.calls == []
+
+
+def test_a_value_that_a_person_sets_ends_a_rotation_that_died(world):
+    """Or a later one, that fails, would bring back the value from before - which may be what the person took out of use."""
+    world.dies_at = "deploy api"
+    with pytest.raises(Killed):
+        rotation(world, A="second").run()
+    assert world.labelled("A") == 1
+    ssm_secrets_module.write(world, {"path": PATH}, "A", "by-hand", "update")
+    assert world.labelled("A") is None and world.value("A") == "by-hand"
+    world.spoils = {"bad"}
+    with pytest.raises(rotation_run.RotationFailed):
+        rotation(world, A="bad").run()
+    assert world.value("A") == "by-hand"
