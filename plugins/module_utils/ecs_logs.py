@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
+from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of_task
 
 
 def log_streams(task_definition: dict, task_id: str) -> dict:
@@ -83,14 +83,14 @@ def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
 
 
 def tail_of_task(call, task_definition: dict, task_id: str, count: int) -> dict:
-    """{container: its last `count` log lines} of a task that ended; a container without lines is left out."""
-    tails = {}
+    """{container: its last `count` log lines} of a task that ended, without its secrets; a container without lines is left out."""
+    tails, redactor = {}, None
     for container, (group, stream) in log_streams(task_definition, task_id).items():
         try:
             lines = last_lines(call, group, stream, count)
         except CallFailed:
             continue  # evidence is gathered as far as it can be had; the failure itself is told by the caller
         if lines:
-            # Whoever shows them may know no secret; a password in a URL is one by its place.
-            tails[container] = [Redactor(()).text(line["message"]) for line in lines]
+            redactor = redactor or redactor_of_task(call, task_definition)
+            tails[container] = [redactor.text(line["message"]) for line in lines]
     return tails

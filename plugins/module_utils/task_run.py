@@ -13,6 +13,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFai
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of_task
 
 # After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
 _STOP_PATIENCE = 150
@@ -92,7 +93,7 @@ class TaskRun:
         self.name = f"task {ecs_task.task_id(arn)}"
         streams = log_streams(definition, ecs_task.task_id(arn))
         self.readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
-        self.logs = {name: _Told(name, self._line) for name in self.readers}
+        self.logs, self._redactor = {name: _Told(name, self._line, self._clean) for name in self.readers}, None
         self._deadline, self._spoke = None, 0.0
 
     def _tell(self, text):
@@ -106,6 +107,11 @@ class TaskRun:
             self.say(f"{container} | {line}")
         if self.on_line:
             self.on_line(container, line)
+
+    def _clean(self, line):
+        """A line without the secrets that the task was given, which are read when it writes its first."""
+        self._redactor = self._redactor or redactor_of_task(self.call, self.definition)
+        return self._redactor.text(line)
 
     def wait_for_end(self):
         """Follows the task to STOPPED, and stops it after its time. Returns (described task, timed out). drain() gets the last lines."""
@@ -177,12 +183,12 @@ class TaskRun:
 class _Told(list):
     """A list of lines that tells of each line that is added."""
 
-    def __init__(self, container, tell):
+    def __init__(self, container, tell, clean):
         super().__init__()
-        self._container, self._tell = container, tell
+        self._container, self._tell, self._clean = container, tell, clean
 
     def extend(self, lines):
-        for line in lines:
+        for line in map(self._clean, lines):
             self.append(line)
             self._tell(self._container, line)
 

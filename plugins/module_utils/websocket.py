@@ -87,7 +87,8 @@ def _connected(parts, timeout):
     options = {"context": ssl.create_default_context(cafile=bundle)} if secure else {}
     make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
     if proxy:
-        there = urllib.parse.urlsplit(proxy)
+        # Many write HTTPS_PROXY=host:port.
+        there = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         connection = make(there.hostname, there.port or 8080, timeout=timeout, **options)
         login = base64.b64encode(f"{urllib.parse.unquote(there.username)}:{urllib.parse.unquote(there.password or '')}".encode()) if there.username else b""
         connection.set_tunnel(parts.hostname, port, {"Proxy-Authorization": f"Basic {login.decode()}"} if login else {})

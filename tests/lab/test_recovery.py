@@ -21,7 +21,7 @@ from power import Power
 from test_killed import descendants, kill
 from wire import Wire
 
-# A preview (docs/preview.md), and minutes long.
+# Minutes long.
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 # A lock of a run that died is free soon; the next one waits for that.
 LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")

@@ -1,7 +1,7 @@
 """Secrets that the caller may read are taken out; where he may not, that is said."""
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
+from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of, redactor_of_task
 
 LINE = "token a-secret-token at postgresql://atena:hunter2@db/atena"
 
@@ -27,3 +27,31 @@ def test_without_the_right_to_read_them_passwords_in_urls_are_and_it_is_said():
 
 def test_without_a_path_nobody_is_asked():
     assert redactor_of(refusing, None)[1] == ""
+
+
+class TestOfATask:
+    DEFINITION = {
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:42:task-definition/api:1",
+        "containerDefinitions": [
+            {"name": "api", "secrets": [{"name": f"S{i}", "valueFrom": f"arn:aws:ssm:eu-west-1:42:parameter/a/b/S{i}"} for i in range(11)]},
+            {"name": "x", "secrets": [{"name": "E", "valueFrom": "arn:aws:secretsmanager:eu-west-1:42:secret:x"}]},
+        ],
+    }
+
+    def test_what_it_was_given_is_known(self):
+        asked = []
+
+        def call(service, operation, doing, /, Names, WithDecryption):
+            asked.append(Names)
+            return {"Parameters": [{"Value": f"secret-number-{name[-1]}"} for name in Names]}
+
+        redactor = redactor_of_task(call, self.DEFINITION)
+        assert [len(names) for names in asked] == [10, 1] and asked[0][0] == "/a/b/S0"
+        assert redactor.text("ERROR token secret-number-3, postgres://u:pw@h") == "ERROR token [secret], postgres://u:[secret]@h"
+
+    def test_without_the_permission_it_knows_passwords_in_urls(self):
+        def call(*_, **__):
+            raise CallFailed("no", "AccessDeniedException")
+
+        assert redactor_of_task(call, self.DEFINITION).text("postgres://u:pw@h") == "postgres://u:[secret]@h"
+        assert redactor_of_task(None, {"containerDefinitions": [{"name": "api"}]}).text("x") == "x"
