@@ -139,6 +139,7 @@ def test_a_redis_that_somebody_deleted_and_a_database_that_is_busy(power, faults
         client(**arguments)
 
 
+@pytest.mark.soak
 def test_a_database_that_is_stopped_already_and_a_service_that_cannot_come_back(power, faults):
     lab = power.lab
     lab.client("rds").stop_db_instance(DBInstanceIdentifier=f"{lab.name}-db")

@@ -24,7 +24,7 @@ def test_the_list_marks_what_runs(lab, commits):
     assert commits[-1][:12] in marked[0]
 
 
-@pytest.mark.parametrize("back", [1, 2, 3, 4])
+@pytest.mark.parametrize("back", [1, pytest.param(2, marks=pytest.mark.soak), pytest.param(3, marks=pytest.mark.soak), 4])
 def test_back_to_each_of_the_last_five(lab, commits, back):
     target = commits[-1 - back]
     run = lab.playbook("rollback.yml", "-e", f"release={target[:9]}").must_succeed()

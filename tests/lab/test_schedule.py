@@ -74,6 +74,7 @@ def scheduler_state(lab):
     return lab.client("scheduler").get_schedule(Name=f"{lab.name}-stop-database", GroupName="default")["State"]
 
 
+@pytest.mark.soak
 def test_what_is_due_is_done_once_and_the_scheduler_keeps_the_database_off_meanwhile(lab):
     with_scheduler = {"atena_database_stop_schedule": {"enabled": True, "every_minutes": 60}}
     lab.playbook("infra.yml", "-e", json.dumps(with_scheduler)).must_succeed()
