@@ -1,5 +1,6 @@
 """What cannot work is refused in one paragraph with the remedy, before anything is done."""
 
+import json
 import os
 import shutil
 import stat
@@ -106,3 +107,13 @@ def test_nothing_answers_at_the_endpoint(lab):
 @pytest.mark.parametrize("value", ["CHANGE_ME", "", " padded "])
 def test_secrets_that_cannot_be_meant(lab, value):
     refused(lab, "secrets.yml", "-e", f'{{"atena_secrets": {{"ADMIN_TOKEN": "{value}"}}}}', words=["ADMIN_TOKEN"])
+
+
+@pytest.mark.parametrize("playbook", ["destroy", "restore_database", "restore_redis"])
+def test_what_takes_data_away_is_for_one_environment_in_a_known_account(lab, tmp_path, playbook):
+    typed = ("-e", f"{playbook}_confirm={lab.name}")
+    unknown = ("-e", json.dumps({"atena_expected_account_id": ""}))
+    refused(lab, f"{playbook}.yml", *typed, *unknown, words=["Nobody has said in which account atena-prod is", f"These are of account {lab.account}"])
+    neighbours = tmp_path / "more.yml"
+    neighbours.write_text(json.dumps({"environments": {"hosts": {"atena-other": {"atena_stage": "other"}}}}))
+    refused(lab, f"{playbook}.yml", *typed, "-i", str(neighbours), words=["meant for 2 environments", "Choose one: --limit atena-"])
