@@ -26,7 +26,8 @@ class Case:
 
     @property
     def id(self) -> str:
-        return f"{self.verb}-check" if self.check else self.verb
+        action = self.answers.get("secrets_action", "") if isinstance(self.answers, dict) else ""
+        return "-".join(filter(None, (self.verb, action, "check" if self.check else "")))
 
 
 # Run elsewhere, not through ansible-runner: what needs a repository and its API (tests/lab/test_ci.py), and what takes minutes (tests/lab/test_recovery.py).

@@ -23,7 +23,7 @@ ELSEWHERE = {
 }
 # With --check here.
 FOR_REAL = {
-    "stop": "test_three_nights.py",
+    "stop": "test_power.py",
     "destroy": "test_recovery.py",
     "redeploy": "test_recovery.py",
     "restore_database": "test_recovery.py",
@@ -32,7 +32,10 @@ FOR_REAL = {
     "secrets_action=rotate": "test_secrets_verbs.py",
 }
 # What a person has to put in.
-REFUSED = {"restore_database_remove_original=": "of what the last restore left aside there is none. Nothing was deleted."}
+REFUSED = {
+    "restore_database_remove_original=": "of what the last restore left aside there is none. Nothing was deleted.",
+    "atena.aws.redeploy": "nothing is put into one that exists",
+}
 
 
 def commands() -> list:
