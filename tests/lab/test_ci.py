@@ -115,7 +115,7 @@ def test_it_sets_the_secrets_from_terraforms_outputs_and_shows_no_token(ci):
     assert (ci.github.secrets["AWS_TOGGLE_ROLE_ARN"], ci.github.secrets["AWS_PLAN_ROLE_ARN"]) == (f"{role}-toggle", f"{role}-plan")
     assert ci.github.secrets["ALB_DNS_NAME"] == described["DNSName"]
     services = ci.lab.services()["atena-prod-api"]["networkConfiguration"]["awsvpcConfiguration"]
-    assert ci.github.secrets["PRIVATE_SUBNET_IDS"].split(",") == services["subnets"]
+    assert sorted(ci.github.secrets["PRIVATE_SUBNET_IDS"].split(",")) == sorted(services["subnets"])
     assert ci.github.secrets["ECS_SECURITY_GROUP_ID"] == services["securityGroups"][0]
 
 
