@@ -46,7 +46,9 @@ def commands() -> list:
         for number, line in enumerate(page.read_text().splitlines(), 1):
             if line.lstrip().startswith("```"):
                 fenced = not fenced
-            elif (fenced or line.startswith("    ") or re.match(r" {3}\S", line)) and re.match(r"\s*([A-Z_]+=\S+ |pass .*\| )?ansible-playbook ", line):
+            elif (fenced or line.startswith("    ") or re.match(r" {3}\S", line)) and re.match(
+                r"\s*([A-Z_]+=(\$\(.*\)|\S+) |pass .*\| )?ansible-playbook ", line
+            ):
                 found.append(pytest.param(re.sub(r"\s+# .*$", "", line).strip(), id=f"{page.name}:{number}"))
     return found
 
