@@ -40,15 +40,13 @@ REFUSED = {
 
 def commands() -> list:
     """[(id, command line)] of the code blocks, indented or fenced; a comment behind a command is left out."""
-    found = []
+    found, before = [], r"\s*([A-Z_]+=(\$\(.*\)|\S+) |pass .*\| )?"
     for page in PAGES:
         fenced = False
         for number, line in enumerate(page.read_text().splitlines(), 1):
             if line.lstrip().startswith("```"):
                 fenced = not fenced
-            elif (fenced or line.startswith("    ") or re.match(r" {3}\S", line)) and re.match(
-                r"\s*([A-Z_]+=(\$\(.*\)|\S+) |pass .*\| )?ansible-playbook ", line
-            ):
+            elif (fenced or line.startswith("    ") or re.match(r" {3}\S", line)) and re.match(f"{before}ansible-playbook ", line):
                 found.append(pytest.param(re.sub(r"\s+# .*$", "", line).strip(), id=f"{page.name}:{number}"))
     return found
 
