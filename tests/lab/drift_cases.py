@@ -57,6 +57,8 @@ VARIABLES = {
     "records": {
         "state_key": "drift/terraform.tfstate",
         "journal_key": "drift/power.json",
+        "destroy_key": "drift/destroyed.json",
+        "github_key": "drift/github.json",
         "releases_prefix": "drift/releases/",
         "evidence_prefix": "drift/evidence/",
         "lock_table": "drift-locks",
