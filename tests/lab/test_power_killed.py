@@ -101,6 +101,8 @@ def test_after_what_matters_most(power, playbook, call):
 def test_an_interrupted_stop_says_where_it_is_and_can_be_turned_round(power):
     """Ctrl-C while Terraform works: it ends in good order, and so does all else."""
     lab, process = power.lab, None
+    # Whatever a test before left: there must be something to stop.
+    power.run("started")
 
     def interrupt(call):
         if str(call) == "ec2:DeleteNatGateway":
