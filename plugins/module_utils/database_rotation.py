@@ -194,7 +194,9 @@ class DatabaseRotation(Rotation):
         """The services are well with the new user. What fails from here on is done by the next run: the new user stays, and so do the marks."""
         if self.turn:
             self.lock.check()
-            parameter_store.label(self.call, self.path, self.secret, self.found[self.secret].version, SETTLED_LABEL)
+            now = self.found[self.secret]
+            parameter_store.label(self.call, self.path, self.secret, now.version, SETTLED_LABEL)
+            self.found[self.secret] = now._replace(settled=True)
         if self.turn and self.turn.old == self.master:
             self._new_master_password()
         elif self.turn:
@@ -211,7 +213,7 @@ class DatabaseRotation(Rotation):
 
     def unmark(self):
         super().unmark()
-        if SETTLED_LABEL in parameter_store.history(self.call, self.path, self.secret)[-1]["labels"]:
+        if self.found[self.secret].settled:
             parameter_store.unlabel(self.call, self.path, self.secret, self.found[self.secret].version, SETTLED_LABEL)
         parameter_store.delete(self.call, self.path, self.next)
 

@@ -239,12 +239,9 @@ class Destroy(RecoveryRun):
         if power_journal.state_of(power) != power_journal.STOPPED:
             power = power_journal.begun(power, power_journal.STOPPING, self.params["operator"], this_host())
         self.power.save({**power, "services": counts})
-        self._queue_is_in(power_journal.unrestored(power))
-
-    def _queue_is_in(self, snapshot: str) -> None:
-        """What the power journal says holds the queue is what a redeploy begins with."""
-        if snapshot:
-            self.journal.change(redis={"snapshot": snapshot})
+        waiting = power_journal.unrestored(power)
+        if waiting:
+            self.journal.change(redis={"snapshot": waiting})
 
     def _redis(self) -> None:
         """The queue, as it is when nobody works on it any more: of a Redis that lives, always anew, since it may have been used after an earlier run."""

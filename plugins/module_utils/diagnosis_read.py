@@ -27,7 +27,6 @@ _NETWORK = {
 }
 _THREADS = 12
 _SERVICES_A_CALL = 10
-_PARAMETERS_A_CALL = 10
 _LOG_LINES = 20
 
 
@@ -153,13 +152,8 @@ class _Reading:
 
     def other_parameters(self, names):
         """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
-        found, missing = {}, []
-        for start in range(0, len(names), _PARAMETERS_A_CALL):
-            some = names[start : start + _PARAMETERS_A_CALL]
-            answer = self.call("ssm", "get_parameters", f"read the parameters {', '.join(some)}", Names=some, WithDecryption=True)
-            found.update({parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]})
-            missing += answer.get("InvalidParameters", [])
-        return {"values": found, "missing": missing}
+        found, missing = environment_read.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
+        return {"values": {parameter["Name"]: parameter["Value"] for parameter in found}, "missing": missing}
 
     def third_round(self, definitions, tasks, outside, subnets):
         parts = {}

@@ -61,6 +61,20 @@ def redis_endpoint(cluster: dict) -> dict:
     return (cluster.get("CacheNodes") or [{}])[0].get("Endpoint") or {}
 
 
+# GetParameters takes no more names than this at a time.
+_PARAMETERS_A_CALL = 10
+
+
+def parameters_named(call, names: list[str], doing: str) -> tuple[list[dict], list[str]]:
+    """(those that exist, with their values; names of those that do not), however many."""
+    found, missing = [], []
+    for start in range(0, len(names), _PARAMETERS_A_CALL):
+        answer = call("ssm", "get_parameters", doing, Names=names[start : start + _PARAMETERS_A_CALL], WithDecryption=True)
+        found += answer["Parameters"]
+        missing += answer.get("InvalidParameters", [])
+    return found, missing
+
+
 def parameters_below(call, path: str, decrypted: bool = True) -> list[dict]:
     """All parameters below a path, with their values: none of those may be shown, returned or saved."""
     parameters, token = [], {}

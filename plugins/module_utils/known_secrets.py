@@ -5,12 +5,9 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below, parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.task_references import parameter_name, secrets_of
-
-# GetParameters takes no more names than this at a time.
-_BATCH = 10
 
 
 def redactor_of(call, path: str | None) -> tuple[Redactor, str]:
@@ -30,12 +27,8 @@ def redactor_of_task(call, definition: dict) -> Redactor:
         return Redactor([])
     region = definition["taskDefinitionArn"].split(":")[3]
     names = [name for name in (parameter_name(reference, region) for reference in references) if name]
-    values = []
     try:
-        for start in range(0, len(names), _BATCH):
-            some = names[start : start + _BATCH]
-            answer = call("ssm", "get_parameters", "read the secrets that must not be shown", Names=some, WithDecryption=True)
-            values += [parameter["Value"] for parameter in answer["Parameters"]]
+        found, _missing = parameters_named(call, names, "read the secrets that must not be shown")
     except CallFailed:
         return Redactor([])
-    return Redactor(values)
+    return Redactor([parameter["Value"] for parameter in found])

@@ -5,27 +5,22 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as, parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.ssm_secrets import tier
-
-# GetParameters takes no more names than this at a time.
-_BATCH = 10
 
 
 def read_all(call, path: str, names: list[str]) -> dict:
     """{name: {value, type, version, last_modified}} of those that exist."""
-    found = {}
-    for start in range(0, len(names), _BATCH):
-        wanted = [f"{path}/{name}" for name in names[start : start + _BATCH]]
-        answer = call("ssm", "get_parameters", f"read the secrets below {path}", Names=wanted, WithDecryption=True)
-        for parameter in answer["Parameters"]:
-            found[parameter["Name"].rsplit("/", 1)[1]] = {
-                "value": parameter["Value"],
-                "type": parameter["Type"],
-                "version": parameter["Version"],
-                "last_modified": parameter["LastModifiedDate"].isoformat(timespec="seconds"),
-            }
-    return found
+    found, _missing = parameters_named(call, [f"{path}/{name}" for name in names], f"read the secrets below {path}")
+    return {
+        parameter["Name"].rsplit("/", 1)[1]: {
+            "value": parameter["Value"],
+            "type": parameter["Type"],
+            "version": parameter["Version"],
+            "last_modified": parameter["LastModifiedDate"].isoformat(timespec="seconds"),
+        }
+        for parameter in found
+    }
 
 
 def create(call, path: str, name: str, value: str, description: str = "", tags: dict | None = None) -> int:
