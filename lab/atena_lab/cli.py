@@ -126,6 +126,7 @@ def down(lab: Settings, *, images_too: bool, engine_too: bool) -> None:
         if images_too or engine_too:
             require_alone(lab)
         stopped = emulator.stop(lab)
+        terraform.stop_warm(lab)
         engine_runs = docker.engine_version() is not None
         removed = clear(lab) if engine_runs else 0
         if engine_runs:

@@ -52,6 +52,14 @@ class Settings:
         return self.directory / "emulator.pid"
 
     @property
+    def provider_pid_file(self) -> Path:
+        return self.directory / "provider.pid"
+
+    @property
+    def provider_log(self) -> Path:
+        return self.directory / "provider.log"
+
+    @property
     def port_file(self) -> Path:
         return self.directory / "emulator.port"
 

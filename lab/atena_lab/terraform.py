@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+from . import process
 from .emulator import python
 from .process import run
 from .settings import LAB_ROOT, Settings
@@ -34,12 +37,34 @@ def ensure(settings: Settings) -> str:
         case _:
             offline = configuration(settings) is not None or not (marker.exists() or registry_answers())
     if not offline:
+        stop_warm(settings)
         (settings.terraform / "terraform.rc").unlink(missing_ok=True)
         marker.touch()
         return "provider from registry.terraform.io"
     marker.unlink(missing_ok=True)
     run([python(), str(INSTALLER), "--dir", str(settings.terraform)], timeout=900)
+    start_warm(settings)
     return "offline provider (a test double)" + (", as the registry is out of reach" if settings.offline_provider == "auto" else "")
+
+
+def start_warm(settings: Settings) -> None:
+    """A process that starts the offline provider quickly. Another program than it read may have been installed: it is always a new one, and nobody waits for it."""
+    stop_warm(settings)
+    with settings.provider_log.open("w") as log:
+        child = subprocess.Popen(
+            [str(settings.terraform / "venv" / "bin" / "python"), "-m", "offline.warm"], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            start_new_session=True, cwd=settings.terraform, env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        )  # fmt: skip
+    process.write_pid(settings.provider_pid_file, child.pid)
+
+
+def stop_warm(settings: Settings) -> None:
+    """What it has forked goes on, and what is started meanwhile starts by itself."""
+    pid = process.read_pid(settings.provider_pid_file)
+    if pid is not None:
+        process.stop(pid)
+    for file in (settings.provider_pid_file, settings.terraform / "warm.sock"):
+        file.unlink(missing_ok=True)
 
 
 def forget_choice(settings: Settings) -> None:

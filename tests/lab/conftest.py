@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
+import claims
 import pytest
-import shards
 
 # Before they are imported: pytest shows of an assertion what it compared only in files that it rewrote.
 pytest.register_assert_rewrite("bad_commits", "emulator_world", "faults", "module_cases", "power", "releases")
@@ -29,20 +29,32 @@ RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+fai
 
 
 def pytest_addoption(parser):
-    parser.addoption("--shard", help="run this part of the files only, such as 1/2")
+    parser.addoption("--claims", type=Path, help="run only the files that no other lab has taken, by what is in this directory")
 
 
 def pytest_collection_modifyitems(config, items):
     """`make test` leaves out what takes long by nature; `make test-soak` asks for it by its mark."""
-    if config.option.shard:
-        files = shards.chosen(sorted({item.path.name for item in items}), config.option.shard)
-        config.hook.pytest_deselected(items=[item for item in items if item.path.name not in files])
-        items[:] = [item for item in items if item.path.name in files]
     if config.option.markexpr:
         return
     for item in items:
         if "soak" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="takes long by nature: make test-soak"))
+
+
+def pytest_runtestloop(session):
+    """With --claims in place of pytest's own loop, of which it keeps all that a run of these tests may meet."""
+    if session.config.option.claims is None or session.testsfailed or session.config.option.collectonly:
+        return None
+
+    def run_one(item, following):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+
+    claims.run(session.items, session.config.option.claims, run_one)
+    return True
 
 
 @pytest.hookimpl(trylast=True)
@@ -53,7 +65,7 @@ def pytest_configure(config):
 class FailuresAtOnce:
     """Shows a failure when it happens: of a run of half an hour one wants to know before its end, and of one that was killed at all.
 
-    At the end it tells what each file took, which tests/lab/shards.py goes by, and the names of what failed instead of showing it all again.
+    At the end it tells what each file took, which tests/lab/claims.py goes by, and the names of what failed instead of showing it all again.
     """
 
     def __init__(self, config):

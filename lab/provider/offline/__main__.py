@@ -2,6 +2,14 @@
 
 import sys
 
-from .server import serve
+from .front import ask
 
-serve(sys.argv[1])
+name = sys.argv[1]
+code = ask(name)
+if code is None:
+    from .core import Provider
+    from .server import Servicer, serve
+
+    serve(Servicer(Provider(name)))
+else:
+    sys.exit(code)

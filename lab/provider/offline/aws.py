@@ -33,6 +33,23 @@ UNTAGGABLE, TAG_SECONDS = "not in available state", 900
 TIMEOUTS = {"create": 1800, "update": 1800, "delete": 1800}
 
 
+@functools.cache
+def models() -> Any:
+    """botocore's descriptions of the services, which take longest: read once by whoever forks."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
+
+
+def new_session(**credentials: str | None) -> Any:
+    import boto3  # 0.3 s that `terraform validate` does not need
+    import botocore.session
+
+    session = botocore.session.Session()
+    session.register_component("data_loader", models())
+    return boto3.Session(botocore_session=session, **credentials)
+
+
 class Aws:
     def __init__(self) -> None:
         self.region = ""
@@ -74,13 +91,17 @@ class Aws:
                 self._clients[service, region] = self._make_client(service, region)
             return self._clients[service, region]
 
+    def warm(self, services: list[str]) -> None:
+        session = new_session(aws_access_key_id="none", aws_secret_access_key="none")
+        for service in services:
+            session.client(service, region_name="us-east-1")
+
     def _make_client(self, service: str, region: str) -> Any:
-        import boto3  # 0.3 s that `terraform validate` does not need
         from botocore.config import Config
 
         if self._session is None:
             given = self._settings
-            self._session = boto3.Session(
+            self._session = new_session(
                 aws_access_key_id=given["access_key"], aws_secret_access_key=given["secret_key"],
                 aws_session_token=given["token"], profile_name=given["profile"],
             )  # fmt: skip

@@ -33,6 +33,10 @@ class Provider:
     def full_name(self) -> str:
         return f"registry.terraform.io/hashicorp/{self.name}"
 
+    def warm(self) -> None:
+        """Reads what every process that is forked from this one would read again."""
+        self.backend.warm(sorted({row.service for row in self.rows.values()}))
+
     # -- configuration ---------------------------------------------------------------------------------------------------------
 
     def validate_config(self, config: Values) -> list[validate.Problem]:

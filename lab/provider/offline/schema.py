@@ -13,6 +13,11 @@ from typing import Any
 SCHEMA_DIR = Path(__file__).parent.parent / "schema"
 
 
+def names() -> list[str]:
+    """The providers that there are."""
+    return sorted(path.stem for path in SCHEMA_DIR.glob("*.json"))
+
+
 @dataclass
 class Attr:
     """An argument or attribute; `type` is in Terraform's own JSON notation: "string", ["list", "string"], ["object", {...}]."""

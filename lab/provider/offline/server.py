@@ -54,14 +54,18 @@ class Servicer(rpc.ProviderServicer):
             data_sources=[pb.GetMetadata.DataSourceMetadata(type_name=name) for name in self.provider.data],
         )
 
-    @guarded(pb.GetProviderSchema.Response)
-    def GetProviderSchema(self, request, context):
+    @functools.cached_property
+    def schema(self) -> Any:
         return pb.GetProviderSchema.Response(
             server_capabilities=self.capabilities,
             provider=wire.schema(self.provider.config_block),
             resource_schemas={name: wire.schema(row.block) for name, row in self.provider.rows.items()},
             data_source_schemas={name: wire.schema(source.block) for name, source in self.provider.data.items()},
         )
+
+    @guarded(pb.GetProviderSchema.Response)
+    def GetProviderSchema(self, request, context):
+        return self.schema
 
     @guarded(pb.ValidateProviderConfig.Response)
     def ValidateProviderConfig(self, request, context):
@@ -154,14 +158,13 @@ class EndsWhenTold(runner._ShutdownInterceptor):
         return super().intercept_service(continuation, handler_call_details)
 
 
-def serve(name: str) -> None:
-    provider = Provider(name)
+def serve(servicer: Servicer) -> None:
     # Ctrl-C reaches the whole process group; only Terraform may answer it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     runner._ShutdownInterceptor = EndsWhenTold
     # `tf` brings transport and handshake; its own servicer knows neither list blocks nor object types nor planning from configuration.
-    tf_provider.ProviderServicer = lambda unused: Servicer(provider)
+    tf_provider.ProviderServicer = lambda unused: servicer
     with tempfile.TemporaryDirectory() as private:
         # It would keep its certificate in the user's home directory, and crash where that cannot be written.
         runner._get_cert_cache_path = lambda: Path(private) / "certificate.json"
-        runner.run_provider(provider, [sys.argv[0]])
+        runner.run_provider(servicer.provider, [sys.argv[0]])

@@ -1,5 +1,5 @@
 import pytest
-from atena_lab import settings, terraform
+from atena_lab import process, settings, terraform
 
 
 @pytest.fixture
@@ -7,12 +7,21 @@ def lab(tmp_path, monkeypatch):
     def make(choice="auto", registry=False):
         def run(command, **_):
             (tmp_path / "terraform" / "terraform.rc").write_text("provider_installation {}")
+            python = tmp_path / "terraform" / "venv" / "bin" / "python"
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.write_text("#!/bin/sh\nexec sleep 60\n")
+            python.chmod(0o755)
 
         monkeypatch.setattr(terraform, "run", run)
         monkeypatch.setattr(terraform, "registry_answers", lambda: registry)
         return settings.read({"ATENA_LAB_DIR": str(tmp_path), "ATENA_LAB_OFFLINE_PROVIDER": choice})
 
-    return make
+    yield make
+    terraform.stop_warm(make())
+
+
+def warm(here):
+    return process.read_pid(here.provider_pid_file)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +53,14 @@ def test_a_choice_overrides_an_earlier_decision(lab):
     here = lab("never")
     terraform.ensure(here)
     assert terraform.configuration(here) is None
+
+
+def test_each_up_starts_the_offline_provider_anew_and_the_registrys_needs_nothing(lab):
+    here = lab(registry=False)
+    terraform.ensure(here)
+    first = warm(here)
+    terraform.ensure(here)
+    assert warm(here) not in (None, first)
+    assert process.start_time(first) is None
+    terraform.ensure(lab("never"))
+    assert warm(here) is None

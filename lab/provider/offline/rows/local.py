@@ -73,6 +73,9 @@ class Local:
     default_tags: dict[str, str] = {}
     region = ""
 
+    def warm(self, services: list[str]) -> None:
+        pass
+
     def validate(self, config: Values) -> list:
         return []
 
