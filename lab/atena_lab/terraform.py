@@ -48,7 +48,7 @@ def ensure(settings: Settings) -> str:
 
 
 def start_warm(settings: Settings) -> None:
-    """A process that starts the offline provider quickly. Another program than it read may have been installed: it is always a new one, and nobody waits for it."""
+    """A process that starts the offline provider quickly; always a new one, as another program may have been installed, and nobody waits for it."""
     stop_warm(settings)
     with settings.provider_log.open("w") as log:
         child = subprocess.Popen(

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import boto3
 import claims
+import outcomes
 import pytest
 
 # Before they are imported: pytest shows of an assertion what it compared only in files that it rewrote.
@@ -30,6 +31,7 @@ RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+fai
 
 def pytest_addoption(parser):
     parser.addoption("--claims", type=Path, help="run only the files that no other lab has taken, by what is in this directory")
+    parser.addoption("--outcomes", type=Path, help="write down there what became of each test")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -38,7 +40,7 @@ def pytest_collection_modifyitems(config, items):
         return
     for item in items:
         if "soak" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="takes long by nature: make test-soak"))
+            item.add_marker(pytest.mark.skip(reason=outcomes.SOAK_REASON))
 
 
 def pytest_runtestloop(session):
@@ -69,10 +71,12 @@ class FailuresAtOnce:
     """
 
     def __init__(self, config):
-        self._config, self._seconds, self._failed = config, collections.Counter(), []
+        self._config, self._seconds, self._failed, self._outcomes = config, collections.Counter(), [], outcomes.Outcomes()
 
     def pytest_sessionfinish(self):
         self._config.option.tbstyle = "no"
+        if self._config.option.outcomes:
+            self._config.option.outcomes.write_text(json.dumps(self._outcomes.of))
 
     def pytest_terminal_summary(self, terminalreporter):
         for file, seconds in self._seconds.most_common():
@@ -86,6 +90,7 @@ class FailuresAtOnce:
 
     def pytest_runtest_logreport(self, report):
         self._seconds[Path(report.location[0]).name] += report.duration
+        self._outcomes.add(report.nodeid, report.when, report.outcome, str(report.longrepr))
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
             why = crash.message.strip().partition("\n")[0][:120] if crash else ""

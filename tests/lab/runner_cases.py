@@ -21,6 +21,8 @@ class Case:
     changed: bool = False
     # What a job of this verb finds in its environment by its second credential.
     environment: dict = field(default_factory=dict)
+    # What the inventory says of the environment besides.
+    described: dict = field(default_factory=dict)
     # Left to `make test-soak`.
     soak: bool = False
 
@@ -30,8 +32,8 @@ class Case:
         return "-".join(filter(None, (self.verb, action, "check" if self.check else "")))
 
 
-# Run elsewhere, not through ansible-runner: what needs a repository and its API (tests/lab/test_ci.py), and what takes minutes (tests/lab/test_recovery.py).
-ELSEWHERE = {"ci-setup", "redeploy"}
+# Run by tests/lab/test_ci.py, where there are a repository and its API.
+ELSEWHERE = {"ci-setup"}
 
 CASES = [
     Case("status", "All well."),
@@ -68,6 +70,15 @@ CASES = [
     Case("restore-database", "atena-prod-db", {"restore_database_confirm": "", "restore_database_time": "latest"}, check=True, changed=True, soak=True),
     Case("restore-redis", "atena-prod-redis", {"restore_redis_confirm": "", "restore_redis_snapshot": ""}, check=True, changed=True, soak=True),
     Case("destroy", "atena-prod-db", {"destroy_confirm": ""}, check=True, changed=True, soak=True),
+    Case("destroy", "Destroyed atena-prod", {"destroy_confirm": "atena-prod"}, changed=True, soak=True),
+    Case(
+        "redeploy",
+        "from the snapshot atena-prod-db-final-",
+        lambda releases: {"deploy_release": releases.later, "redeploy_database_snapshot": "", "redeploy_redis_snapshot": ""},
+        environment=SECRETS,
+        changed=True,
+        soak=True,
+    ),
     Case(
         "site",
         "already runs",

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 import yaml
+from controller import Controller
 from github_server import TOKEN, GitHubServer
+from runner_cases import Case
 from wire import Wire
 from workflow_runner import Event, Runner, load
 
@@ -127,6 +129,24 @@ def test_run_again_it_writes_nothing(ci):
     ci.github.put("ECS_SECURITY_GROUP_ID", "sg-somebody-elses")
     assert ci.setup().must_succeed().changed == 1
     assert ci.github.writes == ["ECS_SECURITY_GROUP_ID"] and ci.github.secrets["ECS_SECURITY_GROUP_ID"] != "sg-somebody-elses"
+
+
+def test_the_job_template_does_it_as_awx_runs_it(ci, tmp_path):
+    git(tmp_path, "clone", "--quiet", str(ci.origin), "checkout")
+    del ci.github.times["ALB_DNS_NAME"]
+    ci.github.writes.clear()
+    case = Case(
+        "ci-setup",
+        "",
+        environment={"GITHUB_API_URL": ci.github.url, "ATENA_GITHUB_TOKEN": TOKEN},
+        described={"atena_github": GITHUB, "atena_schedule": HOURS},
+    )
+    job = Controller(ci.lab, tmp_path / "controller").run(case, {"ci_repository_path": str(tmp_path / "checkout")})
+    assert (job.rc, job.status) == (0, "successful"), job.output
+    result = job.result(ci.lab.name)
+    assert (result["outcome"], result["changed"]) == ("succeeded", True)
+    assert ci.github.writes == ["ALB_DNS_NAME"] and not job.holds(TOKEN)
+    assert len(list((tmp_path / "checkout" / ".github" / "workflows").iterdir())) == 5
 
 
 def test_a_token_that_github_refuses_is_told_and_kept_out_of_sight(ci):

@@ -17,7 +17,7 @@ from conftest import CHECKOUT
 from documented import documentation, faults
 from emulator_world import until
 from faults import Faults
-from power import Power
+from power import Power, without_new_snapshots
 from test_killed import descendants, kill
 from wire import Wire
 
@@ -115,15 +115,8 @@ class Polled:
 
 @pytest.fixture(scope="module")
 def recovery(lab):
-    """Snapshots that are left go with it: a stop in another file would take them for its backup."""
-    made, cache = Recovery(lab), lab.client("elasticache")
-    before = made.snapshots()
-    yield made
-    for name in set(made.snapshots()) - set(before):
-        made.rds.delete_db_snapshot(DBSnapshotIdentifier=name)
-    for one in cache.describe_snapshots(CacheClusterId=f"{NAME}-redis")["Snapshots"]:
-        if f"{NAME}-redis-final-" in one["SnapshotName"]:
-            cache.delete_snapshot(SnapshotName=one["SnapshotName"])
+    with without_new_snapshots(lab):
+        yield Recovery(lab)
 
 
 @pytest.fixture
