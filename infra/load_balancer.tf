@@ -1,5 +1,5 @@
 resource "aws_lb" "main" {
-  count = local.power_on && length(local.web_services) > 0 ? 1 : 0
+  count = local.has_load_balancer ? 1 : 0
 
   name                       = "${local.name}-alb"
   load_balancer_type         = "application"

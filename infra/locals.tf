@@ -9,4 +9,6 @@ locals {
 
   # Zero or one service (variables.tf): the one that the load balancer forwards to.
   web_services = { for name, service in var.services : name => service if service.port != null }
+
+  has_load_balancer = local.power_on && length(local.web_services) > 0
 }

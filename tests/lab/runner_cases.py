@@ -70,7 +70,8 @@ CASES = [
     Case("restore-database", "atena-prod-db", {"restore_database_confirm": "", "restore_database_time": "latest"}, check=True, changed=True, soak=True),
     Case("restore-redis", "atena-prod-redis", {"restore_redis_confirm": "", "restore_redis_snapshot": ""}, check=True, changed=True, soak=True),
     Case("destroy", "atena-prod-db", {"destroy_confirm": ""}, check=True, changed=True, soak=True),
-    Case("destroy", "Destroyed atena-prod", {"destroy_confirm": "atena-prod"}, changed=True, soak=True),
+    # It asks for the releases, too: the next one needs them, and they cannot be made of what is destroyed.
+    Case("destroy", "Destroyed atena-prod", lambda releases: {"destroy_confirm": "atena-prod"}, changed=True, soak=True),
     Case(
         "redeploy",
         "from the snapshot atena-prod-db-final-",
