@@ -32,8 +32,8 @@ THROTTLES = (
     "SlowDown",
     "APICallRateForCustomerExceeded",
 )
-# Errors of the caller by their status, but over with the next attempt.
-_TRANSIENT = ("RequestTimeout", "RequestTimeoutException")
+# Errors of the caller by their status, but over with the next attempt. OperationAborted is S3's: somebody changes the same bucket at this moment.
+_TRANSIENT = ("RequestTimeout", "RequestTimeoutException", "OperationAborted")
 # How often one call is sent at the most. AWS's refusals last: with the pauses below these are two minutes. Where nothing answers at all,
 # a wrong address is likelier than a bad moment.
 _WHEN_REFUSED, _WHEN_FAILED, _WHEN_UNANSWERED = 25, 12, 8

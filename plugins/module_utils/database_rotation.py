@@ -26,7 +26,7 @@ from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import F
 
 _ADMIN_TEXT = "Master user of the database; made by rotate_database_password.yml, read by no service"
 _NEXT_TEXT = "The database's next user, while rotate_database_password.yml works"
-_STARTED_BY = "atena.aws/database-users"
+_STARTED_BY = "atena-aws/database-users"
 
 
 class DatabaseRotation(Rotation):

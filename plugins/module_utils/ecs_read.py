@@ -7,18 +7,25 @@ from __future__ import annotations
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import tail_of_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
 
 # Limits of the API reference.
 _SERVICES_A_CALL = 10
 _TASKS_A_CALL = 100
 
 
-def describe_services(call, cluster: str, names: list[str]) -> dict:
-    """{name: service} for ACTIVE services; raises CallFailed naming those that are missing or inactive."""
+def active_services(call, cluster: str, names: list[str]) -> dict:
+    """{name: service} of those that there are and that are ACTIVE."""
     found = {}
     for start in range(0, len(names), _SERVICES_A_CALL):
         answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=names[start : start + _SERVICES_A_CALL])
         found.update({service["serviceName"]: service for service in answer["services"] if service["status"] == "ACTIVE"})
+    return found
+
+
+def describe_services(call, cluster: str, names: list[str]) -> dict:
+    """{name: service} for ACTIVE services; raises CallFailed naming those that are missing or inactive."""
+    found = active_services(call, cluster, names)
     missing = [name for name in names if name not in found]
     if missing:
         raise CallFailed(f"The cluster {cluster} has no active service {', '.join(missing)}. Run infra.yml first, and check the names.", "ServiceNotFound")
@@ -27,16 +34,8 @@ def describe_services(call, cluster: str, names: list[str]) -> dict:
 
 def running_task_definitions(call, cluster: str, names: list[str]) -> dict:
     """{name: task definition's ARN} of those services that there are; {} where there is no such cluster."""
-    found = {}
-    for start in range(0, len(names), _SERVICES_A_CALL):
-        try:
-            answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=names[start : start + _SERVICES_A_CALL])
-        except CallFailed as failed:
-            if failed.code == "ClusterNotFoundException":
-                return {}
-            raise
-        found.update({service["serviceName"]: service["taskDefinition"] for service in answer["services"] if service["status"] == "ACTIVE"})
-    return found
+    found = absent_as({}, {"ClusterNotFoundException"}, lambda: active_services(call, cluster, names))
+    return {name: service["taskDefinition"] for name, service in found.items()}
 
 
 def describe_task_definition(call, name: str, absent_ok: bool = False) -> dict | None:

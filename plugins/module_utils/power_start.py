@@ -313,7 +313,7 @@ class Start(PowerRun):
                     "cluster": self.cluster,
                     "service": hook["service"],
                     "container_overrides": [{"name": hook["container"], "command": hook["command"]}],
-                    "started_by": "atena.aws/start",
+                    "started_by": "atena-aws/start",
                     "client_token": token,
                 },
             )

@@ -276,11 +276,15 @@ class PowerTerraform:
         return terraform_plan.changes(plan) if plan else [], before
 
     def apply(self, allow_destroy=(), *, destroy: bool = False) -> dict:
-        """Plans, inspects and applies; under `locked`. Returns terraform_run's result with `lines`."""
+        """Plans, inspects and applies; under `locked`. Returns terraform_run's result with `lines`.
+
+        What the power gate makes holds nothing: where AWS failed half-way in making it, such as for want of a right, it is made anew.
+        """
         with self._working() as scratch:
             result = terraform_run.plan_and_apply(
                 *(self.terraform, scratch),
                 allow_destroy=allow_destroy,
+                mend=POWER_RESOURCES,
                 lock_timeout=None,
                 parallelism=self.parallelism,
                 destroy=destroy,

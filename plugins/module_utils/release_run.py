@@ -266,7 +266,7 @@ class Release:
             token = {"NextToken": answer["NextToken"]}
 
     def _started_by(self, identity: str) -> str:
-        return f"atena.aws/{identity}"
+        return f"atena-aws/{identity}"
 
     def _migrate(self) -> None:
         options = self.params["migration"]

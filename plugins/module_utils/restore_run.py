@@ -419,7 +419,7 @@ class Restore(DatabaseRun):
     def _count(self, instance: dict) -> dict:
         command, name = self.params["check_command"], instance["DBInstanceIdentifier"]
         override = {"name": command["container"], "command": command["command"], "environment": {"DATABASE_HOST": instance["Endpoint"]["Address"]}}
-        asked = {"cluster": self.cluster, "service": command["service"], "container_overrides": [override], "started_by": "atena.aws/restore"}
+        asked = {"cluster": self.cluster, "service": command["service"], "container_overrides": [override], "started_by": "atena-aws/restore"}
         definition, arguments = task_run.plan_run(self.call, asked)
         arn = task_run.start(self.call, arguments)
         options = {"wait_timeout": command["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}

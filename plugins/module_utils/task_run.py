@@ -25,7 +25,7 @@ _DEFAULTS = {
     "network_configuration": None,
     "container_overrides": (),
     "launch_type": "FARGATE",
-    "started_by": "atena.aws",
+    "started_by": "atena-aws",
     "client_token": None,
 }
 

@@ -24,8 +24,9 @@ _ACTIONS = {
 }
 
 # Terraform's action_reason, as `terraform show -json` documents it.
+_TAINTED = "its creation failed half-way (it is tainted)"
 _REASONS = {
-    "replace_because_tainted": "its creation failed half-way (it is tainted)",
+    "replace_because_tainted": _TAINTED,
     "replace_by_request": "its replacement was asked for",
     "replace_by_triggers": "something that it must be replaced with changes",
     "delete_because_no_resource_config": "the configuration no longer has it",
@@ -200,9 +201,13 @@ def matches(address, pattern):
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), address) is not None
 
 
-def refused(planned, allowed):
-    """The changes that destroy an object and are not allowed by name."""
-    return [change for change in planned if change["destroys"] and not any(matches(change["address"], pattern) for pattern in allowed)]
+def refused(planned, allowed, mended=()):
+    """The changes that destroy an object and are not allowed by name. mended: patterns of what may be replaced where its creation failed half-way."""
+
+    def named(change, patterns):
+        return any(matches(change["address"], pattern) for pattern in patterns)
+
+    return [change for change in planned if change["destroys"] and not named(change, allowed) and not (change["reason"] == _TAINTED and named(change, mended))]
 
 
 def refusal(refusals):

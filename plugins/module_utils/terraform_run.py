@@ -80,6 +80,7 @@ def plan_and_apply(
     scratch,
     *,
     allow_destroy=(),
+    mend=(),
     lock_timeout,
     parallelism=10,
     check=False,
@@ -92,6 +93,8 @@ def plan_and_apply(
     reckon=None,
 ):
     """One plan, inspected, and that plan applied (with check: only planned).
+
+    mend: patterns of addresses that may be replaced where an earlier apply made only half of them.
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
@@ -117,7 +120,7 @@ def plan_and_apply(
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
         if reckon:
             result["cost"] = reckon(plan)
-        refusals = plans.refused(result["changes"], allow_destroy)
+        refusals = plans.refused(result["changes"], allow_destroy, mend)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)
         if any(change["type"] in _REDIS_TYPES for change in result["changes"]):

@@ -70,9 +70,9 @@ options:
     choices: [FARGATE, EC2, EXTERNAL]
     default: FARGATE
   started_by:
-    description: A word that is shown with the task, up to 128 characters.
+    description: A word that is shown with the task - up to 128 letters, digits, hyphens, forward slashes and underscores.
     type: str
-    default: atena.aws
+    default: atena-aws
   client_token:
     description:
       - Makes repeated calls start the task once only (up to 64 characters, kept by ECS for about 24 hours). Unset makes a new one for
@@ -251,7 +251,7 @@ def main():
                 },
             },
             "launch_type": {"type": "str", "choices": ["FARGATE", "EC2", "EXTERNAL"], "default": "FARGATE"},
-            "started_by": {"type": "str", "default": "atena.aws"},
+            "started_by": {"type": "str", "default": "atena-aws"},
             "client_token": {"type": "str", "no_log": False},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 900},

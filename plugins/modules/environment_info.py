@@ -145,20 +145,15 @@ from ansible_collections.atena.aws.plugins.module_utils import cost_read, enviro
 from ansible_collections.atena.aws.plugins.module_utils import prices, redis_snapshot, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, brief
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, target_states
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import active_services, describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
 
 
 def read_services(call, name, keys):
-    wanted = [f"{name}-{key}" for key in keys]
-    answer = environment_read.absent_as(
-        {"services": []},
-        {"ClusterNotFoundException"},
-        lambda: call("ecs", "describe_services", f"read the services of {name}-cluster", cluster=f"{name}-cluster", services=wanted),
-    )
-    entries = []
-    for service in (service for service in answer["services"] if service["status"] == "ACTIVE"):
+    cluster, wanted, entries = f"{name}-cluster", [f"{name}-{key}" for key in keys], []
+    found = environment_read.absent_as({}, {"ClusterNotFoundException"}, lambda: active_services(call, cluster, wanted))
+    for service in found.values():
         definition = describe_task_definition(call, service["taskDefinition"])
         entries.append(
             {

@@ -118,9 +118,10 @@ def read(call, codes, service, operation, doing, **arguments):
         raise
 
 
-def read_bucket(call, bucket, account_id):
+def read_bucket(call, bucket, account_id, region):
     try:
-        if read(call, _NOT_THERE, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id) is None:
+        there = read(call, _NOT_THERE, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
+        if there is None:
             return None
     except CallFailed as error:
         if error.code != "403":
@@ -129,6 +130,13 @@ def read_bucket(call, bucket, account_id):
             f"The bucket {bucket} exists but refuses account {account_id}: either another account owns that name (choose another one with "
             "atena_state_bucket), or the caller lacks s3:ListBucket on it."
         ) from error
+    # Boto3 follows a bucket into its region; Terraform's backend and the gates' data source do not.
+    home = there["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region") or region
+    if home != region:
+        raise CallFailed(
+            f"The state bucket {bucket} is in {home}, but this environment is in {region}, and Terraform finds a state bucket in the environment's own region "
+            f"only. Give the environments of {region} a bucket of their own, such as atena_state_bucket: {bucket}-{region}"
+        )
 
     def part(operation):
         return read(call, _NOT_SET, "s3", operation, f"read the settings of the bucket {bucket} ({operation})", Bucket=bucket) or {}
@@ -211,7 +219,7 @@ def change_table(call, table, arn, steps):
 def work(module, call):
     params = module.params
     bucket, table, key = params["bucket"], params["table"], params["gates_key"]
-    bucket_now = read_bucket(call, bucket, params["account_id"])
+    bucket_now = read_bucket(call, bucket, params["account_id"], module.region)
     table_now = read_table(call, table)
     problem = backend.table_problem(table_now)
     if problem:

@@ -11,7 +11,7 @@ description:
   - Copies the configuration's files, removes from the copy what the source no longer has, and writes the backend and the variables
     beside them, so that plain C(terraform init) and C(terraform plan) work there too. Environments do not share a data directory, so
     any number can be planned at a time.
-  - What Terraform itself keeps there (C(.terraform), C(.terraform.lock.hcl)) is left alone.
+  - What Terraform itself keeps there (C(.terraform), C(.terraform.lock.hcl)) is left alone, but for the locked versions when others are asked for.
   - "The gap it closes: M(ansible.builtin.copy) takes a round trip for each file and never removes one, so that a resource deleted from
     the source would live on in the copy."
 author:
@@ -34,6 +34,12 @@ options:
       - The configuration's variables, written to C(terraform.auto.tfvars.json). Do not put secrets here.
     type: dict
     required: true
+  provider_versions:
+    description:
+      - Version constraints of providers by their source, such as V(6.62.0) for C(hashicorp/aws), in place of the configuration's own.
+      - They are written to C(versions_override.tf.json).
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -86,6 +92,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 _SUFFIXES = (".tf", ".tf.json", ".tftpl", ".tfvars", ".tfvars.json")
+_VERSIONS = "versions_override.tf.json"
 
 
 def configuration_files(directory):
@@ -98,14 +105,16 @@ def configuration_files(directory):
     return found
 
 
-def wanted_files(source_files, backend, variables):
+def wanted_files(source_files, backend, variables, provider_versions=None):
     """{relative path: content} of what the working copy must hold."""
 
     def document(value):
         return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
+    providers = {source.rpartition("/")[2]: {"source": source, "version": version} for source, version in (provider_versions or {}).items()}
     return {
         **source_files,
+        **({_VERSIONS: document({"terraform": {"required_providers": providers}})} if providers else {}),
         "backend_override.tf.json": document({"terraform": {"backend": {"s3": backend}}}),
         "terraform.auto.tfvars.json": document(variables),
     }
@@ -131,13 +140,14 @@ def main():
             "path": {"type": "path", "required": True},
             "backend": {"type": "dict", "required": True},
             "variables": {"type": "dict", "required": True},
+            "provider_versions": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
     source, target = Path(module.params["source"]), Path(module.params["path"])
     if not configuration_files(source):
         module.fail_json(msg=f"There is no Terraform configuration in {source}.")
-    wanted = wanted_files(configuration_files(source), module.params["backend"], module.params["variables"])
+    wanted = wanted_files(configuration_files(source), *(module.params[name] for name in ("backend", "variables", "provider_versions")))
     current = configuration_files(target) if target.is_dir() else {}
     written = [name for name, content in wanted.items() if current.get(name) != content]
     removed = [name for name in current if name not in wanted]
@@ -151,6 +161,9 @@ def main():
                 write(target / name, wanted[name])
             for name in removed:
                 (target / name).unlink()
+            if _VERSIONS in (*written, *removed):
+                # Terraform would insist on the versions that it locked by the constraints of before.
+                (target / ".terraform.lock.hcl").unlink(missing_ok=True)
         except OSError as error:
             module.fail_json(msg=f"Could not write the working copy {target}: {error.strerror}. Check the directory's owner, or set atena_work_dir.")
     module.exit_json(changed=bool(written or removed), directory=str(target), written=written, removed=removed)

@@ -240,7 +240,7 @@ class Lab:
         ecs = self.client("ecs")
         arns = ecs.list_tasks(cluster=self.cluster)["taskArns"]
         tasks = ecs.describe_tasks(cluster=self.cluster, tasks=arns)["tasks"] if arns else []
-        return [task["taskArn"] for task in tasks if task.get("startedBy", "").startswith("atena.aws/") and task["lastStatus"] != "STOPPED"]
+        return [task["taskArn"] for task in tasks if task.get("startedBy", "").startswith("atena-aws/") and task["lastStatus"] != "STOPPED"]
 
     def start(self, name: str, *arguments: str, environment: dict | None = None) -> subprocess.Popen:
         """A playbook that is let run: to interrupt it, or to run two at once. Its output is read with `communicate`."""

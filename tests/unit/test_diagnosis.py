@@ -372,7 +372,7 @@ def test_a_task_that_was_asked_about_is_never_past():
 
 def test_a_one_off_task_counts_by_its_last_run_only():
     def one_off(name, state, at):
-        return task("", state=state, task_id=name, task_arn=TASK + name, started_by="atena.aws/migrate", stopped_at=at)
+        return task("", state=state, task_id=name, task_arn=TASK + name, started_by="atena-aws/migrate", stopped_at=at)
 
     failed_first = [one_off("t1", "failed", "2026-01-10T02:00:00+00:00"), one_off("t2", "succeeded", "2026-01-10T02:10:00+00:00")]
     assert broken(setting(["tasks"], failed_first)) == []

@@ -117,6 +117,15 @@ def test_a_destroyed_object_is_refused_in_either_order_of_a_replacement():
         assert change["destroys"], actions
 
 
+def test_what_was_made_by_half_may_be_made_anew_where_that_is_named_and_nothing_else_of_it():
+    def changes(reason, address=NAT):
+        return only(resource(["delete", "create"], before={"id": "a"}, after={}, address=address, action_reason=reason))
+
+    assert plans.refused(changes("replace_because_tainted"), [], [NAT]) == []
+    for change in (changes("replace_because_tainted"), changes("replace_by_request"), changes("replace_because_tainted", "aws_db_instance.main")):
+        assert plans.refused(change, [], [NAT] if change != changes("replace_because_tainted") else []) == change
+
+
 def test_forgetting_an_object_does_not_destroy_it():
     (change,) = only(resource(["forget"], before={"id": "a"}))
     assert (change["action"], change["destroys"]) == ("forget", False)

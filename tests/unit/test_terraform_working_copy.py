@@ -28,6 +28,11 @@ def test_backend_and_variables_stand_beside_it():
     assert json.loads(files["terraform.auto.tfvars.json"]) == {"project": "atena"}
 
 
+def test_versions_of_providers_stand_in_a_file_that_overrides_the_configurations():
+    files = working_copy.wanted_files({}, {}, {}, {"hashicorp/aws": "6.62.0"})
+    assert json.loads(files["versions_override.tf.json"]) == {"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": "6.62.0"}}}}
+
+
 def test_the_same_variables_in_another_order_are_the_same_file():
     one, other = ({"a": 1, "b": 2}, {"b": 2, "a": 1})
     assert working_copy.wanted_files({}, {}, one) == working_copy.wanted_files({}, {}, other)

@@ -1,11 +1,14 @@
 """RunTask and CreateService refuse what ECS refuses, and a repeated RunTask starts nothing twice.
 
+`startedBy` has the characters that RunTask's reference allows; whether ECS insists on them is not known, so the lab does.
+
 MiniStack creates a cluster that does not exist, runs an awsvpc task without a network configuration, and ignores clientToken.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import Any
 
@@ -29,6 +32,12 @@ def network_problem(request: dict[str, Any], definition: dict[str, Any], subnets
     return f"Error retrieving subnet information for {missing}: The subnet ID '{missing[0]}' does not exist" if missing else None
 
 
+def started_by_problem(request: dict[str, Any]) -> str | None:
+    if re.fullmatch(r"[A-Za-z0-9_/-]{0,128}", request.get("startedBy", "")):
+        return None
+    return "startedBy may have up to 128 letters, numbers, hyphens, forward slashes and underscores."
+
+
 def apply() -> None:
     replace(ecs, "_run_task", lambda run: _once(_checked(run)))
     replace(ecs, "_create_service", _checked)
@@ -40,7 +49,7 @@ def _checked(act: Any) -> Any:
         if cluster not in ecs._clusters:
             return error_response_json("ClusterNotFoundException", "Cluster not found.", 400)
         definition = ecs._task_defs.get(ecs._resolve_td_key(request.get("taskDefinition", "")))
-        problem = network_problem(request, definition, ec2._subnets) if definition else None
+        problem = started_by_problem(request) or (network_problem(request, definition, ec2._subnets) if definition else None)
         if problem:
             return error_response_json("InvalidParameterException", problem, 400)
         return act(request)

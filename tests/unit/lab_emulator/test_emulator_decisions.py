@@ -222,6 +222,12 @@ class TestRequests:
     def test_other_networks_do_not(self):
         assert task_requests.network_problem({}, {"networkMode": "bridge"}, {}) is None
 
+    def test_who_started_a_task_has_the_characters_that_the_reference_allows(self):
+        assert task_requests.started_by_problem({"startedBy": "atena-aws/20260101T000000Z-ab12_c"}) is None
+        assert task_requests.started_by_problem({}) is None
+        assert task_requests.started_by_problem({"startedBy": "atena.aws/start"})
+        assert task_requests.started_by_problem({"startedBy": "x" * 129})
+
 
 class TestTargetHealth:
     def after(self, *outcomes, start=0.0, step=10.0, state="initial"):

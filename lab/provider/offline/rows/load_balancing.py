@@ -208,6 +208,14 @@ ACTIONS = {
     "stickiness": "TargetGroupStickinessConfig",
 }
 
+
+def send_server_header(ctx: Any, prior: Values | None, v: Values) -> None:
+    """The real provider sends this attribute of every HTTP and HTTPS listener that it makes: whoever may not call this cannot make one."""
+    enabled = v.get("routing_http_response_server_enabled")
+    attribute = {"Key": "routing.http.response.server.enabled", "Value": text(True if enabled is None else enabled)}
+    ctx.call("modify_listener_attributes", ListenerArn=v["id"], Attributes=[attribute])
+
+
 LISTENER = Row(
     "aws_lb_listener",
     "elbv2",
@@ -221,6 +229,7 @@ LISTENER = Row(
             take="port protocol ssl_policy certificate_arn default_action",
             adjust=send_actions,
         ),
+        Update(take="routing_http_response_server_enabled", run=send_server_header, after_create=True),
     ),
     read=Call("describe_listeners", lambda v: {"ListenerArns": [v["id"]]}),
     at="Listeners[0]",
