@@ -190,7 +190,11 @@ locals {
       { Effect = "Allow", Resource = [local.own.secrets, "${local.own.secrets}/*"], Action = ["ssm:GetParameters", "ssm:GetParametersByPath"] },
       { Effect = "Allow", Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"], Action = ["kms:Decrypt"], Condition = local.decrypt },
       { Effect = "Allow", Resource = local.own.task_roles, Action = ["iam:GetRole", "iam:SimulatePrincipalPolicy"] },
-      { Effect = "Allow", Resource = [for key in [var.gates_key, var.records.journal_key] : "${local.own.bucket}/${key}"], Action = ["s3:GetObject"] },
+      {
+        Effect   = "Allow"
+        Resource = [for key in [var.gates_key, var.records.journal_key, var.records.destroy_key] : "${local.own.bucket}/${key}"]
+        Action   = ["s3:GetObject"]
+      },
       {
         Effect   = "Allow"
         Resource = [for prefix in [var.records.releases_prefix, var.records.evidence_prefix] : "${local.own.bucket}/${prefix}*"]

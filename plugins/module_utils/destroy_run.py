@@ -22,12 +22,12 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     terraform_plan,
 )
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of
 from ansible_collections.atena.aws.plugins.module_utils.recovery_run import RecoveryRun
 
-DESTROYING, DESTROYED, REDEPLOYING = "destroying", "destroyed", "redeploying"
 DATABASE, FINAL_NAME = "aws_db_instance.main", "random_id.final_snapshot"
 # What stays though Terraform made it: the releases on record, and what is known of the time before.
 KEPT = {"aws_ecr_repository": "repositories", "aws_ecr_lifecycle_policy": "lifecycle_policies", "aws_cloudwatch_log_group": "log_groups"}

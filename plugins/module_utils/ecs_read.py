@@ -28,7 +28,11 @@ def describe_services(call, cluster: str, names: list[str]) -> dict:
     found = active_services(call, cluster, names)
     missing = [name for name in names if name not in found]
     if missing:
-        raise CallFailed(f"The cluster {cluster} has no active service {', '.join(missing)}. Run infra.yml first, and check the names.", "ServiceNotFound")
+        raise CallFailed(
+            f"The cluster {cluster} has no active service {', '.join(missing)}. Run infra.yml first, and check the names; of an environment that was "
+            "destroyed, redeploy.yml.",
+            "ServiceNotFound",
+        )
     return found
 
 

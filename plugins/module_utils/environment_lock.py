@@ -40,6 +40,7 @@ LOCK_OPTIONS = {
 
 _TEXTS = ("owner", "host", "reason", "token", "acquired_at", "heartbeat_at")
 _LONGEST_PAUSE = 5.0
+_LOOK_EVERY = 1.0
 
 
 class LockTaken(CallFailed):
@@ -134,10 +135,18 @@ def unproven_text(name: str, seconds: float, why: str) -> str:
     ).rstrip()
 
 
+def uptime() -> float:
+    """Seconds that go on while the machine sleeps: a laptop that was closed for an hour does not wake up with a lock that is long another's.
+
+    Linux's CLOCK_MONOTONIC stands still then, and CLOCK_BOOTTIME does not; macOS has only the first, which goes on there.
+    """
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Lock:
     """The lock of the environment `name`. `token` is what proves it: given by who holds it already, made anew by who acquires it."""
 
-    def __init__(self, call, table, name, token=None, expires_in=DEFAULT_EXPIRY, *, clock=time.time, monotonic=time.monotonic, sleep=time.sleep):
+    def __init__(self, call, table, name, token=None, expires_in=DEFAULT_EXPIRY, *, clock=time.time, monotonic=uptime, sleep=time.sleep):
         self.table, self.name, self.expires_in = table, name, expires_in
         self.token = token or str(uuid.uuid4())
         self.holder: dict | None = None
@@ -305,7 +314,12 @@ class Lock:
 
     def _keep(self, stop: threading.Event, on_lost) -> None:
         in_background()
-        while not stop.wait(self.expires_in / 3):
+        beat = self._monotonic()
+        # In short waits, which do not count what the machine sleeps; the clock does, so that a renewal is due at once when it wakes.
+        while not stop.wait(min(_LOOK_EVERY, self.expires_in / 3)):
+            if self._monotonic() - beat < self.expires_in / 3:
+                continue
+            beat = self._monotonic()
             self._beat()
             if self.lost:
                 on_lost()

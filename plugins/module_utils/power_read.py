@@ -92,5 +92,8 @@ def observe(call, params: dict, gates, journal) -> dict:
         },
     )
     if seen["database"] is None:
-        raise CallFailed(f"The database {params['database_id']} does not exist. Nothing was changed. Run infra.yml first, and check the names.")
+        raise CallFailed(
+            f"The database {params['database_id']} does not exist. Nothing was changed. Run infra.yml first, and check the names; of an environment that was "
+            "destroyed, redeploy.yml."
+        )
     return seen

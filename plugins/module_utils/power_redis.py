@@ -126,6 +126,13 @@ def at_start(record: dict | None, gates: dict, cache: dict | None, named: str = 
     return REFUSE, ""
 
 
+def if_own(named: str, identifier: str, snapshots: list[dict]) -> tuple[str, str]:
+    """(RESTORE, the snapshot that a person named), or (REFUSE, why): one environment's tasks must not work another's queue."""
+    if named in {told["name"] for told in snapshots}:
+        return RESTORE, named
+    return REFUSE, f"The snapshot {named} is none of {identifier}, or does not exist. {may_still_be(snapshots)}"
+
+
 def may_still_be(snapshots: list[dict]) -> str:
     """What a person may restore instead, as a sentence."""
     usable = [told for told in snapshots if told["status"] == "available"]

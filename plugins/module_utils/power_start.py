@@ -112,6 +112,8 @@ class Start(PowerRun):
         self.redis = power_redis.at_start(seen["journal"], seen["gates"], seen["redis"], options["snapshot"], options["without_queue"])
         if self.redis == (power_redis.REFUSE, ""):
             self.redis = (power_redis.REFUSE, self._no_snapshot())
+        elif self.redis == (power_redis.RESTORE, options["snapshot"]):
+            self.redis = power_redis.if_own(options["snapshot"], self.params["redis_id"], redis_snapshot.list_snapshots(self.call, self.params["redis_id"]))
         hook = self.params["reenqueue"]
         return remaining(seen, self.redis, " ".join(hook["command"]) if hook else "")
 

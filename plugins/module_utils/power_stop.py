@@ -22,7 +22,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
 )
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerRun
-from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of
+from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of, tasks_of
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import POWER_RESOURCES, REDIS_RESOURCE
 
 # AWS starts an instance again after so long; where RDS does not say when, this is the time.
@@ -217,6 +217,13 @@ class Stop(PowerRun):
 
     def _delete(self, cache: dict, proof: dict | None) -> None:
         with self.journal.step("redis_delete") as step:
+            # Minutes may have gone by since the snapshot: what a task writes meanwhile is not in it.
+            names = sorted(name_of(task) for task in tasks_of(self.call, self.cluster))
+            if names:
+                raise CallFailed(
+                    f"Tasks were started while this stop went on: {', '.join(names)}. What they put into Redis is not in its snapshot, so that "
+                    f"{cache['id']} was not deleted. Run stop.yml again: it stops them and takes another one."
+                )
             redis_restore.delete(self.call, cache, proof, **self.redis_patience)
             step.says = f"{cache['id']} is gone"
 

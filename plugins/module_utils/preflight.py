@@ -7,7 +7,7 @@ preflight_read gathers the facts; they are judged here, in preflight_access (rol
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils import ecs_revision, preflight_read
+from ansible_collections.atena.aws.plugins.module_utils import destroy_record, ecs_revision, preflight_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight_access import check_access, check_roles
 from ansible_collections.atena.aws.plugins.module_utils.preflight_findings import bad, doubt, good, not_determined, result_of, unread, verdict_lines
 from ansible_collections.atena.aws.plugins.module_utils.preflight_network import check_security_groups, check_way_out
@@ -48,6 +48,8 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         return [not_determined("gates", subject, gates)]
     if gates is None:
         return [bad("gates", subject, "does not exist: nobody can tell what is switched on.", "Run bootstrap.yml.")]
+    if facts.get("destroyed"):
+        return [_destroyed(facts["destroyed"])]
     power, redis = gates.get("power"), gates.get("redis")
     if power not in ("on", "off"):
         says = 'does not say whether "power" is "on" or "off".'
@@ -62,6 +64,14 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         else:
             findings.append(bad("gates", "redis", f"{redis}: there is no Redis.", _START))
     return findings
+
+
+def _destroyed(standing: dict) -> dict:
+    """Of an environment that was destroyed, or half: this is why the rest is missing."""
+    if unread(standing):
+        return not_determined("gates", "record of the destroy", standing)
+    remedy = "Run redeploy.yml, which also releases." if standing["state"] == destroy_record.DESTROYED else "Run destroy.yml again."
+    return bad("gates", "record of the destroy", f"{destroy_record.says(standing)}.", remedy)
 
 
 def _unfinished(journal: dict | None) -> list[dict]:

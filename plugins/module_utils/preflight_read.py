@@ -85,6 +85,7 @@ class _Reading:
         for key, *arguments in (
             ("gates", request.get("gates_bucket"), request.get("gates_key")),
             ("journal", request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
+            ("destroyed", request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
             ("lock", request.get("lock_table"), request["name"], request.get("own_token") or ""),
             ("database", request.get("database_id")),
             ("redis", request.get("redis_id")),

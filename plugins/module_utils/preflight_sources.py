@@ -9,7 +9,7 @@ import json
 
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
-from ansible_collections.atena.aws.plugins.module_utils import environment_lock, power_journal, preflight_access
+from ansible_collections.atena.aws.plugins.module_utils import destroy_record, environment_lock, power_journal, preflight_access
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.task_references import ecr_image, role_name
 
@@ -254,6 +254,11 @@ def journal(call, bucket: str, key: str) -> dict | None:
     """How the power journal says that things stand (power_journal.standing); None if the environment was never stopped."""
     found = power_journal.Journal(call, bucket, key).read()
     return None if found is None else power_journal.standing(found)
+
+
+def destroyed(call, bucket: str, key: str) -> dict | None:
+    """How the record of a destroy says that things stand (destroy_record.standing)."""
+    return destroy_record.standing(destroy_record.read(call, bucket, key))
 
 
 def lock(call, table: str, name: str, own_token: str) -> dict | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.status_text import age, is_stopped
+from ansible_collections.atena.aws.plugins.module_utils.status_text import age, is_destroyed, is_stopped
 
 _HEAD = ("environment", "power", "tasks", "targets", "release", "database", "redis", "lock", "drift", "now/month", "attention")
 _SHORT = 8
@@ -38,6 +38,8 @@ def row(document: dict, now: datetime) -> list[str]:
 
 def _power(document: dict) -> str:
     power = document.get("power") or {}
+    if is_destroyed(document):
+        return "destroyed"
     return power["state"] if power.get("state") in ("stopping", "starting") else "stopped" if is_stopped(document) else "on"
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from ansible_collections.atena.aws.plugins.module_utils import destroy_record
+
 
 def age(then: str, now: datetime) -> str:
     """'3 min', '5 h', '12 d' since an ISO 8601 moment."""
@@ -59,6 +61,8 @@ def cost_line(cost: dict | None) -> list[str]:
 def summary(result: dict, now: datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
     now = now or datetime.now(UTC)
+    if is_destroyed(result):
+        return [f"environment: {destroy_record.says(result['destroyed'])}", *lock_line(result), *cost_line(result.get("cost"))]
     lines = power_lines(result.get("power"))
     lines += [service_line(service, now) for service in result["services"]]
     lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
@@ -80,9 +84,11 @@ def summary(result: dict, now: datetime | None = None) -> list[str]:
     )
     unset = [secret["name"] for secret in result["secrets"] if not secret["is_set"]]
     lines.append(f"secrets: {len(result['secrets'])}, " + (f"NOT SET: {', '.join(unset)} (run secrets.yml)" if unset else "all set"))
-    if result.get("lock"):
-        lines.append(f"lock: {result['lock']['says']}")
-    return lines + cost_line(result.get("cost"))
+    return lines + lock_line(result) + cost_line(result.get("cost"))
+
+
+def lock_line(result: dict) -> list[str]:
+    return [f"lock: {result['lock']['says']}"] if result.get("lock") else []
 
 
 _GOING = {"stopping": "stop", "starting": "start"}
@@ -117,8 +123,18 @@ def is_stopped(result: dict) -> bool:
     return bool(power) and (power["state"] == "stopped" or (power["state"] == "running" and power["gates"].get("power") == "off"))
 
 
+def is_destroyed(result: dict) -> bool:
+    """Whether what is missing was destroyed to the end: whatever the record says of one that has its parts, they come first."""
+    destroyed = result.get("destroyed")
+    return bool(destroyed) and destroyed["state"] == destroy_record.DESTROYED and not (result["services"] or result["database"] or result["redis"])
+
+
 def problems(result: dict) -> list[str]:
     """What a person should look at; empty when all is well."""
+    if is_destroyed(result):
+        return []
+    if result.get("destroyed"):
+        return [destroy_record.says(result["destroyed"])]
     found = [f"{name} does not exist" for name in result["missing_services"]]
     verb = _GOING.get((result.get("power") or {}).get("state", ""))
     if verb:

@@ -35,6 +35,12 @@ options:
       bucket: {description: The state bucket., type: str, required: true}
       gates_key: {description: Key of the gates., type: str, required: true}
       journal_key: {description: Key of the power journal., type: str, required: true}
+  destroy_record:
+    description: Where destroy.yml writes down what it did. Unset, C(destroyed) is null, and what was destroyed cannot be told from what was never made.
+    type: dict
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      key: {description: Key of the record., type: str, required: true}
   lock:
     description: The environment's lock. Unset, C(lock) is null.
     type: dict
@@ -122,6 +128,12 @@ power:
     C(counts) to come back to, C(snapshot) that waits to be restored, C(restarts_at), the last C(notes)), or null.
   returned: success
   type: dict
+destroyed:
+  description: >-
+    When and by whom it was destroyed (C(state) - C(destroyed), or C(destroying) while that has not ended -, C(at), C(operator)), and the snapshots that
+    redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)); null of one that stands.
+  returned: success
+  type: dict
 secrets:
   description: Parameters below the path (C(name), C(type), C(version), C(last_modified), C(is_set)); never a value.
   returned: success
@@ -141,8 +153,8 @@ problems:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils import cost_read, environment_lock, environment_read, power_journal, power_state, power_text
-from ansible_collections.atena.aws.plugins.module_utils import prices, redis_snapshot, status_text
+from ansible_collections.atena.aws.plugins.module_utils import cost_read, destroy_record, environment_lock, environment_read
+from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_state, power_text, prices, redis_snapshot, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, brief
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import active_services, describe_task_definition, target_states
@@ -251,6 +263,10 @@ def read_power(call, where):
     return {"power": {"gates": found["gates"] or {}, **power_journal.standing(found["journal"]), "counts": counts}}
 
 
+def read_destroyed(call, where):
+    return {"destroyed": destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None}
+
+
 def main():
     module = AnsibleAWSModule(
         argument_spec={
@@ -258,6 +274,7 @@ def main():
             "services": {"type": "list", "elements": "str", "required": True},
             "ssm_path": {"type": "str", "required": True},
             "power": power_state.POWER_OPTIONS,
+            "destroy_record": destroy_record.WHERE_OPTIONS,
             "lock": {"type": "dict", "options": {"table": {"type": "str", "required": True}, "name": {"type": "str"}}},
             "cost": COST_OPTIONS,
         },
@@ -273,6 +290,7 @@ def main():
         "lock": lambda: read_lock(call, module.params["lock"], name),
         "cost": lambda: read_cost(call, module.params),
         "power": lambda: read_power(call, module.params["power"]),
+        "destroyed": lambda: read_destroyed(call, module.params["destroy_record"]),
         "secrets": lambda: read_secrets(call, module.params["ssm_path"]),
     }
     result = {}

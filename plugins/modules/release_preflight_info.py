@@ -75,6 +75,9 @@ options:
   journal_key:
     description: Key of the power journal in O(gates_bucket), which tells of a stop or start that has not ended.
     type: str
+  destroy_record_key:
+    description: Key of the record of a destroy in O(gates_bucket), which tells that the environment is gone on purpose.
+    type: str
   lock_table:
     description: DynamoDB table of the environment's lock; unset, it is not looked at.
     type: str
@@ -195,6 +198,7 @@ def main():
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},
             "journal_key": {"type": "str", "no_log": False},
+            "destroy_record_key": {"type": "str", "no_log": False},
             "lock_table": {"type": "str"},
             "own_token": {"type": "str", "no_log": True},
             "fail_on": {"type": "str", "choices": ["failed", "warning", "never"], "default": "failed"},

@@ -232,6 +232,7 @@ import os
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import (
+    destroy_record,
     cost_plan,
     cost_text,
     power_journal,
@@ -259,7 +260,7 @@ def no_database(module):
     where = module.params["destroy_record"]
     if not where:
         return ""
-    record = power_journal.Journal(Caller(module), where["bucket"], where["key"], what="the record of the destroy").read()
+    record = destroy_record.read(Caller(module), where["bucket"], where["key"])
     return redeploy_run.no_empty_database(record, where["redeploying"])
 
 

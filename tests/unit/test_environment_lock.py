@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
@@ -310,6 +311,7 @@ def test_held_renews_from_a_thread_while_the_work_goes_on(clock, table):
     renewed = threading.Event()
     with lock.held():
         table.before["update_item"] = renewed.set
+        clock.pass_(0.01)
         assert renewed.wait(timeout=30)
 
 
@@ -355,10 +357,31 @@ def test_who_holds_the_lock_learns_that_it_was_lost_meanwhile(clock):
         lock.check()
         clock.lock().force_release()
         clock.lock().acquire("infra", BO)
+        clock.pass_(0.01)
         assert told.wait(timeout=30)
         assert lock.lost
         with pytest.raises(LockLost, match="user/bo"):
             lock.check()
+
+
+def test_a_machine_that_slept_learns_at_once_whose_the_lock_is_now(clock):
+    lock = clock.lock()
+    lock.acquire("stop", ANA)
+    told = threading.Event()
+    with lock.held(told.set):
+        # The lid is closed: these waits end an hour later by the clock, and after a second by themselves.
+        clock.pass_(3600)
+        clock.lock().acquire("start", BO)
+        with pytest.raises(LockLost):
+            lock.check()
+        assert told.wait(timeout=30)
+    assert lock.holder["owner"] == BO
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="elsewhere the monotonic clock goes on while the machine sleeps")
+def test_its_clock_is_one_that_goes_on_while_the_machine_sleeps(monkeypatch):
+    monkeypatch.setattr(locks.time, "clock_gettime", lambda clock: clock)
+    assert locks.uptime() == time.CLOCK_BOOTTIME
 
 
 def test_a_lock_that_cannot_be_renewed_counts_as_lost_once_it_has_expired(clock, table):

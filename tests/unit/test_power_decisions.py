@@ -1,6 +1,8 @@
 """What a stop and a start decide, on tables: whose Redis that is, what is left to do, what RDS's states mean, what an apply that was killed left."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
@@ -15,6 +17,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     power_terraform,
     terraform_run,
 )
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import ABSENT, ADOPT, OFF, ON, PRESENT
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
@@ -437,3 +440,19 @@ def test_an_empty_redis_is_refused_while_a_snapshot_waits():
         terraform_run.refuse_empty_redis([adopt, create], "s-1")
     assert [change["address"] for change in refused.value.details["refused"]] == ["aws_elasticache_cluster.main[0]"]
     assert terraform_run.empty_redis([{**create, "action": "replace", "type": "aws_elasticache_replication_group"}], "s-1")
+
+
+def test_a_named_snapshot_must_be_one_of_this_environments():
+    own = [{"name": "app-redis-stop-2", "created_at": "2027-01-02T00:00:00Z", "status": "available"}]
+    assert power_redis.if_own("app-redis-stop-2", "app-redis", own) == (power_redis.RESTORE, "app-redis-stop-2")
+    doing, why = power_redis.if_own("app-prod-redis-stop-1", "app-redis", own)
+    assert doing == power_redis.REFUSE
+    assert "app-prod-redis-stop-1 is none of app-redis" in why and "start_redis_snapshot=app-redis-stop-2" in why
+
+
+def test_redis_is_not_deleted_under_a_task_that_came_after_its_snapshot(monkeypatch):
+    monkeypatch.setattr(power_stop, "tasks_of", lambda call, cluster: [{"taskArn": "arn:aws:ecs:::task/c/1", "group": "family:report"}])
+    monkeypatch.setattr(power_stop.redis_restore, "delete", lambda *_, **__: pytest.fail("Redis was deleted"))
+    stop = SimpleNamespace(call=None, cluster="c", journal=SimpleNamespace(step=lambda name: contextlib.nullcontext()))
+    with pytest.raises(CallFailed, match="Tasks were started while this stop went on: .*report.*app-redis was not deleted"):
+        power_stop.Stop._delete(stop, {"id": "app-redis"}, None)

@@ -91,6 +91,11 @@ CASES = {
         lambda f: put(f, journal={"state": "stopping", "since": "2027-01-15T12:00:00Z"}),
         *("gates", FAILED, ["a stop of the environment, begun at 2027-01-15", "start.yml"]),
     ),
+    "destroyed": (
+        lambda f: put(f, destroyed={"state": "destroyed", "at": "2027-01-15", "operator": "ana", "database_snapshot": "final-1", "redis_snapshot": ""}),
+        *("gates", FAILED, ["DESTROYED at 2027-01-15, by ana", "final-1", "redeploy.yml, which also releases"]),
+    ),
+    "a record of a destroy that cannot be read": (lambda f: put(f, destroyed=UNREAD), "gates", WARNING, ["could not be determined"]),
     "a journal that cannot be read": (lambda f: put(f, journal=UNREAD), "gates", WARNING, ["could not be determined"]),
     "no gates": (lambda f: put(f, gates=None), "gates", FAILED, ["does not exist", "bootstrap.yml"]),
     "gates that are no gates": (lambda f: put(f, gates={}), "gates", FAILED, ["does not say"]),

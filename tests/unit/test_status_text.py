@@ -231,3 +231,32 @@ def test_services_that_run_different_releases_or_wait_show_it():
 
 def test_the_filter_is_the_table():
     assert status_table([document("a", WELL)])[0].startswith("environment")
+
+
+GONE = {
+    **{"services": [], "missing_services": ["a-api"], "load_balancer": None, "database": None, "redis": None, "secrets": []},
+    "destroyed": {
+        **{"state": "destroyed", "at": "2026-01-09T22:00:00Z", "operator": "ana"},
+        **{"database_snapshot": "a-db-final-1", "redis_snapshot": "a-redis-final-1"},
+    },
+}
+
+
+def test_one_that_was_destroyed_is_told_with_its_snapshots_and_needs_nothing():
+    assert summary(GONE, NOW) == [
+        "environment: DESTROYED at 2026-01-09T22:00:00Z, by ana; its rows are in the snapshot a-db-final-1, its queue in a-redis-final-1. "
+        "redeploy.yml makes it again"
+    ]
+    assert problems(GONE) == []
+    assert status_fleet.row({**GONE, "environment": "a", "problems": []}, NOW)[1] == "destroyed"
+
+
+def test_a_destroy_that_has_not_ended_is_what_needs_attention():
+    half = {**GONE, "destroyed": {**GONE["destroyed"], "state": "destroying"}}
+    assert problems(half) == [
+        "a destroy began at 2026-01-09T22:00:00Z, by ana, and has not ended: run destroy.yml again; redeploy.yml then makes the environment again"
+    ]
+
+
+def test_what_stands_is_told_as_it_is_whatever_a_record_says():
+    assert summary({**WELL, "destroyed": GONE["destroyed"]}, NOW) == summary(WELL, NOW)
