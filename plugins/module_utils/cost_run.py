@@ -18,6 +18,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     price_list,
     prices,
     terraform_run,
+    terraform_unrecorded,
     working_hours,
 )
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
@@ -34,6 +35,7 @@ def read_plan(executable: str, options: dict) -> dict:
         # Terraform works in the working copy; the caller's paths begin where the caller is.
         path = os.path.abspath(options["file"]) if options["file"] else ""
         if not path:
+            terraform_unrecorded.refuse(terraform)
             _dirty, path, _diagnostics = terraform_run.make_plan(terraform, scratch, lock_timeout=None, parallelism=options["parallelism"])
         return terraform.json("read the plan", "show", "-json", path, scratch=scratch)
 

@@ -30,6 +30,8 @@ class PowerRun:
     """One run. `params` are environment_power's options; `result` grows as it goes, so that a failure returns what was known."""
 
     WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = "", "", "", "", ""
+    # Whether Terraform has a part in it.
+    PLANS = True
 
     def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
         self.call, self.params, self.check_mode = call, params, check_mode
@@ -98,6 +100,8 @@ class PowerRun:
 
     def run(self) -> dict:
         """Returns the result; raises PowerFailed or CallFailed, after which `result` tells what is known."""
+        if self.check_mode and self.PLANS:
+            self.terraform.refuse_unrecorded()
         self.look()
         if self.check_mode:
             return self.predict()
@@ -137,20 +141,24 @@ class PowerRun:
             self.work()
         except Interrupted as interrupted:
             self.branches.end()
-            raise PowerFailed(f"{interrupted} {self._left()}") from interrupted
+            raise PowerFailed(f"{self._unrecorded()}{interrupted} {self._left()}") from interrupted
         except CallFailed as failed:
-            raise PowerFailed(f"{failed}\n{self._left()}") from failed
+            raise PowerFailed(f"{self._unrecorded()}{failed}\n{self._left()}") from failed
         finally:
             self.warnings += self.terraform.warnings
             self.result["duration_seconds"] = self._took()
             self.result["steps"] = (self.journal.record or {}).get("steps", [])
 
+    def _unrecorded(self) -> str:
+        return f"{self.terraform.unrecorded}\n" if self.terraform.unrecorded else ""
+
     def _left(self) -> str:
         """What a run that ends now leaves, in a sentence."""
         record = self.journal.record or {}
         done = [step["step"] for step in record.get("steps", []) if step["outcome"] == power_journal.DONE]
+        safe = "Run" if self.terraform.unrecorded else "Nothing is lost: run"
         return (
-            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). Nothing is lost: run {self.PLAYBOOK} "
+            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). {safe} {self.PLAYBOOK} "
             f"again and it goes on from there, or {self.OPPOSITE} to turn round."
         )
 

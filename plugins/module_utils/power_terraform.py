@@ -16,10 +16,11 @@ import json
 import time
 import uuid
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_plan, terraform_run
+from ansible_collections.atena.aws.plugins.module_utils import terraform_plan, terraform_run, terraform_unrecorded
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
 
 # The only things that a stop lets Terraform destroy (infra/nat.tf, load_balancer.tf, dns.tf). Redis is not among them: it is let go instead.
 POWER_RESOURCES = (
@@ -172,6 +173,8 @@ class PowerTerraform:
         self._branches, self._say = branches, say
         self.operation, self.lock_timeout, self.parallelism = operation, lock_timeout, parallelism
         self.warnings: list[str] = []
+        # Where that is which an apply did and could not write down; '' if it could. It is to be told first, whatever else becomes of the run.
+        self.unrecorded = ""
         self._ready = False
 
     def _tell(self, text: str) -> None:
@@ -219,9 +222,12 @@ class PowerTerraform:
         self.lock.take(identity, self.operation, wait=self.lock_timeout, project=str(self.terraform.directory), guard=self._branches.guard)
         try:
             yield
-        finally:
-            # The journal goes on naming it, which does no harm: it is nobody's any more. While a Terraform is still at work it stays.
-            self.lock.release(identity)
+        except BaseException:
+            with contextlib.suppress(CallFailed):  # why it failed matters more; the next run gives the lock back
+                self.lock.release(identity)
+            raise
+        # The journal goes on naming it, which does no harm: it is nobody's any more. While a Terraform is still at work it stays.
+        self.lock.release(identity)
 
     @contextlib.contextmanager
     def _working(self):
@@ -233,13 +239,26 @@ class PowerTerraform:
                     self._ready = True
                 yield scratch
             except TerraformError as failed:
+                if isinstance(failed, Unrecorded):
+                    self.unrecorded = failed.sentence
                 self._branches.guard()  # an interruption is told as what it is
-                raise CallFailed(str(failed)) from failed
+                raise CallFailed(failed.rest if isinstance(failed, Unrecorded) else str(failed)) from failed
+
+    def refuse_unrecorded(self) -> None:
+        """Raises CallFailed if a state waits to be pushed: in check mode, which pushes nothing."""
+        try:
+            terraform_unrecorded.refuse(self.terraform)
+        except TerraformError as waits:
+            raise CallFailed(str(waits)) from waits
 
     def prepare(self) -> None:
-        """`terraform init` and the version, before anything is changed: a machine without Terraform is to be told so now."""
-        with self._working():
-            pass
+        """`terraform init` and the version, before anything is changed: a machine without Terraform is to be told so now. A state that waits is pushed, before
+        anything else is written to the state."""
+        with self._working() as scratch:
+            pushed = terraform_unrecorded.push(self.terraform, scratch, terraform_run.lock_arguments(self.lock_timeout))
+        if pushed:
+            self._tell(pushed)
+            self.warnings.append(pushed)
 
     def state(self) -> set[str]:
         """Addresses in the state. Nothing is locked and nothing written."""

@@ -514,6 +514,7 @@ class Remove(DatabaseRun):
     """Deletes what a restore, or its undoing, left aside, into a final snapshot."""
 
     WANTED, GOING, VERB, PLAYBOOK = REMOVED, "removing", "removal", "restore_database.yml"
+    PLANS = False
 
     def kept(self) -> dict | None:
         return stands(self.seen["instances"], (self.seen["record"] or {}).get("kept"))

@@ -33,6 +33,19 @@ class TerraformError(Exception):
     """Its text is ready for the user."""
 
 
+class CommandFailed(TerraformError):
+    """A command of Terraform's failed, with its diagnostics."""
+
+    def __init__(self, doing, diagnostics, others, directory):
+        self.diagnostics, self._others, self._directory = diagnostics, others, directory
+        super().__init__(self.told(doing))
+
+    def told(self, doing, but=()):
+        """Its reasons, after other words for what could not be done, and without the diagnostics of these summaries."""
+        shown = [diagnostic for diagnostic in self.diagnostics if diagnostic.get("summary") not in but]
+        return errors.explain(doing, shown, self._others, self._directory)
+
+
 def version_problem(version, executable="terraform"):
     """Why this Terraform cannot be used, or None."""
     numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
@@ -142,7 +155,7 @@ class Terraform:
             code, lines, diagnostics, others = self._run_and_read(arguments, scratch)
         if code not in accept:
             self.stop_if_interrupted()
-            raise TerraformError(errors.explain(doing, diagnostics, others, self.directory))
+            raise CommandFailed(doing, diagnostics, others, self.directory)
         return code, lines, diagnostics
 
     def _run_and_read(self, arguments, scratch):
@@ -224,15 +237,21 @@ def _alive(pid):
     return True
 
 
-def is_own_lock(holder, began):
-    """Whether a lock was made on this machine, by this user, since `began` (epoch seconds)."""
+def made_here(holder):
+    """When a lock was made (epoch seconds), if that was on this machine and by this user; else None."""
     try:
         who = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
         # '2026-11-25 15:57:30.380224938 +0000 UTC', or the same as ISO 8601: to the second in both.
         made = datetime.datetime.strptime(holder["Created"][:19].replace("T", " "), "%Y-%m-%d %H:%M:%S").replace(tzinfo=datetime.UTC)
+        return made.timestamp() if holder["Who"] == who else None
     except (KeyError, ValueError):
-        return False
-    return holder["Who"] == who and made.timestamp() >= int(began)
+        return None
+
+
+def is_own_lock(holder, began):
+    """Whether a lock was made on this machine, by this user, since `began` (epoch seconds)."""
+    made = made_here(holder)
+    return made is not None and made >= int(began)
 
 
 def others_at_work(executable, directory, environment, proc="/proc"):

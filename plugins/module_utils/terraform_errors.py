@@ -7,12 +7,17 @@ from __future__ import annotations
 import json
 import re
 
+# What is said where AWS was given no credentials, ones that have expired, and ones that it does not know.
+_NONE = r"No valid credential sources|failed to refresh cached credentials|no EC2 IMDS role"
+_EXPIRED = r"ExpiredToken|token included in the request is expired|RequestExpired"
+_UNKNOWN = r"InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClientException|security token included in the request is invalid|SignatureDoesNotMatch"
+
 # (what Terraform or its providers say, what to do about it). The first that matches is used.
 _REMEDIES = (
-    (r"No valid credential sources|failed to refresh cached credentials|no EC2 IMDS role", "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
-    (r"ExpiredToken|token included in the request is expired|RequestExpired", "The credentials expired: get new ones and run the playbook again."),
+    (_NONE, "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."),
+    (_EXPIRED, "The credentials expired: get new ones and run the playbook again."),
     (
-        r"InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClientException|security token included in the request is invalid|SignatureDoesNotMatch",
+        _UNKNOWN,
         "AWS does not accept these credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     ),
     (r"[Ii]nvalid (AWS )?[Rr]egion", "Correct atena_region: AWS has no region of that name."),
@@ -104,6 +109,12 @@ def remedy(text):
     return ""
 
 
+def about_credentials(diagnostics):
+    """Whether one of these errors says that the credentials are none, or no good any more."""
+    told = (f"{error.get('summary', '')} {error.get('detail', '')}" for error in diagnostics if error.get("severity") == "error")
+    return any(re.search(f"{_NONE}|{_EXPIRED}|{_UNKNOWN}", text) for text in told)
+
+
 def _field(name, text):
     found = re.search(rf"^\s*{name}:\s*(.+?)\s*$", text, re.MULTILINE)
     return found[1] if found else "unknown"
@@ -154,7 +165,9 @@ def explain(doing, diagnostics, others=(), directory=""):
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.get("severity") == "error"]
     paragraphs = list(dict.fromkeys(condense(error, directory) for error in errors))
     if not paragraphs:
-        paragraphs = [_squeezed(plain("\n".join(others)))[-2000:] or "It said nothing."]
+        said = _squeezed(plain("\n".join(others)))[-2000:]
+        # Some commands, such as `state push`, tell of errors without a frame.
+        paragraphs = [" ".join(part for part in (said, remedy(said)) if part) or "It said nothing."]
     more = len(paragraphs) - _MOST_SHOWN
     shown = paragraphs[:_MOST_SHOWN] + ([f"... and {more} more errors."] if more > 0 else [])
     return f"Terraform could not {doing}. " + "\n".join(shown)

@@ -9,7 +9,7 @@ import os
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils import terraform_saved, terraform_view
+from ansible_collections.atena.aws.plugins.module_utils import terraform_saved, terraform_unrecorded, terraform_view
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
 # What holds a queue. A plan that creates one while the queue waits in a snapshot would make an empty one.
@@ -42,11 +42,13 @@ def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False
 
 def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
     """Applies the plan file. Returns (outputs, diagnostics)."""
-    _code, lines, diagnostics = terraform.checked(
-        "apply all of the plan; what it did before that is done and recorded, and the next run goes on from there",
-        *("apply", "-json", "-input=false", f"-parallelism={parallelism}", *lock_arguments(lock_timeout), path),
-        scratch=scratch,
-    )
+    lock = lock_arguments(lock_timeout)
+    try:
+        _code, lines, diagnostics = terraform.checked(
+            "apply all of the plan", "apply", "-json", "-input=false", f"-parallelism={parallelism}", *lock, path, scratch=scratch
+        )
+    except TerraformError as failed:
+        raise terraform_unrecorded.after_apply(terraform, failed, scratch, lock) from failed
     messages = [json.loads(line) for line in lines if '"type":"outputs"' in line]
     return (messages[-1]["outputs"] if messages else {}), diagnostics
 
@@ -92,7 +94,8 @@ def plan_and_apply(
     save_as="",
     reckon=None,
 ):
-    """One plan, inspected, and that plan applied (with check: only planned).
+    """One plan, inspected, and that plan applied (with check: only planned). What an earlier apply could not write to the state is pushed before (with check:
+    that it waits is an error).
 
     mend: patterns of addresses that may be replaced where an earlier apply made only half of them.
 
@@ -103,6 +106,11 @@ def plan_and_apply(
     plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the result's `cost`.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
+    pushed = ""
+    if check:
+        terraform_unrecorded.refuse(terraform)
+    else:
+        pushed = terraform_unrecorded.push(terraform, scratch, lock_arguments(lock_timeout))
     if saved:
         terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
         dirty, path, diagnostics = True, saved, []
@@ -137,7 +145,7 @@ def plan_and_apply(
             outputs, diagnostics = apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
             if saved:
                 terraform_saved.forget(saved)
-    return {**result, "outputs": plans.known_outputs(outputs), "warnings": errors.warnings(diagnostics)}
+    return {**result, "outputs": plans.known_outputs(outputs), "warnings": [*([pushed] if pushed else []), *errors.warnings(diagnostics)]}
 
 
 def teller(say):

@@ -17,6 +17,9 @@ description:
   - An interruption (Ctrl-C, SIGTERM) is passed to Terraform once; the module waits until Terraform wrote its state and released its lock, and
     then gives back O(lock), so that the next run need not wait for it to expire.
   - A run that lost O(lock) to another one applies nothing; one that loses it during the apply stops Terraform in the same good order.
+  - What an apply did and could not write to the remote state, such as when its credentials expired meanwhile, Terraform leaves in C(errored.tfstate) in
+    the working copy. It is pushed at once where that can work, else by the next run, before it plans; then the file is removed. Terraform itself
+    decides whether it belongs to this state and is newer. Until it is pushed nothing is planned; in check mode, which pushes nothing, that is refused.
   - The options for region, credentials and endpoint are for O(lock) alone. Terraform has its own, in the configuration and the environment.
   - C(TF_CLI_ARGS*), C(TF_WORKSPACE), C(TF_DATA_DIR) and C(TF_INPUT) of the caller's environment are not passed on.
 author:
@@ -247,6 +250,7 @@ from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import CO
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
 
 
 def unrestored(module):
@@ -318,7 +322,8 @@ def locked_work(module, terraform):
             try:
                 lock.check()
             except LockLost as lost:
-                raise TerraformError(f"{lost} {error}") from error
+                told = f"{error}\n{lost}" if isinstance(error, Unrecorded) else f"{lost} {error}"
+                raise TerraformError(told) from error
             raise
         finally:
             if terraform.interrupted:

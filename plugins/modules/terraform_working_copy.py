@@ -11,7 +11,8 @@ description:
   - Copies the configuration's files, removes from the copy what the source no longer has, and writes the backend and the variables
     beside them, so that plain C(terraform init) and C(terraform plan) work there too. Environments do not share a data directory, so
     any number can be planned at a time.
-  - What Terraform itself keeps there (C(.terraform), C(.terraform.lock.hcl)) is left alone, but for the locked versions when others are asked for.
+  - What Terraform itself keeps there (C(.terraform), C(.terraform.lock.hcl), C(errored.tfstate)) is left alone, but for the locked versions when others
+    are asked for.
   - "The gap it closes: M(ansible.builtin.copy) takes a round trip for each file and never removes one, so that a resource deleted from
     the source would live on in the copy."
 author:

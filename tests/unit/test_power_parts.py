@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power_branches import Br
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
 from ansible_collections.atena.aws.plugins.module_utils.power_journal import Journal, new
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import PowerTerraform, StateLock
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import CommandFailed, Terraform
 from test_ledger import Bucket
 
 
@@ -411,6 +411,68 @@ def test_a_run_on_another_machine_has_time_to_end(power, lock, monkeypatch):
     power.journal.change(terraform_lock={"id": "id-1", "host": "bo@there", "at": datetime.now(UTC).isoformat()})
     with pytest.raises(CallFailed, match="force-unlock"):
         power.recover()
+
+
+def test_the_reason_is_told_though_the_lock_cannot_be_given_back_either(power, monkeypatch):
+    def expired(identity):
+        raise CallFailed("The credentials expired.", "ExpiredToken")
+
+    monkeypatch.setattr(power.lock, "release", expired)
+    with pytest.raises(CallFailed, match="the apply failed"), power.locked():
+        raise CallFailed("the apply failed")
+    monkeypatch.setattr(power.lock, "take", lambda *_, **__: None)
+    with pytest.raises(CallFailed, match="The credentials expired"), power.locked():
+        pass
+
+
+# --- A state that Terraform could not write ---------------------------------------------------------------------------
+@pytest.fixture
+def working(power, monkeypatch):
+    """A Terraform that is ready, and what was asked of it. An apply fails for want of credentials."""
+    asked = []
+
+    def checked(doing, *arguments, scratch, accept=(0,)):
+        asked.append(" ".join(arguments[:2] if arguments[0] == "state" else arguments[:1]))
+        if arguments[0] == "apply":
+            (power.terraform.directory / "errored.tfstate").write_text("secret")
+            errors = [{"severity": "error", "summary": "Failed to save state", "detail": "ExpiredToken"}]
+            raise CommandFailed(doing, errors, [], power.terraform.directory)
+        return 2, [], []
+
+    monkeypatch.setattr(power.terraform, "version", lambda scratch: "1.11.4")
+    monkeypatch.setattr(power.terraform, "initialize", lambda version, scratch: False)
+    monkeypatch.setattr(power.terraform, "json", lambda *_, **__: {"resource_changes": []})
+    monkeypatch.setattr(power.terraform, "checked", checked)
+    return asked
+
+
+def test_a_state_that_waits_is_pushed_before_anything_else_is_written_to_the_state(power, working):
+    waits = power.terraform.directory / "errored.tfstate"
+    waits.write_text("secret")
+    power.prepare()
+    assert working == ["state push"] and not waits.exists() and "was pushed" in power.warnings[0]
+    power.prepare()
+    assert working == ["state push"]
+
+
+def test_with_check_a_state_that_waits_is_told_and_not_pushed(power, working):
+    power.refuse_unrecorded()
+    (power.terraform.directory / "errored.tfstate").write_text("secret")
+    with pytest.raises(CallFailed, match="without --check, pushes that file"):
+        power.refuse_unrecorded()
+    assert working == []
+
+
+def test_what_an_apply_could_not_write_down_is_known_whatever_else_ends_the_run(power, working):
+    with pytest.raises(CallFailed, match="^Terraform could not apply all of the plan"):
+        power.apply()
+    assert power.unrecorded.startswith("What Terraform did is not recorded in the remote state")
+    power.unrecorded = ""
+    (power.terraform.directory / "errored.tfstate").unlink()
+    power._branches._check = lambda: (_ for _ in ()).throw(LockLost("not renewed", None)) if "apply" in working[2:] else None
+    with pytest.raises(LockLost):
+        power.apply()
+    assert power.unrecorded.startswith("What Terraform did is not recorded in the remote state")
 
 
 # --- Stored objects ---------------------------------------------------------------------------------------------------

@@ -116,6 +116,7 @@ class Terraform:
     """What the state knows, and what was done to it."""
 
     warnings: list = []
+    unrecorded = ""
 
     def __init__(self, aws):
         self.aws, self.did, self.known = aws, [], {"aws_db_instance.main", "aws_vpc.main", 'aws_ecr_repository.service["api"]', "random_id.final_snapshot"}
@@ -125,6 +126,9 @@ class Terraform:
         return False
 
     def prepare(self):
+        pass
+
+    def refuse_unrecorded(self):
         pass
 
     @contextlib.contextmanager
@@ -287,6 +291,33 @@ def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(a
     assert aws.names() == {"e-db": "db-1"} and result["final_snapshot"] == f"{aside}-final" and result["outcome"] == "removed"
     assert made(restore_run.Remove, aws, terraform, confirm=aside).run()["outcome"] == "nothing_to_do"
     assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def test_what_terraform_could_not_write_down_is_told_first(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+
+    def apply(*_, **__):
+        terraform.unrecorded = "It is in errored.tfstate alone."
+        raise CallFailed("The credentials expired.")
+
+    monkeypatch.setattr(terraform, "apply", apply)
+    with pytest.raises(PowerFailed) as failed:
+        made(destroy_run.Destroy, aws, terraform).run()
+    first, second, third = str(failed.value).splitlines()
+    assert (first, second) == ("It is in errored.tfstate alone.", "The credentials expired.") and "Nothing is lost" not in third and "Run destroy.yml" in third
+
+
+def test_a_check_is_refused_while_a_state_waits_to_be_pushed(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    aws.instances.append(aws.instance("e-db-before-1", "db-0", "older"))
+    aws.bucket.objects["record"] = json.dumps({**recovery_run.power_journal.new("e"), "kept": "db-0"}).encode()
+    monkeypatch.setattr(terraform, "refuse_unrecorded", lambda: (_ for _ in ()).throw(CallFailed("a state waits")))
+    # To delete what stands aside is nothing of Terraform's.
+    for kind, waits in ((destroy_run.Destroy, True), (restore_run.Restore, True), (restore_run.Remove, False)):
+        run = made(kind, aws, terraform, confirm="e-db-before-1")
+        run.check_mode = True
+        with pytest.raises(CallFailed, match="a state waits") if waits else contextlib.nullcontext():
+            assert run.run()["outcome"] == "predicted"
 
 
 def test_an_empty_one_is_not_swapped_in(aws, terraform, monkeypatch):
