@@ -37,6 +37,11 @@ def stands(instances: list[dict], resource: str | None) -> dict | None:
     return next((one for one in instances if resource and one["DbiResourceId"] == resource), None)
 
 
+def lives(instance: dict | None) -> bool:
+    """Whether an instance is there and stays: one that is being deleted is as good as gone."""
+    return instance is not None and instance.get("DBInstanceStatus") not in ("deleting", "delete-precheck")
+
+
 def pending_name(instance: dict | None) -> str:
     """The name that RDS is going to give an instance, but has not given it yet; '' if it keeps its own."""
     return ((instance or {}).get("PendingModifiedValues") or {}).get("DBInstanceIdentifier", "")
@@ -144,6 +149,26 @@ class DatabaseRun(RecoveryRun):
         self._tell(f"{old} is renamed to {name}")
         self._await(resource, name, f"The rename of {old}")
 
+    def _delete(self, instance: dict, final: str) -> None:
+        """Deletes the instance and waits until it is gone. final: its last snapshot; '' for a copy that nothing was written to, while its original stands."""
+        name, resource = instance["DBInstanceIdentifier"], instance["DbiResourceId"]
+        how = {"FinalDBSnapshotIdentifier": final, "SkipFinalSnapshot": False, "DeleteAutomatedBackups": False} if final else {"SkipFinalSnapshot": True}
+        if instance["DBInstanceStatus"] != "deleting":
+            self.branches.guard()
+            if instance.get("DeletionProtection"):
+                doing = f"take away the deletion protection of {name}"
+                self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+                if final:  # which needs an instance that is available; a copy that failed never is
+                    self._await(resource, "", "The change of its deletion protection")
+            self.call("rds", "delete_db_instance", f"delete the database {name}", DBInstanceIdentifier=name, **how)
+            self._tell(f"{name} is being deleted{f', into the snapshot {final}' if final else ''}")
+
+        def reasons():
+            found = self._look(resource)
+            return [f"{name} is {found['DBInstanceStatus']}"] if found else []
+
+        self.wait_for(reasons, lambda found: f"{found[0]} all the time. Look at it in RDS.", self.params["timeouts"]["database"])
+
     # --- The environment follows --------------------------------------------------------------------------------------
     def _swap(self, undo: bool = False) -> None:
         """Under Terraform's lock: a plan in between would propose to rename everything back."""
@@ -151,7 +176,7 @@ class DatabaseRun(RecoveryRun):
 
         def work():
             with self.terraform.locked():
-                for resource, name in names(self.journal.record, identifier, undo):
+                for resource, name in names(self.journal.record if undo else self._standing(), identifier, undo):
                     self._rename(resource, name)
                 self._database_url()
                 with self.journal.step("terraform") as step:
@@ -163,6 +188,12 @@ class DatabaseRun(RecoveryRun):
 
         with self.journal.step("swap"):
             self.branches.side_by_side({"swap": work})
+
+    def _standing(self) -> dict:
+        """The record, without an original that somebody deleted since: that has no name to give away, and stays as nothing."""
+        record = self.journal.record
+        gone = record["original"] and self._look(record["original"]["resource"]) is None
+        return {**record, "original": None} if gone else record
 
     def _database_url(self) -> None:
         name = self.params["database_url_parameter"]
@@ -292,7 +323,7 @@ class Restore(DatabaseRun):
         self._check()
         self._swap()
         self._services()
-        original = self.journal.record["original"]
+        original = self._standing()["original"]
         self.journal.change(kept=original["resource"] if original else "")
         lines = [f"Restored {restore_plan.told(self.source)}, at {describe_database(self.call, self.params['database_id'])['Endpoint']['Address']}"]
         lines += self.journal.record["counted"]
@@ -447,12 +478,15 @@ class Undo(DatabaseRun):
         return record, original, stands(instances, (record.get("restored") or {}).get("resource"))
 
     def remaining(self) -> list[dict]:
-        record, original, restored = self._states()
+        record, original, _restored = self._states()
         if record.get("state") not in (RESTORING, RESTORED, UNDOING):
             return []
         identifier = self.params["database_id"]
         if not self._swapped():
-            what = restored["DBInstanceIdentifier"] if restored else "what was begun"
+            copy = self._copy()
+            what = copy["DBInstanceIdentifier"] if copy else "what was begun"
+            if not lives(original):
+                return [{"step": "remove", "says": f"Would delete {what}, into the final snapshot {record['restored']['aside']}-final"}]
             return [{"step": "remove", "says": f"Would delete {what}, a copy that nothing was written to; {identifier} was not touched"}]
         aside, old = record["restored"]["aside"], original["DBInstanceIdentifier"] if original else "?"
         return [
@@ -475,9 +509,31 @@ class Undo(DatabaseRun):
 
     def objections(self) -> list[str]:
         found = [off(self.seen)] if off(self.seen) else []
-        if self._swapped() and self._states()[1] is None:
+        record, original, _restored = self._states()
+        if lives(original):
+            return found
+        if self._swapped():
             found.append("The original is gone: there is nothing to go back to.")
+        elif record.get("original") and lives(self._copy()):
+            found.append(self._last_copy(record))
         return found
+
+    def _copy(self) -> dict | None:
+        """What the restore made. Where the answer to that was lost, it is known by its name alone."""
+        record, _original, restored = self._states()
+        name = (record.get("restored") or {}).get("aside")
+        return restored or next((one for one in self.seen["instances"] if one["DBInstanceIdentifier"] == name), None)
+
+    def _last_copy(self, record: dict) -> str:
+        """Why a copy is not deleted whose original was deleted since."""
+        name, identifier = self._copy()["DBInstanceIdentifier"], self.params["database_id"]
+        go_on = ""
+        if record["state"] == RESTORING and not lives(self.seen["database"]):
+            go_on = f" To put it in the place of {identifier}, go on with the restore: restore_database.yml -e restore_database_confirm={self.params['name']}."
+        return (
+            f"The original is gone, so that the copy {name} may be all that is left of the database: it is not deleted.{go_on} If nobody needs it, "
+            f"delete {name} by hand, into a final snapshot; then run this again, which closes the record."
+        )
 
     def after(self) -> str:
         return f"{self.params['database_id']}: {((self.seen['record'] or {}).get('original') or {}).get('resource', '')}\n"
@@ -487,8 +543,9 @@ class Undo(DatabaseRun):
         self.begin_record(swapped=swapped)
         self.ready_terraform()
         if not swapped:
-            self._remove()
-            self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was"])
+            final = self._remove()
+            kept = [f"What the copy held is in the snapshot {final}"] if final else []
+            self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was", *kept])
             return
         record = self.journal.record
         if not record["restored"]["resource"]:
@@ -499,15 +556,18 @@ class Undo(DatabaseRun):
         aside = record["restored"]["aside"]
         self._end(UNDONE, [f"The original is back. What was restored stays as {aside}. When nobody needs it: -e restore_database_remove_original={aside}"])
 
-    def _remove(self) -> None:
+    def _remove(self) -> str:
+        """Deletes the copy. Returns its final snapshot, '' if it needed none: it does where nothing else holds the rows."""
         record, _original, restored = self._states()
-        name = record["restored"]["aside"]
+        name, original = record["restored"]["aside"], record["original"]
         restored = restored or describe_database(self.call, name)
         if restored is None:
-            return
+            return ""
+        final = "" if original and lives(self._look(original["resource"])) else f"{name}-final"
         with self.journal.step("remove") as step:
-            delete(self, restored, "")
+            self._delete(restored, final)
             step.says = f"{name} is gone"
+        return final
 
 
 class Remove(DatabaseRun):
@@ -546,30 +606,8 @@ class Remove(DatabaseRun):
     def work(self) -> None:
         found = self.kept()
         name = found["DBInstanceIdentifier"]
-        if found.get("DeletionProtection"):
-            doing = f"take away the deletion protection of {name}"
-            self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-            self._await(found["DbiResourceId"], "", "The change of its deletion protection")
         with self.journal.step("remove") as step:
-            delete(self, found, f"{name}-final")
+            self._delete(found, f"{name}-final")
             step.says = f"{name} is gone"
             step.records(kept="")
         self.result.update(changed=True, final_snapshot=f"{name}-final", lines=[f"{name} is gone; its last state is in the snapshot {name}-final"])
-
-
-def delete(run: DatabaseRun, instance: dict, final: str) -> None:
-    """Deletes the instance and waits until it is gone. A copy that nothing was written to needs no final snapshot."""
-    name, resource = instance["DBInstanceIdentifier"], instance["DbiResourceId"]
-    how = {"FinalDBSnapshotIdentifier": final, "SkipFinalSnapshot": False, "DeleteAutomatedBackups": False} if final else {"SkipFinalSnapshot": True}
-    if instance["DBInstanceStatus"] != "deleting":
-        run.branches.guard()
-        if not final and instance.get("DeletionProtection"):
-            run.call("rds", "modify_db_instance", f"release {name}", DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
-        run.call("rds", "delete_db_instance", f"delete the database {name}", DBInstanceIdentifier=name, **how)
-        run.say(f"database: {name} is being deleted{f', into the snapshot {final}' if final else ''}")
-
-    def reasons():
-        found = stands(recovery_read.instances(run.call), resource)
-        return [f"{name} is {found['DBInstanceStatus']}"] if found else []
-
-    run.wait_for(reasons, lambda found: f"{found[0]} all the time. Look at it in RDS.", run.params["timeouts"]["database"])

@@ -374,6 +374,28 @@ class TestARestoreOnRecord:
         assert self.run_of(restore_run.Undo, self.NOT_YET, None).remaining() == []
         assert "nothing to go back to" in self.run_of(restore_run.Undo, {"db-2": "e-db"}, self.RECORD).objections()[0]
 
+    def test_does_not_delete_a_copy_whose_original_was_deleted_since(self):
+        begun = {**self.RECORD, "state": "restoring"}
+        run = self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, begun, database=None)
+        (said,) = run.objections()
+        assert "the copy e-db-restored-1 may be all that is left" in said and "restore_database_confirm=e" in said and "by hand" in said
+        assert "final snapshot e-db-restored-1-final" in run.remaining()[0]["says"] and "was not touched" not in run.remaining()[0]["says"]
+        unknown = {**begun, "restored": {"resource": "", "aside": "e-db-restored-1"}}  # the answer to the restore was lost
+        assert "e-db-restored-1" in self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, unknown, database=None).objections()[0]
+        undoing = {**begun, "state": "undoing", "swapped": False}
+        (said,) = self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, undoing, database=None).objections()
+        assert "by hand" in said and "go on with the restore" not in said
+        # With the copy gone too there is nothing to lose, and the record can be closed.
+        assert self.run_of(restore_run.Undo, {}, undoing, database=None).objections() == []
+        assert self.run_of(restore_run.Undo, self.NOT_YET, begun).objections() == []
+
+    def test_an_original_that_is_being_deleted_is_as_good_as_gone(self):
+        begun = {**self.RECORD, "state": "restoring"}
+        for names, words in ((self.NOT_YET, "all that is left"), (self.SWAPPED, "nothing to go back to")):
+            run = self.run_of(restore_run.Undo, names, begun)
+            run.seen["instances"][0]["DBInstanceStatus"] = "deleting"
+            assert words in run.objections()[0]
+
     def test_is_swapped_when_rds_was_told_to_rename_though_it_lists_the_old_name(self):
         begun = {**self.RECORD, "state": "restoring"}
         original = instance(PendingModifiedValues={"DBInstanceIdentifier": "e-db-before-1"})

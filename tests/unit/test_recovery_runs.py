@@ -293,6 +293,51 @@ def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(a
     assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
 
 
+def begun_beside(aws, terraform):
+    """A restore that made its copy and went no further."""
+    aws.fails[("modify_db_instance", 1)] = CallFailed("no", "Whatever")
+    with pytest.raises(PowerFailed, match="has not ended"):
+        made(restore_run.Restore, aws, terraform).run()
+    copy = aws.record()["restored"]["aside"]
+    aws._named(copy)["DeletionProtection"] = True
+    return copy
+
+
+def deleted(aws):
+    return [arguments for operation, arguments in aws.sent if operation == "delete_db_instance"]
+
+
+def test_a_copy_is_deleted_without_a_snapshot_only_while_the_original_stands(aws, terraform, monkeypatch):
+    copy = begun_beside(aws, terraform)
+    kept = dict(aws.bucket.objects)
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone"
+    assert deleted(aws) == [{"DBInstanceIdentifier": copy, "SkipFinalSnapshot": True}] and aws.names() == {"e-db": "db-1"}
+    # The same, with an original that goes after the look.
+    aws.bucket.objects = kept
+    aws.instances = [aws.instance(copy, "db-2", "new", DeletionProtection=True)]
+    monkeypatch.setattr(restore_run.Undo, "objections", lambda self: [])
+    result = made(restore_run.Undo, aws, terraform).run()
+    assert deleted(aws)[-1] == {
+        "DBInstanceIdentifier": copy,
+        "FinalDBSnapshotIdentifier": f"{copy}-final",
+        "SkipFinalSnapshot": False,
+        "DeleteAutomatedBackups": False,
+    }
+    assert f"{copy}-final" in result["lines"][-1] and aws.instances == []
+
+
+def test_the_last_database_is_not_deleted_by_an_undo_and_the_restore_goes_on(aws, terraform, monkeypatch):
+    copy = begun_beside(aws, terraform)
+    aws.instances = [one for one in aws.instances if one["DBInstanceIdentifier"] == copy]
+    with pytest.raises(PowerFailed, match=f"the copy {copy} may be all that is left.*Nothing was changed"):
+        made(restore_run.Undo, aws, terraform).run()
+    assert deleted(aws) == [] and aws._named(copy)["DeletionProtection"] is True
+    monkeypatch.setattr(restore_run.Restore, "_like", lambda self: aws.instance("e-db", "", "old"))
+    result = made(restore_run.Restore, aws, terraform).run()
+    assert result["outcome"] == "restored" and aws.names() == {"e-db": "db-2"} and aws.record()["kept"] == ""
+    assert not any("The old database stays" in line for line in result["lines"])
+
+
 def test_what_terraform_could_not_write_down_is_told_first(aws, terraform, monkeypatch):
     nothing_runs(monkeypatch)
 
