@@ -75,6 +75,12 @@ def too_late(identifier: str, status: str, goal: str, seconds: float) -> str:
     return f"The database {identifier} was still {status} after {clock(seconds)}. {why}"
 
 
+def of_this_life(snapshots: list[dict], instance: dict) -> list[dict]:
+    """Those of this very instance: RDS lists by name, and one that was destroyed, or put aside by a restore, may have had the same."""
+    resource = instance.get("DbiResourceId")
+    return [item for item in snapshots if resource and item.get("DbiResourceId") == resource]
+
+
 def fresh_backup(snapshots: list[dict], now: datetime.datetime, hours: float) -> dict | None:
     """The newest complete snapshot, automatic or manual, if it is younger than so many hours."""
     complete = [item for item in snapshots if item.get("Status") == "available" and item.get("SnapshotCreateTime")]

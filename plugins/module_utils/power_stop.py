@@ -90,7 +90,10 @@ class Stop(PowerRun):
 
     def _fresh(self) -> dict | None:
         hours = self.params["database"]["backup_max_age_hours"]
-        return databases.fresh_backup(self.database.snapshots(), datetime.datetime.now(datetime.UTC), hours)
+        return databases.fresh_backup(self._snapshots(), datetime.datetime.now(datetime.UTC), hours)
+
+    def _snapshots(self) -> list[dict]:
+        return databases.of_this_life(self.database.snapshots(), self.seen["database"])
 
     def work(self) -> None:
         self._record()
@@ -154,7 +157,7 @@ class Stop(PowerRun):
             return
         identifier, now = self.params["database_id"], datetime.datetime.now(datetime.UTC)
         # One that a run which was killed had asked for is as good as a new one.
-        begun = [item["DBSnapshotIdentifier"] for item in self.database.snapshots() if item["Status"] == "creating"]
+        begun = [item["DBSnapshotIdentifier"] for item in self._snapshots() if item["Status"] == "creating"]
         name = next((item for item in begun if item.startswith(databases.own_prefix(identifier))), databases.own_name(identifier, now))
         with self.journal.step("database_backup") as step:
             self.database.back_up(name, {**self.params["tags"], **_TAGS})

@@ -234,6 +234,14 @@ def test_the_newest_complete_backup_counts_if_it_is_young_enough():
     assert databases.fresh_backup([], NOON, 10) is None
 
 
+def test_only_snapshots_of_this_very_instance_count():
+    final = {**snapshot("e-db-final-1"), "DbiResourceId": "db-1"}
+    own = {**snapshot("e-db-stop-1"), "DbiResourceId": "db-2"}
+    some = [final, snapshot("untold"), own]
+    assert databases.of_this_life(some, {"DbiResourceId": "db-2"}) == [own]
+    assert databases.of_this_life(some, {}) == []
+
+
 def test_only_a_stops_own_snapshots_are_pruned_and_never_the_last():
     own = [databases.own_name("db", NOON - timedelta(days=days)) for days in range(4)]
     some = [*(snapshot(name) for name in own), snapshot("mine"), snapshot("db-final-ab"), snapshot("rds:db", kind="automated")]

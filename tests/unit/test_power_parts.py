@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import aws_calls, power_database, power_services, power_terraform
+from ansible_collections.atena.aws.plugins.module_utils import aws_calls, power_database, power_services, power_stop, power_terraform
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches, Ended, SeveralFailed
@@ -121,7 +121,12 @@ class Rds:
         found = []
         for name, stages in self.shots.items():
             stage = stages.pop(0) if len(stages) > 1 else stages[0]
-            found.append({"DBSnapshotIdentifier": name, "Status": stage, "SnapshotType": "manual", "SnapshotCreateTime": datetime.now(UTC)})
+            found.append(
+                {
+                    **{"DBSnapshotIdentifier": name, "Status": stage, "SnapshotType": "manual"},
+                    **{"SnapshotCreateTime": datetime.now(UTC), "DbiResourceId": "db-1"},
+                }
+            )
         return {"DBSnapshots": found}
 
 
@@ -212,6 +217,37 @@ def test_old_snapshots_of_stops_are_deleted(clock):
     rds = Rds("stopped", snapshots={name: ["available"] for name in [*names, "mine"]})
     assert database(rds, clock).prune(2) == names[:2]
     assert sorted(rds.shots) == sorted([*names[2:], "mine"])
+
+
+def stop_of(rds, clock, resource):
+    """A stop of the instance of this resource id, which looks for its backup."""
+    stop = object.__new__(power_stop.Stop)
+    stop.params = {"database_id": "db", "database": {"backup_max_age_hours": 24}, "tags": {}}
+    stop.database, stop.seen, stop.result = database(rds, clock), {"database": {"DbiResourceId": resource}}, {}
+    stop.say = lambda text: None
+    stop.journal = Journal(Bucket(), "state", "power.json")
+    stop.journal.read()
+    stop.journal.save(new("e"))
+    return stop
+
+
+@pytest.mark.parametrize(("resource", "taken"), [("db-1", False), ("db-2", True)])
+def test_the_final_snapshot_of_an_instance_of_the_same_name_is_no_backup_of_this_one(clock, resource, taken):
+    rds = Rds("available", snapshots={"db-final-1": ["available"]})
+    stop = stop_of(rds, clock, resource)
+    assert (stop._fresh() is None) is taken
+    stop._back_up()
+    assert [operation for operation, _ in rds.sent] == (["create_db_snapshot"] if taken else [])
+    assert stop.journal.record["database"]["snapshot"].startswith("db-stop-" if taken else "db-final-1")
+
+
+def test_only_a_snapshot_of_this_very_instance_that_is_being_taken_is_waited_for(clock):
+    stop = stop_of(Rds("available", snapshots={"db-stop-20200101-000000": ["creating", "creating", "creating", "available"]}), clock, "db-1")
+    stop._back_up()
+    assert stop.result["database_snapshot"] == "db-stop-20200101-000000"
+    stop = stop_of(Rds("available", snapshots={"db-stop-20200101-000000": ["creating"]}), clock, "db-2")
+    stop._back_up()
+    assert stop.result["database_snapshot"] > "db-stop-20200101-000000"
 
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------

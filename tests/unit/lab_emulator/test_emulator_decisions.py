@@ -14,6 +14,7 @@ from extension import (
     database_data,
     database_power,
     database_restore,
+    database_snapshots,
     image_tags,
     lab_clock,
     lab_settings,
@@ -39,6 +40,7 @@ from extension import (
     task_settings,
 )
 from extension import task_stop as stopping
+from ministack.core import responses
 from ministack.core.iam_evaluator import parse_policy_document
 
 DIGEST = "sha256:" + "a" * 64
@@ -734,6 +736,20 @@ class TestTaskExec:
     def test_messages_go_there_and_back(self):
         kind, sequence, payload_kind, payload, _ = task_exec.unpack(task_exec.pack("output_stream_data", b"text", 3, 1))
         assert (kind, sequence, payload_kind, payload) == ("output_stream_data", 3, 1, b"text")
+
+
+class TestASnapshotOfADatabase:
+    @pytest.mark.parametrize("kind", ["manual", "automated"])
+    def test_names_the_instance_that_it_is_of_whatever_the_name(self, kind, monkeypatch):
+        rds = database_snapshots.rds
+        monkeypatch.setattr(rds, "_get_docker", lambda: None)
+        with responses.request_scope("111122223333", "us-east-1"):
+            rds._create_db_instance({"DBInstanceIdentifier": ["d"]})
+            instance = rds._instances["d"]
+            made = database_snapshots.begin(instance, "s") if kind == "manual" else database_snapshots.automated(instance, 600, None)
+            told = rds._snapshot_xml(made)
+            rds.reset()
+        assert made["SnapshotType"] == kind and f"<DbiResourceId>{instance['DbiResourceId']}</DbiResourceId>" in told
 
 
 class TestADatabaseOfAnotherTime:
