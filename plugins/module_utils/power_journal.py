@@ -12,6 +12,7 @@ import copy
 import datetime
 import threading
 
+from ansible_collections.atena.aws.plugins.module_utils import autoscaling
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
@@ -94,7 +95,7 @@ def counts_to_keep(record: dict | None, observed: dict) -> dict:
     for name, now in observed.items():
         before = known.get(name)
         if before is None or (was_running and not all_zero):
-            kept[name] = {"desired_count": now["desired_count"], "bounds": now["bounds"]}
+            kept[name] = {"desired_count": now["desired_count"], "bounds": _bounds_to_keep((before or {}).get("bounds"), now["bounds"])}
         else:
             # What a stop did to the bounds is not what they were.
             kept[name] = {"desired_count": now["desired_count"] or before["desired_count"], "bounds": before["bounds"] or now["bounds"]}
@@ -102,6 +103,15 @@ def counts_to_keep(record: dict | None, observed: dict) -> dict:
         # A service that cannot be seen now is not forgotten: it may be somebody's half-done replacement.
         kept.update({name: entry for name, entry in known.items() if name not in kept})
     return kept
+
+
+def _bounds_to_keep(before: dict | None, now: dict | None) -> dict | None:
+    """The bounds of a service of a running environment. before: those on record.
+
+    That nothing may scale it is what a stop leaves. Where it was not so before that stop, a start could not take it back: else it would be so for good.
+    """
+    left = before and now and now.get("suspended") == autoscaling.PAUSED["suspended"] != before.get("suspended")
+    return {**now, "suspended": before.get("suspended", [])} if left else now
 
 
 def last_step(record: dict | None, name: str) -> dict | None:

@@ -58,6 +58,38 @@ def test_bounds_that_a_stop_suspended_are_not_taken_for_what_they_were():
     assert journals.counts_to_keep({**before, "state": RUNNING}, now)["api"] == now["api"]
 
 
+ALL = ["dynamic_scaling_in", "dynamic_scaling_out", "scheduled_scaling"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "now", "kept"),
+    [
+        # A start could not take back what its stop had suspended: that is no wish of anybody's.
+        ([], ALL, []),
+        (["scheduled_scaling"], ALL, ["scheduled_scaling"]),
+        (ALL, ALL, ALL),
+        ([], ["scheduled_scaling"], ["scheduled_scaling"]),
+        (["scheduled_scaling"], [], []),
+    ],
+)
+def test_autoscaling_that_a_start_left_suspended_is_not_suspended_for_good(recorded, now, kept):
+    before = record(RUNNING, api=2)
+    before["services"]["api"]["bounds"] = {"min": 1, "max": 4, "suspended": recorded}
+    # The bounds themselves are as somebody set them since: a stop does not touch them.
+    found = journals.counts_to_keep(before, {"api": {"desired_count": 3, "bounds": {"min": 2, "max": 6, "suspended": now}}})
+    assert found["api"] == {"desired_count": 3, "bounds": {"min": 2, "max": 6, "suspended": kept}}
+
+
+def test_a_service_that_is_no_longer_registered_or_was_not_before_has_the_bounds_of_now():
+    paused = {"min": 1, "max": 4, "suspended": ALL}
+    before = record(RUNNING, api=2, workers=1)
+    before["services"]["api"]["bounds"] = {"min": 1, "max": 4, "suspended": []}
+    before["services"]["workers"]["bounds"] = None
+    observed = {"api": {"desired_count": 2, "bounds": None}, "workers": {"desired_count": 1, "bounds": paused}}
+    found = journals.counts_to_keep(before, observed)
+    assert (found["api"]["bounds"], found["workers"]["bounds"]) == (None, paused)
+
+
 def test_a_run_that_goes_on_keeps_its_steps_and_the_opposite_one_begins_anew():
     going = {**record(STOPPING), "began_at": "2027-01-15T11:00:00Z", "steps": [{"step": "tasks"}]}
     again = journals.begun(going, STOPPING, "bo", "bo@there", NOON)
