@@ -38,6 +38,13 @@ def choice(record: dict | None, kind: str, asked: str) -> str:
     return ((record or {}).get(kind) or {}).get("snapshot") or ""
 
 
+def chosen(record: dict | None) -> dict | None:
+    """{"database", "redis"}: names of the snapshots with which the redeploy on record begins, '' for an empty one. None where none is on record."""
+    if (record or {}).get("state") not in (DESTROYED, REDEPLOYING):
+        return None
+    return {kind: choice(record, kind, "") for kind in ("database", "redis")}
+
+
 def problem(record: dict | None, database: dict | None, asked: dict, listed: str) -> str:
     """Why the environment cannot be made again as it is asked for; '' if it can.
 

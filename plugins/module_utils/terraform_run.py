@@ -14,6 +14,12 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Ter
 
 # What holds a queue. A plan that creates one while the queue waits in a snapshot would make an empty one.
 _REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
+# What can begin with a snapshot: which of a redeploy's two it is, and the argument that names it.
+_BEGINS_WITH = {
+    "aws_db_instance": ("database", "snapshot_identifier"),
+    "aws_elasticache_cluster": ("redis", "snapshot_name"),
+    "aws_elasticache_replication_group": ("redis", "snapshot_name"),
+}
 
 
 class Refused(TerraformError):
@@ -77,6 +83,38 @@ def refuse_empty_redis(changes, unrestored):
         )
 
 
+def beginnings(plan):
+    """[(address, 'database' or 'redis', name of the snapshot that it begins with or '')] of what the plan creates."""
+    found = []
+    for resource in plan.get("resource_changes", []):
+        kind, argument = _BEGINS_WITH.get(resource["type"], ("", ""))
+        change = resource["change"]
+        if kind and "create" in change["actions"]:
+            found.append((resource["address"], kind, (change.get("after") or {}).get(argument) or ""))
+    return found
+
+
+def refuse_other_beginnings(plan, changes, chosen):
+    """chosen: tells, if the plan creates a database or a Redis, with which snapshots they begin ({"database", "redis"}, '' for an empty one); None for any."""
+    created = beginnings(plan)
+    wanted = chosen() if created else None
+    wrong = [(address, kind, snapshot) for address, kind, snapshot in created if wanted is not None and snapshot != wanted[kind]]
+    if not wrong:
+        return
+    made = "; ".join(f"{address} would be made {_begins(snapshot)}, and is to be made {_begins(wanted[kind])}" for address, kind, snapshot in wrong)
+    addresses = [address for address, _kind, _snapshot in wrong]
+    raise Refused(
+        f"Terraform would not begin with what this redeploy chose: {made}. Nothing was changed. Another run for this environment rewrote the working copy "
+        "meanwhile, without the snapshots' names. Run redeploy.yml again, which goes on with the same snapshots; run nothing else for this environment until "
+        "it has ended.",
+        [change for change in changes if change["address"] in addresses],
+    )
+
+
+def _begins(snapshot):
+    return f"from the snapshot {snapshot}" if snapshot else "empty"
+
+
 def plan_and_apply(
     terraform,
     scratch,
@@ -89,6 +127,7 @@ def plan_and_apply(
     destroy=False,
     unrestored=lambda: "",
     no_database=lambda: "",
+    chosen=lambda: None,
     before_apply=lambda changes: None,
     saved="",
     save_as="",
@@ -102,8 +141,9 @@ def plan_and_apply(
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
     unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. no_database: tells, if it creates a database, why it
-    must not; '' where it may. before_apply: called with the changes when the
-    plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the result's `cost`.
+    must not; '' where it may. chosen: tells, if it creates either, with which snapshots they begin (refuse_other_beginnings). before_apply: called with the
+    changes when the plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the
+    result's `cost`.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     pushed = ""
@@ -134,6 +174,7 @@ def plan_and_apply(
         if any(change["type"] in _REDIS_TYPES for change in result["changes"]):
             refuse_empty_redis(result["changes"], unrestored())
         refuse_empty_database(result["changes"], no_database)
+        refuse_other_beginnings(plan, result["changes"], chosen)
         outputs = plan.get("planned_values", {}).get("outputs", {})
         if check:
             pass

@@ -76,6 +76,8 @@ options:
     description:
       - The record that a destroy of the environment keeps. From its beginning until the environment was made again, a plan that creates a database is
         refused - it would be an empty one, while the rows wait in a snapshot. Unset, that is not looked at.
+      - With O(destroy_record.redeploying), a plan that creates the database or Redis from another snapshot than the one on record, or from none, is refused.
+        Another run may have written the working copy anew since its variables named the snapshots.
     type: dict
     suboptions:
       bucket:
@@ -259,13 +261,25 @@ def unrestored(module):
     return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
 
 
+def record_of_destroy(module):
+    """The record that a destroy left; None if there is none, or none is named."""
+    where = module.params["destroy_record"]
+    return destroy_record.read(Caller(module), where["bucket"], where["key"]) if where else None
+
+
+def redeploying(module):
+    """Whether this is the apply that begins with the snapshots."""
+    return bool(module.params["destroy_record"] and module.params["destroy_record"]["redeploying"])
+
+
 def no_database(module):
     """Why this apply must not make a database: it was destroyed, and its rows wait in a snapshot. '' if it may."""
-    where = module.params["destroy_record"]
-    if not where:
-        return ""
-    record = destroy_record.read(Caller(module), where["bucket"], where["key"])
-    return redeploy_run.no_empty_database(record, where["redeploying"])
+    return redeploy_run.no_empty_database(record_of_destroy(module), redeploying(module))
+
+
+def chosen(module):
+    """With which snapshots a redeploy begins; None where this is none. A check recorded nothing of what it was asked for: nothing holds it."""
+    return redeploy_run.chosen(record_of_destroy(module)) if redeploying(module) and not module.check_mode else None
 
 
 def reckoner(module):
@@ -296,6 +310,7 @@ def work(module, terraform, scratch, lock):
         save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
         unrestored=lambda: unrestored(module),
         no_database=lambda: no_database(module),
+        chosen=lambda: chosen(module),
         before_apply=lambda _changes: lock.prove(),
         reckon=reckoner(module),
     )
