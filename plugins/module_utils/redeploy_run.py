@@ -26,9 +26,33 @@ def no_empty_database(record: dict | None, redeploying: bool) -> str:
     snapshot = choice(record, "database", "")
     rows = f"whose rows are in the snapshot {snapshot}" if snapshot else "which had none"
     return (
-        f"This environment was destroyed ({record['ended_at'] or record['began_at']}, by {record['operator']}), {rows}. redeploy.yml makes it again from "
-        "there. To begin with an empty database, on purpose: redeploy.yml -e redeploy_database_snapshot=none"
+        f"{_destroyed(record)}, {rows}. redeploy.yml makes it again from there. To begin with an empty database, on purpose: redeploy.yml -e "
+        "redeploy_database_snapshot=none"
     )
+
+
+def no_empty_redis(record: dict | None, redeploying: bool, waiting: str) -> str:
+    """Why an apply must not make a Redis; '' if it may. waiting: the snapshot that a stop took and no start restored yet, '' for none.
+
+    A destroy leaves no snapshot that waits for a start: what it took waits for the redeploy, until one has got to its end. One that died may have brought
+    back the database alone.
+    """
+    if waiting:
+        return (
+            f"The queue waits in the snapshot {waiting}, which was not restored yet. Run start.yml, which restores it. To do without the queue, on purpose: "
+            f"start.yml -e start_without_queue={waiting}"
+        )
+    snapshot = choice(record, "redis", "")
+    if redeploying or not snapshot or record["state"] not in (DESTROYED, REDEPLOYING):
+        return ""
+    return (
+        f"{_destroyed(record)}, and no redeploy has got to its end since: its queue is in the snapshot {snapshot}. Run redeploy.yml, which makes Redis from "
+        "there. To do without the queue, on purpose: redeploy.yml -e redeploy_redis_snapshot=none"
+    )
+
+
+def _destroyed(record: dict) -> str:
+    return f"This environment was destroyed ({record['ended_at'] or record['began_at']}, by {record['operator']})"
 
 
 def choice(record: dict | None, kind: str, asked: str) -> str:

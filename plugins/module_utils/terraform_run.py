@@ -12,7 +12,7 @@ from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as
 from ansible_collections.atena.aws.plugins.module_utils import terraform_saved, terraform_unrecorded, terraform_view
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
-# What holds a queue. A plan that creates one while the queue waits in a snapshot would make an empty one.
+# What holds a queue.
 _REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
 # What can begin with a snapshot: which of a redeploy's two it is, and the argument that names it.
 _BEGINS_WITH = {
@@ -59,28 +59,12 @@ def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
     return (messages[-1]["outputs"] if messages else {}), diagnostics
 
 
-def empty_redis(changes, unrestored):
-    """The changes that would make an empty Redis while the snapshot `unrestored` ('' for none) holds the queue."""
-    return [change for change in changes if unrestored and change["type"] in _REDIS_TYPES and change["action"] in ("create", "replace")]
-
-
-def refuse_empty_database(changes, reason):
-    """reason: tells, if the plan makes a database, why it must not be an empty one; '' where it may."""
-    found = [change for change in changes if change["type"] == "aws_db_instance" and change["action"] in ("create", "replace")]
+def refuse_empty(changes, types, what, reason):
+    """reason: tells, if the plan makes one of these types, why it must not be an empty one; '' where it may. what: what people call it."""
+    found = [change for change in changes if change["type"] in types and change["action"] in ("create", "replace")]
     why = reason() if found else ""
     if why:
-        raise Refused(f"Terraform would create an empty database ({', '.join(change['address'] for change in found)}). {why} Nothing was changed.", found)
-
-
-def refuse_empty_redis(changes, unrestored):
-    found = empty_redis(changes, unrestored)
-    if found:
-        addresses = ", ".join(change["address"] for change in found)
-        raise Refused(
-            f"Terraform would create an empty Redis ({addresses}), but the queue waits in the snapshot {unrestored}, which was not restored yet. "
-            "Nothing was changed. Run start.yml, which restores it. To do without the queue, on purpose: start.yml -e start_without_queue=true",
-            found,
-        )
+        raise Refused(f"Terraform would create an empty {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
 
 
 def beginnings(plan):
@@ -125,8 +109,8 @@ def plan_and_apply(
     parallelism=10,
     check=False,
     destroy=False,
-    unrestored=lambda: "",
     no_database=lambda: "",
+    no_redis=lambda: "",
     chosen=lambda: None,
     before_apply=lambda changes: None,
     saved="",
@@ -140,10 +124,9 @@ def plan_and_apply(
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
-    unrestored: tells, if the plan creates a Redis, which snapshot waits to be restored; '' for none. no_database: tells, if it creates a database, why it
-    must not; '' where it may. chosen: tells, if it creates either, with which snapshots they begin (refuse_other_beginnings). before_apply: called with the
-    changes when the plan was accepted and is going to be applied; what it raises ends it here. reckon: called with the plan; what it returns is the
-    result's `cost`.
+    no_database, no_redis: tell, if the plan creates one, why it must not; '' where it may. chosen: tells, if it creates either, with which snapshots they
+    begin (refuse_other_beginnings). before_apply: called with the changes when the plan was accepted and is going to be applied; what it raises ends it
+    here. reckon: called with the plan; what it returns is the result's `cost`.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     pushed = ""
@@ -171,9 +154,8 @@ def plan_and_apply(
         refusals = plans.refused(result["changes"], allow_destroy, mend)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)
-        if any(change["type"] in _REDIS_TYPES for change in result["changes"]):
-            refuse_empty_redis(result["changes"], unrestored())
-        refuse_empty_database(result["changes"], no_database)
+        refuse_empty(result["changes"], ("aws_db_instance",), "database", no_database)
+        refuse_empty(result["changes"], _REDIS_TYPES, "Redis", no_redis)
         refuse_other_beginnings(plan, result["changes"], chosen)
         outputs = plan.get("planned_values", {}).get("outputs", {})
         if check:

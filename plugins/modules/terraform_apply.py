@@ -75,7 +75,8 @@ options:
   destroy_record:
     description:
       - The record that a destroy of the environment keeps. From its beginning until the environment was made again, a plan that creates a database is
-        refused - it would be an empty one, while the rows wait in a snapshot. Unset, that is not looked at.
+        refused - it would be an empty one, while the rows wait in a snapshot; and after its end one that creates a Redis, while the queue does. Unset, that
+        is not looked at.
       - With O(destroy_record.redeploying), a plan that creates the database or Redis from another snapshot than the one on record, or from none, is refused.
         Another run may have written the working copy anew since its variables named the snapshots.
     type: dict
@@ -255,12 +256,6 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Ter
 from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
 
 
-def unrestored(module):
-    """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
-    where = module.params["power_journal"]
-    return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
-
-
 def record_of_destroy(module):
     """The record that a destroy left; None if there is none, or none is named."""
     where = module.params["destroy_record"]
@@ -275,6 +270,17 @@ def redeploying(module):
 def no_database(module):
     """Why this apply must not make a database: it was destroyed, and its rows wait in a snapshot. '' if it may."""
     return redeploy_run.no_empty_database(record_of_destroy(module), redeploying(module))
+
+
+def no_redis(module):
+    """Why this apply must not make a Redis: the queue waits in a snapshot, of a stop or of a destroy. '' if it may."""
+    return redeploy_run.no_empty_redis(record_of_destroy(module), redeploying(module), unrestored(module))
+
+
+def unrestored(module):
+    """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
+    where = module.params["power_journal"]
+    return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
 
 
 def chosen(module):
@@ -308,8 +314,8 @@ def work(module, terraform, scratch, lock):
         # Terraform works in the working copy; the caller's paths begin where the caller is.
         saved=os.path.abspath(module.params["plan_file"]) if module.params["plan_file"] else "",
         save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
-        unrestored=lambda: unrestored(module),
         no_database=lambda: no_database(module),
+        no_redis=lambda: no_redis(module),
         chosen=lambda: chosen(module),
         before_apply=lambda _changes: lock.prove(),
         reckon=reckoner(module),

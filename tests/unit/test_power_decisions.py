@@ -15,11 +15,9 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     power_start,
     power_stop,
     power_terraform,
-    terraform_run,
 )
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import ABSENT, ADOPT, OFF, ON, PRESENT
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
 BORN, LATER = "2027-01-14T07:00:00Z", "2027-01-15T07:00:00Z"
@@ -438,16 +436,6 @@ def test_only_a_record_that_leads_to_the_load_balancer_is_its_own(target, record
     domain = {"name": "app.example.com", "zone_id": "Z1"}
     assert power_read.alias_of(lambda *_args, **_more: {"ResourceRecordSets": answer}, domain, BALANCER) == record
     assert power_read.alias_of(None, {}, BALANCER) == power_read.alias_of(None, domain, None) == ""
-
-
-def test_an_empty_redis_is_refused_while_a_snapshot_waits():
-    create = {"address": "aws_elasticache_cluster.main[0]", "type": "aws_elasticache_cluster", "action": "create", "reason": ""}
-    adopt = {**create, "action": "import and update"}
-    assert terraform_run.empty_redis([create], "") == [] and terraform_run.empty_redis([adopt], "s-1") == []
-    with pytest.raises(TerraformError, match="s-1") as refused:
-        terraform_run.refuse_empty_redis([adopt, create], "s-1")
-    assert [change["address"] for change in refused.value.details["refused"]] == ["aws_elasticache_cluster.main[0]"]
-    assert terraform_run.empty_redis([{**create, "action": "replace", "type": "aws_elasticache_replication_group"}], "s-1")
 
 
 def test_a_named_snapshot_must_be_one_of_this_environments():

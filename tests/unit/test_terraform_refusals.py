@@ -105,3 +105,71 @@ def test_it_chose_an_empty_one_where_none_is_on_record(monkeypatch):
     record = {"state": "redeploying", "database": {"snapshot": ""}, "redis": None}
     assert terraform_apply.chosen(module(record, redeploying=True, monkeypatch=monkeypatch)) == {"database": "", "redis": ""}
     assert terraform_apply.chosen(module(redeploying=True, monkeypatch=monkeypatch)) is None
+
+
+# --- A queue that waits -----------------------------------------------------------------------------------------------
+LEFT = {"operator": "o", "began_at": "t", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}}
+STOPPED = {"state": "stopped", "redis": {"snapshot": "r-stop", "restored": False}}
+# What a destroy leaves in the journal of stops and starts.
+OVER = {"state": "running", "redis": {"snapshot": "r", "restored": True}}
+BY_START, BY_REDEPLOY = "start.yml -e start_without_queue=r-stop", "redeploy.yml -e redeploy_redis_snapshot=none"
+
+
+@pytest.mark.parametrize(
+    ("record", "power", "redeploying", "remedy"),
+    [
+        (None, None, False, ""),
+        (None, OVER, False, ""),
+        (None, STOPPED, False, BY_START),
+        # The redeploy brought back the database, and died over Redis.
+        ({**LEFT, "state": "redeploying"}, OVER, False, BY_REDEPLOY),
+        ({**LEFT, "state": "destroyed"}, OVER, False, BY_REDEPLOY),
+        ({**LEFT, "state": "redeploying", "redis": {"snapshot": ""}}, OVER, False, ""),
+        ({**LEFT, "state": "redeployed"}, OVER, False, ""),
+        # It made Redis again, and the environment was stopped since: the stop's is the newer one.
+        ({**LEFT, "state": "redeploying"}, STOPPED, False, BY_START),
+        ({**LEFT, "state": "redeploying"}, OVER, True, ""),
+        ({**LEFT, "state": "redeploying"}, STOPPED, True, BY_START),
+    ],
+)
+def test_no_empty_redis_is_made_while_the_queue_waits_and_the_playbook_that_restores_it_is_named(record, power, redeploying, remedy, monkeypatch):
+    caller, terraform = module(record, power, redeploying=redeploying, monkeypatch=monkeypatch), Terraform(resource(REDIS))
+    options = {"no_redis": lambda: terraform_apply.no_redis(caller)}
+    if not remedy:
+        run(terraform, **options)
+        assert terraform.applied
+        return
+    with pytest.raises(terraform_run.Refused) as refused:
+        run(terraform, **options)
+    said, other = str(refused.value), "redeploy.yml" if remedy == BY_START else "start.yml"
+    assert said.startswith(f"Terraform would create an empty Redis ({REDIS}). Nothing was changed.") and said.endswith(remedy)
+    assert other not in said and not terraform.applied
+
+
+def test_a_redis_that_is_adopted_is_no_empty_one_and_one_that_is_replaced_is():
+    def refused(*actions, address=REDIS, **change):
+        made = resource(address, actions)
+        made["change"].update(change)
+        try:
+            run(Terraform(made), no_redis=lambda: "The queue waits.")
+        except terraform_run.Refused as failed:
+            return [one["address"] for one in failed.details["refused"]]
+        return []
+
+    group = "aws_elasticache_replication_group.main"
+    assert refused("update", importing={"id": "e-redis"}) == []
+    assert refused("create") == [REDIS] and refused("delete", "create", address=group) == [group]
+
+
+def test_the_rows_are_spoken_of_before_the_queue():
+    with pytest.raises(terraform_run.Refused, match="an empty database.*the rows"):
+        run(Terraform(resource(REDIS), resource(DATABASE)), no_redis=lambda: "the queue", no_database=lambda: "the rows")
+
+
+def test_what_makes_neither_asks_for_no_record():
+    def asked():
+        pytest.fail("a record was read")
+
+    terraform = Terraform(resource(REDIS, ("update",)), resource(DATABASE, ("no-op",)))
+    run(terraform, no_redis=asked, no_database=asked)
+    assert terraform.applied
