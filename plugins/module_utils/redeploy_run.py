@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, recovery_read, redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.destroy_run import DESTROYED, DESTROYING, REDEPLOYING
@@ -69,10 +71,33 @@ def chosen(record: dict | None) -> dict | None:
     return {kind: choice(record, kind, "") for kind in ("database", "redis")}
 
 
-def problem(record: dict | None, database: dict | None, asked: dict, listed: str) -> str:
+def lived_since(record: dict, snapshots: list[dict]) -> bool:
+    """Whether snapshots of the database tell that it was there after the redeploy on record had chosen one: newer ones than that.
+
+    Those that are older than the choice were there to be chosen, and an older one was meant, or one of another database, which is not among these.
+    """
+    usable = recovery_read.newest(snapshots)
+    chosen_at = datetime.datetime.fromisoformat((record["database"] or {}).get("chosen_at") or record["began_at"])
+    since = [one["SnapshotCreateTime"] for one in usable if one["DBSnapshotIdentifier"] == choice(record, "database", "")]
+    return any(one["SnapshotCreateTime"] > max([chosen_at, *since]) for one in usable)
+
+
+def unclear(record: dict | None, snapshots: list[dict]) -> str:
+    """Why nobody can tell which rows are wanted; '' if the record tells."""
+    state, snapshot = (record or {}).get("state", ""), choice(record, "database", "")
+    if state == REDEPLOYED:
+        return "The environment was made again since the destroy on record"
+    if not snapshot:
+        return "The record of the destroy names no snapshot of the database" if record else "No destroy is on record"
+    if state == REDEPLOYING and lived_since(record, snapshots):
+        return f"A redeploy from the snapshot {snapshot} is on record without its end, but there are newer snapshots, of a database that was there since"
+    return ""
+
+
+def problem(record: dict | None, database: dict | None, asked: dict, snapshots: list[dict]) -> str:
     """Why the environment cannot be made again as it is asked for; '' if it can.
 
-    asked: {"database", "redis"}: snapshots that were named, '' for those on record, 'none' for an empty one. listed: the database's snapshots.
+    asked: {"database", "redis"}: snapshots that were named, '' for those on record, 'none' for an empty one. snapshots: the database's.
     """
     state = (record or {}).get("state", "")
     if state == DESTROYING:
@@ -83,13 +108,13 @@ def problem(record: dict | None, database: dict | None, asked: dict, listed: str
             f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
             "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
         )
-    if database is None and not asked["database"] and (state == REDEPLOYED or not choice(record, "database", "")):
-        why = "The environment was made again since the destroy on record" if state == REDEPLOYED else "No destroy is on record"
-        return (
-            f"{why}, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {listed}. Name one with "
-            "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
-        )
-    return ""
+    why = unclear(record, snapshots) if database is None and not asked["database"] else ""
+    if not why:
+        return ""
+    return (
+        f"{why}, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {recovery_read.listed(snapshots)}. Name one with "
+        "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
+    )
 
 
 def unusable(kind: str, name: str, found: dict | None, status: str) -> str:
@@ -121,11 +146,15 @@ def told(result: dict) -> list[str]:
     return lines
 
 
-def begun(record: dict, database: str, redis: str, operator: str) -> dict:
-    """The record of a redeploy that begins, or goes on. Which snapshots it is made from is on it, so that a run that goes on does not take others."""
+def begun(record: dict, database: str, redis: str, operator: str, there: bool = False) -> dict:
+    """The record of a redeploy that begins, or goes on. Which snapshots it is made from is on it, so that a run that goes on does not take others.
+
+    there: whether the database is there, so that nothing is chosen for it any more.
+    """
+    chosen_at = {} if there else {"chosen_at": power_journal.stamp()}
     return {
         **power_journal.begun(record, REDEPLOYING, operator, this_host()),
-        "database": {**(record["database"] or {}), "snapshot": database},
+        "database": {**(record["database"] or {}), "snapshot": database, **chosen_at},
         "redis": {**(record["redis"] or {}), "snapshot": redis},
     }
 
@@ -156,7 +185,7 @@ class Redeploy:
             },
         )
         record, asked = seen["record"], {"database": params["database_snapshot"], "redis": params["redis_snapshot"]}
-        wrong = problem(record, seen["database"], asked, recovery_read.listed(seen["snapshots"]))
+        wrong = problem(record, seen["database"], asked, seen["snapshots"])
         if wrong:
             raise CallFailed(f"{wrong} Nothing was changed.")
         done = seen["database"] is not None and record["state"] == REDEPLOYED
@@ -173,7 +202,8 @@ class Redeploy:
         }
         if not done and not self.check_mode:
             prove()
-            self.journal.save(begun(record or {**power_journal.new(name), "state": DESTROYED}, database, redis, params["operator"]))
+            before = record or {**power_journal.new(name), "state": DESTROYED}
+            self.journal.save(begun(before, database, redis, params["operator"], result["already_there"]))
         return {**result, "lines": told(result)}
 
     def end(self, prove=lambda: None) -> dict:

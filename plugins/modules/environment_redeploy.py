@@ -9,7 +9,8 @@ description:
   - O(phase=begin) reads the record of the destroy, proves that the snapshots can be restored, looks which images and logs are still there, and returns the
     variables for the one Terraform apply that makes the environment from them. O(phase=end) records that the application runs again.
   - Refuses where a database exists that no redeploy made, and where no destroy is on record and no snapshot is named, since an empty database would be made.
-  - A redeploy that was killed is begun again and goes on with the same snapshots.
+  - A redeploy that was killed is begun again and goes on with the same snapshots. Where its end is not on record, the database is gone, and newer snapshots
+    tell that it was there in between, it refuses and wants a snapshot named.
   - "The gap it closes: nothing else knows which snapshot belongs to the environment that was destroyed, so a C(terraform apply) makes an empty one."
 author:
   - The atena.aws founders (@atena)

@@ -235,7 +235,7 @@ class TestDestroy:
 
 class TestRedeploy:
     NONE = {"database": "", "redis": ""}
-    DESTROYED = {"state": "destroyed", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}}
+    DESTROYED = {"state": "destroyed", "began_at": "2026-11-20T12:00:00Z", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}}
 
     def test_takes_the_snapshots_on_record_unless_others_are_named(self):
         assert redeploy_run.choice(self.DESTROYED, "database", "") == "d"
@@ -248,6 +248,7 @@ class TestRedeploy:
         [
             (DESTROYED, None, NONE, ""),
             (None, None, NONE, "No destroy is on record"),
+            ({**DESTROYED, "state": "redeploying", "database": {"snapshot": ""}}, None, NONE, "names no snapshot of the database, so that nobody can tell"),
             (None, None, {"database": "none", "redis": ""}, ""),
             (DESTROYED, instance(), NONE, "e-db exists, and nothing is put into one that exists"),
             (None, instance(), NONE, "nothing is put into one that exists"),
@@ -259,8 +260,33 @@ class TestRedeploy:
         ],
     )
     def test_puts_nothing_into_what_exists_and_guesses_nothing(self, record, database, asked, words):
-        said = redeploy_run.problem(record, database, asked, "m")
+        said = redeploy_run.problem(record, database, asked, [snapshot("m")])
         assert words in said and bool(said) == bool(words)
+
+    def test_goes_on_with_the_same_snapshot_unless_the_database_lived_since(self):
+        """The redeploy's release failed, deploy.yml mended it, and nothing recorded the end. Months later the database is lost."""
+        record = {**self.DESTROYED, "state": "redeploying"}
+        final, old, later = snapshot("d", 121), snapshot("o", 500), snapshot("rds:e-db-9", 3, SnapshotType="automated")
+        assert redeploy_run.problem(record, None, self.NONE, [old, final]) == ""
+        said = redeploy_run.problem(record, None, self.NONE, [old, final, later])
+        assert "A redeploy from the snapshot d is on record without its end, but there are newer snapshots" in said
+        assert "newest first: rds:e-db-9 (2026-11-25 09:00 UTC), d (2026-11-20 11:00 UTC), o (" in said and "-e redeploy_database_snapshot=<name>" in said
+        assert redeploy_run.problem(record, None, {"database": "d", "redis": ""}, [later]) == ""
+        assert redeploy_run.problem(record, instance(), self.NONE, [final, later]) == ""
+        # One that is not there yet can be none that is wanted; one on record that is gone tells nothing of the others.
+        assert redeploy_run.problem(record, None, self.NONE, [final, {**later, "Status": "creating"}]) == ""
+        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [later])
+
+    def test_goes_on_with_an_older_snapshot_that_was_named(self):
+        record = {
+            **self.DESTROYED,
+            "state": "redeploying",
+            "database": {"snapshot": "o", "chosen_at": "2026-11-24T12:00:00Z"},
+            "began_at": "2026-11-20T12:00:00Z",
+        }
+        old, final, since = snapshot("o", 500), snapshot("d", 121), snapshot("s", 23)
+        assert redeploy_run.problem(record, None, self.NONE, [old, final, snapshot("m", 25)]) == ""
+        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [old, final, since])
 
     @pytest.mark.parametrize(
         ("state", "redeploying", "words"),
@@ -284,6 +310,12 @@ class TestRedeploy:
         record = redeploy_run.begun({**recovery_run.power_journal.new("e"), **self.DESTROYED, "redis": None}, "x", "", "o")
         assert (record["state"], record["database"]["snapshot"], record["redis"]["snapshot"]) == ("redeploying", "x", "")
         assert redeploy_run.choice(record, "database", "") == "x"
+        # When the database is there nothing is chosen for it any more.
+        chosen_at, first = record["database"]["chosen_at"], "2026-01-01T00:00:00Z"
+        assert chosen_at > first
+        again = {**record, "database": {"snapshot": "x", "chosen_at": first}}
+        assert redeploy_run.begun(again, "x", "", "o", there=True)["database"]["chosen_at"] == first
+        assert redeploy_run.begun(again, "x", "", "o")["database"]["chosen_at"] >= chosen_at
 
     def test_takes_in_what_is_still_there(self):
         found = redeploy_run.still_there("e", ["api", "workers"], ["e-api"], [], ["/ecs/e-api", "/ecs/e-workers", "/ecs/e-old"])

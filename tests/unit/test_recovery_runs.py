@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import destroy_run, power_run, recovery_run, redis_read, restore_run
+from ansible_collections.atena.aws.plugins.module_utils import destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
@@ -475,3 +475,31 @@ def test_a_destroy_goes_by_the_newest_stop_when_it_goes_on(aws, killed_destroy, 
     aws.bucket.objects["power"] = json.dumps({**power, "state": "stopped", "redis": {**power["redis"], "snapshot": "r-stop-2"}}).encode()
     nothing_runs(monkeypatch)
     assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-2"
+
+
+# --- A redeploy -------------------------------------------------------------------------------------------------------
+def redeploy(aws, **more):
+    asked = {"name": "e", "services": ["api"], "database_id": "e-db", "database_snapshot": "", "redis_snapshot": "", "operator": "o", **more}
+    return redeploy_run.Redeploy(aws, {**asked, "storage": {"bucket": "state", "record_key": "record"}}).begin()
+
+
+@pytest.fixture
+def lost(aws, monkeypatch):
+    """An environment that was destroyed, an hour ago."""
+    monkeypatch.setattr(redeploy_run.recovery_read, "lifecycle_policies", lambda *_: [])
+    aws.instances.clear()
+    aws.final("d")
+    aws.snapshots[-1]["SnapshotCreateTime"] = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    record = {**recovery_run.power_journal.new("e"), "state": "destroyed", "database": {"snapshot": "d"}}
+    aws.bucket.objects["record"] = json.dumps(record).encode()
+    return aws
+
+
+def test_a_redeploy_that_died_goes_on_until_the_database_has_lived(lost):
+    assert redeploy(lost)["database_from"] == redeploy(lost)["database_from"] == "from the snapshot d"
+    lost.final("later")
+    lost.snapshots[-1]["SnapshotCreateTime"] = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=90)
+    with pytest.raises(CallFailed, match=r"there are newer snapshots.*newest first: later .*Nothing was changed"):
+        redeploy(lost)
+    assert redeploy(lost, database_snapshot="later")["database_from"] == "from the snapshot later"
+    assert lost.record()["database"]["snapshot"] == "later" and redeploy(lost)["database_from"] == "from the snapshot later"
