@@ -3,6 +3,9 @@
 """A destroy, in order: services to 0 and every task stopped, so that the snapshots hold the last that was written; the database started if it is stopped;
 a last snapshot of Redis, verified; then Terraform lets go of images and logs, and destroys all else - the database into its final snapshot, which is
 looked for afterwards; at the end the record says what is left and from what redeploy.yml makes the environment again.
+
+A stop or a start that died may have left things that Terraform does not know, and over which it could not destroy the network: what an apply had made is
+taken into the state before, and a Redis that was let go of, or restored and not adopted yet, is deleted with its last snapshot as the proof.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     power_redis,
     recovery_read,
     redis_read,
+    redis_restore,
     redis_snapshot,
     terraform_plan,
 )
@@ -26,6 +30,7 @@ from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DE
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of
+from ansible_collections.atena.aws.plugins.module_utils.power_terraform import REDIS_RESOURCE
 from ansible_collections.atena.aws.plugins.module_utils.recovery_run import RecoveryRun
 
 DATABASE, FINAL_NAME = "aws_db_instance.main", "random_id.final_snapshot"
@@ -50,9 +55,10 @@ def stays(address: str) -> bool:
     return any(kept([address]).values())
 
 
-def goes(changes: list[dict]) -> list[dict]:
-    """What Terraform would destroy, without what it is made to let go of."""
-    return [change for change in changes if not stays(change["address"])]
+def goes(seen: dict) -> list[dict]:
+    """What Terraform would destroy, with what it is made to take in before, and without what it is made to let go of."""
+    taken_in = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address, _ in seen["orphans"]]
+    return [change for change in [*seen["changes"], *taken_in] if not stays(change["address"])]
 
 
 def objections(seen: dict) -> list[str]:
@@ -85,12 +91,12 @@ def objections(seen: dict) -> list[str]:
 
 def remaining(seen: dict) -> list[dict]:
     """[{"step", "says"}] in order; [] if there is nothing left."""
-    record, going, found = seen["record"] or {}, goes(seen["changes"]), []
+    record, going, cache, found = seen["record"] or {}, goes(seen), seen["redis"], []
 
     def add(step, says):
         found.append({"step": step, "says": says})
 
-    if not going and seen["database"] is None and seen["redis"] is None and record.get("state") != DESTROYING:
+    if not going and seen["database"] is None and cache is None and record.get("state") != DESTROYING:
         return []
     up = {name: service["desiredCount"] for name, service in seen["services"].items() if service["desiredCount"]}
     if up or seen["tasks"]:
@@ -100,8 +106,13 @@ def remaining(seen: dict) -> list[dict]:
     database = seen["database"]
     if database and databases.toward(database["DBInstanceStatus"], databases.START)[0] != databases.DONE:
         add("database", f"Would start the database {database['DBInstanceIdentifier']} ({database['DBInstanceStatus']}), so that it can be backed up")
-    if seen["redis"]:
-        add("redis", f"Would take a last snapshot of Redis {seen['redis']['id']} ({seen['redis']['status']}) and verify it")
+    if power_redis.at_stop(cache) == power_redis.SNAPSHOT:
+        add("redis", f"Would take a last snapshot of Redis {cache['id']} ({cache['status']}) and verify it")
+    if seen["orphans"]:
+        made = ", ".join(address for address, _ in seen["orphans"])
+        add("terraform", f"Would take into Terraform's state what a run that was killed had made: {made}")
+    if cache and REDIS_RESOURCE not in seen["before"]:
+        add("redis", f"Would delete Redis {cache['id']} ({cache['status']}), which Terraform does not know since a stop or start died, and wait for its end")
     if going:
         add("terraform", f"Would have Terraform destroy {len(going)} objects: {summed(going)}")
         for change in going:
@@ -159,7 +170,7 @@ def final_record(record: dict, now: str) -> dict:
 
 # --- Doing it ---------------------------------------------------------------------------------------------------------
 class Destroy(RecoveryRun):
-    WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = DESTROYED, DESTROYING, "destroy", "destroy.yml", "redeploy.yml"
+    WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = DESTROYED, DESTROYING, "destroy", "destroy.yml", "start.yml"
     RECORD, CONFIRM, WHAT = "the record of the destroy", "destroy_confirm", "This destroys {name}"
 
     def observe(self) -> dict:
@@ -185,8 +196,13 @@ class Destroy(RecoveryRun):
         found["beside"] = recovery_read.beside(found.pop("instances"), params["database_id"])
         found["snapshot_names"] = {one["DBSnapshotIdentifier"] for one in found["snapshots"]}
         found["changes"], found["before"] = self._terraform(self.terraform.destroy_plan)
+        found["orphans"] = self.orphans(set(found["before"])) if self._unsettled() else []
         self.stays = staying(found, params["storage"], params["ssm_path"])
         return found
+
+    def _unsettled(self) -> bool:
+        """Whether a stop or start may have left in AWS what is not in the state. A stop closes the gate only when it has taken that in."""
+        return bool((self.power.record or {}).get("unsettled")) and self.gates.now["power"] == power_gates.ON
 
     def _terraform(self, work):
         return self.branches.side_by_side({"terraform": work})["terraform"]
@@ -195,7 +211,7 @@ class Destroy(RecoveryRun):
         return remaining(self.seen)
 
     def diff(self) -> dict:
-        before = sorted(change["address"] for change in goes(self.seen["changes"]))
+        before = sorted(change["address"] for change in goes(self.seen))
         return {"before": "".join(f"{address}\n" for address in before), "after": ""}
 
     def objections(self) -> list[str]:
@@ -246,23 +262,29 @@ class Destroy(RecoveryRun):
     def _redis(self) -> None:
         """The queue, as it is when nobody works on it any more: of a Redis that lives, always anew, since it may have been used after an earlier run."""
         cache = redis_read.find(self.call, self.params["redis_id"])
-        if cache is None or redis_read.standing(cache["status"]) == redis_read.LEAVING:
+        self.redis = cache, None
+        if power_redis.at_stop(cache) != power_redis.SNAPSHOT:
             return
         name = f"{cache['id']}-final-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
         with self.journal.step("redis_snapshot") as step:
             snapshot = redis_snapshot.create(self.call, cache, name, **self.redis_patience, tags={**self.params["tags"], **_TAGS})
-            wrong = redis_snapshot.problems(snapshot, redis_read.find(self.call, cache["id"]) or cache)
+            # Its tags and its address are told of an available one only.
+            cache = redis_read.find(self.call, cache["id"]) or cache
+            wrong = redis_snapshot.problems(snapshot, cache)
             if wrong:
                 raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Nothing was destroyed.")
             changes, note = power_redis.after_snapshot(self.power.record, cache, name, self.ran)
             self.power.change(redis=changes)
             step.says = name
             step.records(redis={"snapshot": power_journal.unrestored(self.power.record)})
+        self.redis = cache, snapshot
         if note:
             self.note(note)
 
     def _destroy(self) -> None:
         with self.journal.step("terraform") as step, self.terraform.locked():
+            if self._unsettled():
+                self.terraform.take_in(self.orphans(self.terraform.state()))
             final = self._final_name()
             if final:
                 self.journal.change(database={"snapshot": final})
@@ -270,9 +292,23 @@ class Destroy(RecoveryRun):
             found = kept(state)
             self.journal.change(kept={kind: sorted({*known.get(kind, []), *found[kind]}) for kind in found})
             self.terraform.let_go(*(address for address in state if stays(address)))
+            if REDIS_RESOURCE not in state:
+                self._delete_redis()
             done = self.terraform.apply(["*"], destroy=True)
             step.says = summed(done["changes"])
             self.journal.change(destroyed=[*self.journal.record["destroyed"], *(change["address"] for change in done["changes"])])
+
+    def _delete_redis(self) -> None:
+        """What Terraform does not know would keep Redis's subnet group and security group from going. The gate is closed before, as by a stop: should this
+        run die, a start restores the snapshot, and until then no plan makes an empty one, or looks for one to adopt."""
+        cache, proof = self.redis
+        if cache is None:
+            return
+        with self.journal.step("redis_delete") as step:
+            waiting = power_journal.unrestored(self.power.record)
+            self.gates.write(power_gates.wanted(self.gates.now["power"], power_gates.ABSENT, waiting))
+            redis_restore.delete(self.call, cache, proof, **self.redis_patience)
+            step.says = f"{cache['id']} is gone"
 
     def _final_name(self) -> str:
         """The name that the final snapshot gets. Where a snapshot has it already, RDS would refuse to delete the instance: a new one is drawn, before Terraform
@@ -308,6 +344,12 @@ class Destroy(RecoveryRun):
         if record:
             redis = {**record["redis"], "restored": True} if record["redis"] else None
             self.power.save({**power_journal.new(self.params["name"]), "redis": redis, "ended_at": power_journal.stamp()})
+
+    def _or_else(self) -> str:
+        """A start turns round what was only brought down; what Terraform began to destroy, nothing but a redeploy makes again."""
+        if self.seen["database"] and power_journal.last_step(self.journal.record, "terraform") is None:
+            return super()._or_else()
+        return "; when it has ended, redeploy.yml makes the environment again"
 
     def _told(self) -> list[str]:
         record = self.journal.record or {}

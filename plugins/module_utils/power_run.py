@@ -159,8 +159,12 @@ class PowerRun:
         safe = "Run" if self.terraform.unrecorded else "Nothing is lost: run"
         return (
             f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). {safe} {self.PLAYBOOK} "
-            f"again and it goes on from there, or {self.OPPOSITE} to turn round."
+            f"again and it goes on from there{self._or_else()}."
         )
+
+    def _or_else(self) -> str:
+        """What else may be done than to go on, as the end of that sentence."""
+        return f", or {self.OPPOSITE} to turn round"
 
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
@@ -183,11 +187,14 @@ class PowerRun:
 
     def take_in_orphans(self) -> None:
         """What an apply of a killed run had made is in AWS, but not in the state: it is imported, or the next apply would fail over it."""
-        if not self.journal.record.get("unsettled"):
-            return
+        if self.journal.record.get("unsettled"):
+            self.terraform.take_in(self.orphans(self.terraform.state()))
+
+    def orphans(self, known: set[str]) -> list[tuple[str, str]]:
+        """[(address, id)] of what the power gate switches and is in AWS, but not in the state. known: the addresses in it."""
         parts = power_read.power_parts(self.call, self.params["name"])
         parts["record"] = power_read.alias_of(self.call, self.params["domain"], parts["load_balancer"])
-        self.terraform.take_in(power_terraform.missing_from_state(self.terraform.state(), parts, self.params["name"]))
+        return power_terraform.missing_from_state(known, parts, self.params["name"])
 
     def wait_for(self, what, late, seconds: float = 600) -> None:
         """Looks until `what()` has no reason left to wait for."""

@@ -180,9 +180,9 @@ class PowerTerraform:
     def _tell(self, text: str) -> None:
         self._say(f"terraform: {text}")
 
-    def recover(self) -> bool:
-        """Takes the state's lock back from a run that was killed, once its Terraform has ended. Whether there was one."""
-        left = (self.journal.record or {}).get("terraform_lock")
+    def recover(self, journal=None) -> bool:
+        """Takes the state's lock back from a run that was killed, once its Terraform has ended. Whether there was one. journal: the one that names it."""
+        left = ((journal or self.journal).record or {}).get("terraform_lock")
         found = self.lock.read() if left else None
         if not left or (found or {}).get("ID") != left["id"]:
             return False

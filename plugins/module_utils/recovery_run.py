@@ -72,6 +72,8 @@ class RecoveryRun(PowerRun):
         """In a thread of its own: a signal is not to tear the main thread from a Terraform that goes on."""
 
         def ready():
+            # A stop or a start that was killed named its lock in a journal of its own.
+            self.terraform.recover(self.power)
             self.terraform.recover()
             self.terraform.prepare()
 

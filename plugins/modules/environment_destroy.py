@@ -11,6 +11,8 @@ description:
     of a name that is new each time. What is left, and from which snapshots the environment can be made again, is recorded."
   - Refuses without the environment's name in O(confirm), with a database that has deletion protection, and while an instance that a restore kept stands.
   - A run that was killed is finished by the next one. In check mode it tells what would go and what would stay.
+  - A stop or a start that was killed stands in no way. Load balancer, NAT gateway and what belongs to them are taken into Terraform's state where it could
+    not write them down any more; a Redis that it does not know is deleted, with its last snapshot verified.
   - "The gap it closes: C(terraform destroy) stops no writer before it takes the snapshot, fails over images, loses the queue and the logs, and leaves no record
     of what was where."
 author:
@@ -40,6 +42,12 @@ options:
     description: What the names of the environment's log groups begin with.
     type: str
     required: true
+  domain:
+    description: >-
+      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only looked at after a start that was
+      killed, to take in a record that it made. Empty where there is none.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - atena.aws.recovery
   - amazon.aws.common.modules
@@ -123,6 +131,7 @@ def main():
             "ssm_path": {"type": "str", "required": True},
             "kept_parameters": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "log_prefix": {"type": "str", "required": True},
+            "domain": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

@@ -426,6 +426,17 @@ def test_the_lock_of_a_run_that_was_killed_is_given_back(power, lock, table):
     assert power.recover() is False
 
 
+def test_the_lock_of_a_run_with_another_record_is_given_back(power, lock):
+    """A destroy has a record of its own, and may follow a stop that was killed."""
+    take(lock, "id-1")
+    stop = Journal(Bucket(), "state", "power.json")
+    stop.read()
+    assert power.recover(stop) is False  # there was none
+    stop.save({**new("atena-prod"), "terraform_lock": {"id": "id-1", "host": this_host(), "at": datetime.now(UTC).isoformat()}})
+    assert power.recover() is False and lock.read() is not None
+    assert power.recover(stop) is True and lock.read() is None
+
+
 def test_a_terraform_that_survived_its_run_is_waited_for(power, lock, monkeypatch):
     take(lock)
     power.journal.change(terraform_lock={"id": "id-1", "host": this_host(), "at": datetime.now(UTC).isoformat()})

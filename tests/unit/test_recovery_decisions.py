@@ -161,12 +161,16 @@ class TestDestroy:
     ]
 
     def seen(self, **more):
-        final = {"aws_db_instance.main": {"final_snapshot_identifier": "e-db-final-1", "skip_final_snapshot": False}}
+        known = {
+            "aws_db_instance.main": {"final_snapshot_identifier": "e-db-final-1", "skip_final_snapshot": False},
+            "aws_elasticache_cluster.main[0]": {},
+        }
         return {
             **{
                 "record": None,
                 "changes": self.CHANGES,
-                "before": final,
+                "before": known,
+                "orphans": [],
                 "database": instance(),
                 "beside": [],
                 "redis": {"id": "e-redis", "status": "available"},
@@ -194,6 +198,34 @@ class TestDestroy:
         nothing = {"changes": self.CHANGES[2:], "database": None, "redis": None, "services": {}}
         assert destroy_run.remaining(self.seen(**nothing)) == []
         assert [entry["step"] for entry in destroy_run.remaining(self.seen(**nothing, record={"state": "destroying"}))] == ["record"]
+
+    def said(self, step: str, **more) -> list[str]:
+        return [entry["says"] for entry in destroy_run.remaining(self.seen(**more)) if entry["step"] == step]
+
+    @pytest.mark.parametrize(
+        ("status", "snapshot", "known", "count"),
+        [
+            ("available", True, True, 1),
+            ("available", True, False, 2),
+            ("creating", True, False, 2),
+            # What goes already, and what never came up, has no last snapshot.
+            ("deleting", False, False, 1),
+            ("restore-failed", False, False, 1),
+            ("deleting", False, True, 0),
+        ],
+    )
+    def test_tells_what_becomes_of_a_redis_that_terraform_knows_and_of_one_that_it_does_not(self, status, snapshot, known, count):
+        before = self.seen()["before"] if known else {"aws_db_instance.main": {}}
+        said = self.said("redis", redis={"id": "e-redis", "status": status}, before=before)
+        assert len(said) == count and any("Would take a last snapshot" in line for line in said) is snapshot
+        assert any(f"Would delete Redis e-redis ({status}), which Terraform does not know" in line for line in said) is not known
+
+    def test_counts_what_is_taken_in_first_among_what_goes(self):
+        orphans = [("aws_lb.main[0]", "arn:1"), ("aws_nat_gateway.main[0]", "nat-1")]
+        said = self.said("terraform", orphans=orphans)
+        assert said[0].endswith("what a run that was killed had made: aws_lb.main[0], aws_nat_gateway.main[0]")
+        assert "destroy 4 objects: 1 aws_db_instance, 1 aws_lb, 1 aws_nat_gateway, 1 aws_vpc" in said[1] and "  - aws_lb.main[0]" in said
+        assert "Would take" not in " ".join(self.said("terraform")) and len(self.said("terraform")) == 3
 
     @pytest.mark.parametrize(
         ("change", "words"),

@@ -6,7 +6,8 @@ import itertools
 import json
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
+import redis_world
+from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
@@ -14,6 +15,7 @@ from test_ledger import Bucket
 
 URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
+REDIS = "aws_elasticache_cluster.main[0]"
 
 
 class Aws:
@@ -25,6 +27,7 @@ class Aws:
         self.numbers = itertools.count(2)
         self.instances = [self.instance("e-db", "db-1", "old")]
         self.snapshots = [{"DBSnapshotIdentifier": "rds:1", "SnapshotType": "automated", "Status": "available", "SnapshotCreateTime": NOW}]
+        self.elasticache = None
 
     @staticmethod
     def instance(name, resource, address, **more):
@@ -43,11 +46,16 @@ class Aws:
     def __call__(self, service, operation, doing, /, **arguments):
         if service == "s3":
             return self.bucket(service, operation, doing, **arguments)
+        if service == "elasticache":
+            return self.elasticache(service, operation, doing, **arguments)
         self.sent.append((operation, arguments))
         number = sum(1 for name, _ in self.sent if name == operation)
         if (operation, number) in self.fails:
             raise self.fails.pop((operation, number))
         return getattr(self, operation)(**arguments)
+
+    def once(self, service, operation, doing, /, **arguments):
+        return self.elasticache.once(service, operation, doing, **arguments)
 
     def describe_db_instances(self, DBInstanceIdentifier=None):
         found = [one for one in self.instances if DBInstanceIdentifier in (None, one["DBInstanceIdentifier"])]
@@ -119,11 +127,14 @@ class Terraform:
     unrecorded = ""
 
     def __init__(self, aws):
-        self.aws, self.did, self.known = aws, [], {"aws_db_instance.main", "aws_vpc.main", 'aws_ecr_repository.service["api"]', "random_id.final_snapshot"}
+        self.aws, self.did = aws, []
+        self.known = {"aws_db_instance.main", "aws_vpc.main", 'aws_ecr_repository.service["api"]', "random_id.final_snapshot", REDIS}
         self.final = "e-db-final-1"
+        # What is in AWS and not in the state, and would keep subnets and security groups from going.
+        self.recovered, self.outside = [], lambda: []
 
-    def recover(self):
-        return False
+    def recover(self, journal=None):
+        self.recovered.append(journal)
 
     def prepare(self):
         pass
@@ -159,6 +170,8 @@ class Terraform:
             return {"lines": ["~ aws_db_instance.main (skip_final_snapshot)"], "changes": []}
         changes, _ = self.destroy_plan()
         assert not [change for change in changes if destroy_run.stays(change["address"])]
+        if self.outside():
+            raise CallFailed(f"DependencyViolation: {', '.join(self.outside())}")
         self.aws.instances.clear()
         self.aws.final(self.final)
         self.known.clear()
@@ -221,7 +234,7 @@ def params(**more):
         "health": {"url": "http://e", "path": "/health", "attempts": 1, "delay": 0},
         "timeouts": {"tasks": 1, "database": 60, "redis": 60},
         **{"wait_timeout": 1, "wait_delay": 0, "log_lines": 1},
-        **{"services": [{"name": "e-api"}], "ssm_path": "/e", "kept_parameters": ["/e/TOKEN"], "log_prefix": "/ecs/e-"},
+        **{"domain": {}, "services": [{"name": "e-api"}], "ssm_path": "/e", "kept_parameters": ["/e/TOKEN"], "log_prefix": "/ecs/e-"},
         **more,
     }
 
@@ -475,6 +488,161 @@ def test_a_destroy_goes_by_the_newest_stop_when_it_goes_on(aws, killed_destroy, 
     aws.bucket.objects["power"] = json.dumps({**power, "state": "stopped", "redis": {**power["redis"], "snapshot": "r-stop-2"}}).encode()
     nothing_runs(monkeypatch)
     assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-2"
+
+
+# --- A destroy after a stop or a start that died ------------------------------------------------------------------------
+@pytest.fixture
+def elasticache(aws, terraform, monkeypatch):
+    """A Redis that lives and is not in Terraform's state. Time passes only when somebody sleeps."""
+    world = aws.elasticache = redis_world.Cache()
+    world.clusters["e-redis"] = redis_world.cluster("e-redis")
+    world.after[("*", "creating")], world.after[("*", "deleting")] = (30, "available"), (30, None)
+    monkeypatch.setattr(redis_read.time, "sleep", lambda _seconds: world.sleep(10))
+    monkeypatch.setattr(redis_read, "Deadline", lambda seconds: aws_calls.Deadline(seconds, clock=lambda: world.clock))
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+    terraform.known.discard(REDIS)
+    terraform.outside = lambda: list(world.clusters)
+    return world
+
+
+def died(aws, state: str, gates: dict, **more) -> None:
+    """A stop or a start that died: its journal, and the gates. The queue is in a stop's snapshot."""
+    redis = {"snapshot": "e-redis-stop-1", "restored": False, "created_at": "2026-01-31T12:00:00Z", "parameters": {"engine": "redis"}}
+    journal = {**recovery_run.power_journal.new("e"), "state": state, "redis": redis, **more}
+    aws.bucket.objects["power"], aws.bucket.objects["gates"] = json.dumps(journal).encode(), json.dumps(gates).encode()
+
+
+CLOSED = {"power": "off", "redis": "absent", "redis_snapshot": "e-redis-stop-1"}
+OPENING = {**CLOSED, "power": "on"}
+
+
+@pytest.mark.parametrize(
+    ("state", "gates", "status", "writes"),
+    [
+        # A stop that died when Terraform had let go of Redis, before or in its deletion.
+        ("stopping", CLOSED, "available", ["create_snapshot", "delete_cache_cluster"]),
+        ("stopping", CLOSED, "deleting", []),
+        # A start that died before Terraform adopted what it restored, or in the restore.
+        ("starting", OPENING, "available", ["create_snapshot", "delete_cache_cluster"]),
+        ("starting", OPENING, "creating", ["create_snapshot", "delete_cache_cluster"]),
+        ("starting", {"power": "on", "redis": "adopt"}, "available", ["create_snapshot", "delete_cache_cluster"]),
+        # A restore that failed: nothing is in it, and the queue is where it was.
+        ("starting", OPENING, "restore-failed", ["delete_cache_cluster"]),
+    ],
+)
+def test_a_destroy_deletes_a_redis_that_terraform_does_not_know(aws, terraform, elasticache, state, gates, status, writes):
+    elasticache.clusters["e-redis"]["CacheClusterStatus"] = status
+    died(aws, state, gates)
+    seen = []
+    terraform.outside = lambda: seen.append(aws.record("gates")) or list(elasticache.clusters)
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    assert result["outcome"] == "destroyed" and elasticache.clusters == {} and [operation for operation, _ in elasticache.writes] == writes
+    taken = [arguments["SnapshotName"] for operation, arguments in elasticache.writes if operation == "create_snapshot"]
+    assert result["redis_snapshot"] == aws.record()["redis"]["snapshot"] == (taken or ["e-redis-stop-1"])[0]
+    assert not taken or aws.record("power")["redis"]["address"], "it is told of an available Redis only"
+    # The gate was closed when Redis went, and named what a start would have restored.
+    assert seen[0] == {"power": gates["power"], "redis": "absent", "redis_snapshot": result["redis_snapshot"]}
+    assert aws.record("gates") == {"power": "on", "redis": "present"}
+
+
+def test_a_redis_that_terraform_knows_is_terraforms(aws, terraform, elasticache):
+    died(aws, "stopping", CLOSED)
+    terraform.known.add(REDIS)
+    terraform.outside = lambda: []
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "destroyed"
+    assert [operation for operation, _ in elasticache.writes] == ["create_snapshot"]
+
+
+def test_a_redis_that_the_snapshot_does_not_prove_is_not_deleted(aws, terraform, elasticache, monkeypatch):
+    """Another one of this name took its place when the snapshot was taken."""
+    died(aws, "stopping", CLOSED)
+    let_go, other = terraform.let_go, redis_world.cluster("e-redis", CacheClusterCreateTime=redis_world.START + datetime.timedelta(days=1))
+    monkeypatch.setattr(terraform, "let_go", lambda *addresses: let_go(*addresses) or elasticache.clusters.update({"e-redis": other}))
+    with pytest.raises(PowerFailed, match="e-redis was not deleted: it is another one than before"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    assert "e-redis" in elasticache.clusters and aws.instances and ("destroy", "") not in terraform.did
+
+
+ALB, NAT = "aws_lb.main[0]", "aws_nat_gateway.main[0]"
+
+
+@pytest.fixture
+def orphans(monkeypatch, terraform):
+    """What a start's apply had made when it was killed, in AWS and not in the state: {address: id}; and how often it was looked for."""
+    listener = {"Port": 80, "ListenerArn": "arn:l", "DefaultActions": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:r:1:targetgroup/e-api-tg/1"}]}
+    parts = {
+        **{"load_balancer": {"LoadBalancerArn": "arn:alb"}, "listeners": [listener], "nat_gateway": {"NatGatewayId": "nat-1"}},
+        "route_tables": [{"RouteTableId": "rtb-1", "Routes": [{"NatGatewayId": "nat-1"}]}],
+    }
+    asked = []
+    monkeypatch.setattr(power_run.power_read, "power_parts", lambda call, name: asked.append(name) or dict(parts))
+    monkeypatch.setattr(power_run.power_read, "alias_of", lambda call, domain, balancer: f"{domain['zone_id']}_app_A" if domain else "")
+    made_by_it = {ALB: "arn:alb", 'aws_lb_listener.http["api"]': "arn:l", NAT: "nat-1", "aws_route.private_nat[0]": "rtb-1_0.0.0.0/0"}
+    terraform.outside = lambda: [address for address in made_by_it if address not in terraform.known]
+    return made_by_it, asked
+
+
+def test_a_destroy_takes_in_what_the_apply_of_a_killed_start_had_made(aws, terraform, orphans, monkeypatch):
+    nothing_runs(monkeypatch)
+    died(aws, "starting", OPENING, unsettled=True)
+    # The final snapshot's name is taken: an apply draws another one, and would make a second load balancer.
+    aws.final("e-db-final-1")
+    terraform.known.add(NAT)
+    result = made(destroy_run.Destroy, aws, terraform, domain={"name": "app", "zone_id": "Z"}).run()
+    wanted = {**orphans[0], "aws_route53_record.main[0]": "Z_app_A"}
+    assert [what for what, _ in terraform.did] == ["take in", "let go", "apply", "let go", "destroy"]
+    assert dict(terraform.did[0][1]) == {address: wanted[address] for address in wanted if address != NAT}
+    assert result["outcome"] == "destroyed" and set(wanted) <= set(aws.record()["destroyed"])
+    assert aws.record("power")["unsettled"] is False
+
+
+@pytest.mark.parametrize(
+    ("gates", "unsettled"),
+    # A stop takes all in before it closes the gate; with the gate closed Terraform imports nothing.
+    [(OPENING, False), (CLOSED, True)],
+)
+def test_a_destroy_looks_for_that_only_where_it_may_be(aws, terraform, orphans, monkeypatch, gates, unsettled):
+    nothing_runs(monkeypatch)
+    died(aws, "stopping", gates, unsettled=unsettled)
+    terraform.outside = lambda: []
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "destroyed"
+    assert orphans[1] == [] and "take in" not in [what for what, _ in terraform.did]
+
+
+def test_a_check_tells_what_stands_beside_terraforms_state(aws, terraform, elasticache, orphans):
+    died(aws, "starting", OPENING, unsettled=True)
+    before = dict(aws.bucket.objects)
+    run = made(destroy_run.Destroy, aws, terraform, confirm="")
+    run.check_mode = True
+    result = run.run()
+    said = " ".join(result["would"])
+    assert f"what a run that was killed had made: {ALB}" in said and "Would delete Redis e-redis (available)" in said
+    assert "1 aws_lb, " in said and f"{ALB}\n" in result["diff"]["before"]
+    assert aws.bucket.objects == before and terraform.did == [] and elasticache.writes == []
+
+
+def test_a_destroy_gives_back_the_lock_of_a_stop_that_was_killed(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    died(aws, "stopping", CLOSED)
+    run = made(destroy_run.Destroy, aws, terraform)
+    run.run()
+    assert terraform.recovered == [run.power, None]
+
+
+def test_a_destroy_that_died_names_what_turns_it_round_only_where_that_does(aws, terraform, elasticache):
+    died(aws, "stopped", CLOSED)
+    elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
+    with pytest.raises(PowerFailed, match="goes on from there, or start.yml to turn round"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    instances, aws.instances = aws.instances, []
+    elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
+    with pytest.raises(PowerFailed, match="when it has ended, redeploy.yml makes the environment again"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    aws.instances, terraform.outside = instances, lambda: ["sg-1"]
+    with pytest.raises(PowerFailed, match="DependencyViolation: sg-1") as failed:
+        made(destroy_run.Destroy, aws, terraform).run()
+    said = str(failed.value)
+    assert "run destroy.yml again and it goes on from there; when it has ended, redeploy.yml makes the environment again" in said and "turn round" not in said
 
 
 # --- A redeploy -------------------------------------------------------------------------------------------------------
