@@ -124,6 +124,20 @@ def unusable(kind: str, name: str, found: dict | None, status: str) -> str:
     return "" if status == "available" else f"The snapshot {name} of the {kind} is {status}, not available."
 
 
+def foreign_queue(name: str, found: dict | None, redis_id: str) -> str:
+    """Why a queue must not be restored here; '' if it is this environment's own: its workers would do another's jobs."""
+    if not found or found["source"] == redis_id:
+        return ""
+    return f"The snapshot {name} holds the queue of {found['source']}, not of {redis_id}."
+
+
+def foreign_rows(found: dict | None, database_id: str) -> str:
+    """Name of the other database whose rows a snapshot holds; '' if they are this one's own, also of one that a restore left aside."""
+    whose = (found or {}).get("DBInstanceIdentifier", database_id)
+    aside = tuple(f"{database_id}-{kind}-" for kind in (recovery_read.BEFORE, recovery_read.RESTORED))
+    return "" if whose == database_id or whose.startswith(aside) else whose
+
+
 def variables(database: str, redis: str, kept: dict) -> dict:
     """What infra/ takes for the one apply that makes the environment."""
     return {"database_snapshot": database or None, "redis_snapshot": redis or None, "kept": kept}
@@ -164,7 +178,7 @@ class Redeploy:
     """begin() before the apply, end() when the application is healthy. The record is that of the destroy."""
 
     def __init__(self, call, params: dict, *, check_mode: bool = False):
-        self.call, self.params, self.check_mode = call, params, check_mode
+        self.call, self.params, self.check_mode, self.rows_of = call, params, check_mode, ""
         storage = params["storage"]
         self.journal = power_journal.Journal(call, storage["bucket"], storage["record_key"], what="the record of the destroy")
 
@@ -197,7 +211,8 @@ class Redeploy:
             "changed": False,
             "already_there": seen["database"] is not None,
             "terraform_variables": variables(database, redis, kept),
-            "database_from": self._from(database, seen["database"] is not None and not database),
+            "database_from": self._from(database, seen["database"] is not None and not database)
+            + (f", which has the rows of another database: {self.rows_of}" if self.rows_of else ""),
             "redis_from": self._from(redis, done),
         }
         if not done and not self.check_mode:
@@ -224,9 +239,10 @@ class Redeploy:
         if database:
             found = recovery_read.snapshot(self.call, database)
             wrong.append(unusable("database", database, found, (found or {}).get("Status", "")))
+            self.rows_of = foreign_rows(found, self.params["database_id"])
         if redis:
             found = redis_snapshot.read(self.call, redis)
-            wrong.append(unusable("queue", redis, found, (found or {}).get("status", "")))
+            wrong += [unusable("queue", redis, found, (found or {}).get("status", "")), foreign_queue(redis, found, f"{self.params['name']}-redis")]
         said = [sentence for sentence in wrong if sentence]
         if said:
             other = "Name another with -e redeploy_database_snapshot= or -e redeploy_redis_snapshot=, or 'none' to do without."

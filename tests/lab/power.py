@@ -137,6 +137,11 @@ class Power:
     def counts(self) -> dict:
         return {name: service["desiredCount"] for name, service in self.lab.services().items()}
 
+    def load_balancers(self) -> list[str]:
+        """The environment's own: tests of other files may have left theirs."""
+        found = self.lab.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        return [one["LoadBalancerName"] for one in found if one["LoadBalancerName"].startswith(f"{self.lab.name}-")]
+
     def is_off(self) -> None:
         """All that a stop switches off is off, and nothing of it is half-done."""
         assert self.gates["power"] == "off" and self.gates["redis"] == "absent"
@@ -145,7 +150,7 @@ class Power:
         assert self.database()["DBInstanceStatus"] == "stopped"
         assert self.cache() is None
         assert self.journal["redis"]["snapshot"] in self.snapshots() and self.journal["redis"]["restored"] is False
-        assert self.lab.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+        assert self.load_balancers() == []
         self.settled()
 
     def is_on(self, **counts: int) -> None:
@@ -155,7 +160,7 @@ class Power:
         assert self.journal["state"] == "running"
         assert self.database()["DBInstanceStatus"] == "available"
         assert self.cache()["CacheClusterStatus"] == "available"
-        assert len(self.lab.client("elbv2").describe_load_balancers()["LoadBalancers"]) == 1
+        assert len(self.load_balancers()) == 1
         own = {"Name": "tag:Name", "Values": [f"{self.lab.name}-nat"]}
         gateways = self.lab.client("ec2").describe_nat_gateways(Filters=[own])["NatGateways"]
         assert [gateway["State"] for gateway in gateways if gateway["State"] != "deleted"] == ["available"]

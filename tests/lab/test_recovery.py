@@ -201,7 +201,7 @@ def destroyed(recovery) -> None:
     record = recovery.record("destroyed")
     assert record["state"] == "destroyed" and record["database"]["snapshot"] in recovery.snapshots()
     assert recovery.instances() == []
-    assert lab.client("elasticache").describe_cache_clusters()["CacheClusters"] == []
+    assert [one for one in lab.client("elasticache").describe_cache_clusters()["CacheClusters"] if one["CacheClusterId"].startswith(NAME)] == []
     assert [vpc for vpc in lab.client("ec2").describe_vpcs()["Vpcs"] if {"Key": "Name", "Value": f"{NAME}-vpc"} in vpc.get("Tags", [])] == []
     assert lab.client("ecr").describe_images(repositoryName=f"{NAME}-api")["imageDetails"]
     assert lab.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/{NAME}-api")["logGroups"]

@@ -475,3 +475,12 @@ class TestARestoreOnRecord:
             self.run_of(restore_run.Remove, self.SWAPPED, self.RECORD, typed).refuse()
         self.run_of(restore_run.Remove, self.SWAPPED, self.RECORD, "e-db-before-1").refuse()
         assert self.run_of(restore_run.Remove, {"db-2": "e-db"}, {**self.RECORD, "kept": ""}).remaining() == []
+
+
+def test_a_queue_of_another_environment_is_not_restored_and_its_rows_are_told():
+    own, other = {"source": "app-redis"}, {"source": "app-prod-redis"}
+    assert redeploy_run.foreign_queue("s", own, "app-redis") == redeploy_run.foreign_queue("s", None, "app-redis") == ""
+    assert redeploy_run.foreign_queue("s", other, "app-redis") == "The snapshot s holds the queue of app-prod-redis, not of app-redis."
+    for identifier in ("app-db", "app-db-before-20270115", "app-db-restored-20270115"):
+        assert redeploy_run.foreign_rows({"DBInstanceIdentifier": identifier}, "app-db") == ""
+    assert redeploy_run.foreign_rows({"DBInstanceIdentifier": "app-db2"}, "app-db") == "app-db2"

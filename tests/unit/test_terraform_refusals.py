@@ -2,6 +2,7 @@
 
 import json
 import types
+from pathlib import Path
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, terraform_run
@@ -19,7 +20,7 @@ class Terraform:
     """Plans what it is given, and says whether it was applied."""
 
     def __init__(self, *resources):
-        self.plan, self.applied = {"resource_changes": list(resources)}, False
+        self.plan, self.applied, self.directory = {"resource_changes": list(resources)}, False, Path("/nowhere")
 
     def checked(self, doing, command, *_arguments, **_options):
         self.applied = self.applied or command == "apply"
