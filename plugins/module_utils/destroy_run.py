@@ -57,7 +57,7 @@ def stays(address: str) -> bool:
 
 def goes(seen: dict) -> list[dict]:
     """What Terraform would destroy, with what it is made to take in before, and without what it is made to let go of."""
-    taken_in = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address, _ in seen["orphans"]]
+    taken_in = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address, _identity in seen["orphans"]]
     return [change for change in [*seen["changes"], *taken_in] if not stays(change["address"])]
 
 
@@ -109,7 +109,7 @@ def remaining(seen: dict) -> list[dict]:
     if power_redis.at_stop(cache) == power_redis.SNAPSHOT:
         add("redis", f"Would take a last snapshot of Redis {cache['id']} ({cache['status']}) and verify it")
     if seen["orphans"]:
-        made = ", ".join(address for address, _ in seen["orphans"])
+        made = ", ".join(address for address, _identity in seen["orphans"])
         add("terraform", f"Would take into Terraform's state what a run that was killed had made: {made}")
     if cache and REDIS_RESOURCE not in seen["before"]:
         add("redis", f"Would delete Redis {cache['id']} ({cache['status']}), which Terraform does not know since a stop or start died, and wait for its end")
