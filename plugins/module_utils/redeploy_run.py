@@ -160,15 +160,21 @@ def told(result: dict) -> list[str]:
     return lines
 
 
-def begun(record: dict, database: str, redis: str, operator: str, there: bool = False) -> dict:
+def moment_of_choice(record: dict, database: str, there: bool, snapshots: list[dict]) -> dict:
+    """{"chosen_at": now} where a snapshot of the database is chosen; {} where the choice on record stands, or the database is there already."""
+    before = record["database"] or {}
+    stands = record["state"] == REDEPLOYING and before.get("snapshot") == database and before.get("chosen_at") and not lived_since(record, snapshots)
+    return {} if there or stands else {"chosen_at": power_journal.stamp()}
+
+
+def begun(record: dict, database: str, redis: str, operator: str, chosen: dict) -> dict:
     """The record of a redeploy that begins, or goes on. Which snapshots it is made from is on it, so that a run that goes on does not take others.
 
-    there: whether the database is there, so that nothing is chosen for it any more.
+    chosen: moment_of_choice's answer.
     """
-    chosen_at = {} if there else {"chosen_at": power_journal.stamp()}
     return {
         **power_journal.begun(record, REDEPLOYING, operator, this_host()),
-        "database": {**(record["database"] or {}), "snapshot": database, **chosen_at},
+        "database": {**(record["database"] or {}), "snapshot": database, **chosen},
         "redis": {**(record["redis"] or {}), "snapshot": redis},
     }
 
@@ -218,7 +224,8 @@ class Redeploy:
         if not done and not self.check_mode:
             prove()
             before = record or {**power_journal.new(name), "state": DESTROYED}
-            self.journal.save(begun(before, database, redis, params["operator"], result["already_there"]))
+            chosen = moment_of_choice(before, database, result["already_there"], seen["snapshots"])
+            self.journal.save(begun(before, database, redis, params["operator"], chosen))
         return {**result, "lines": told(result)}
 
     def end(self, prove=lambda: None) -> dict:

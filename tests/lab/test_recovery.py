@@ -192,6 +192,22 @@ class TestDestroyAndRedeploy:
         assert record["state"] == "destroyed" and "-redis-stop-" in record["redis"]["snapshot"]
         redeployed(recovery, ids, before)
 
+    @pytest.mark.soak
+    @pytest.mark.parametrize(
+        ("playbook", "call"),
+        # A gateway that no state knows; a Redis that was let go of, and is there; one that was restored, and not adopted.
+        [("start.yml", "ec2:CreateNatGateway"), ("stop.yml", "elasticache:DeleteCacheCluster"), ("start.yml", "elasticache:CreateCacheCluster")],
+    )
+    def test_what_a_killed_stop_or_start_left_goes_too(self, recovery, playbook, call):
+        ids, before = recovery.write(5), recovery.notes()
+        if playbook == "start.yml":
+            recovery.lab.playbook("stop.yml").must_succeed()
+        dies(recovery, playbook, call)
+        recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}", *LOCK).must_succeed()
+        gateways = recovery.lab.client("ec2").describe_nat_gateways(Filters=[{"Name": "tag:Name", "Values": [f"{NAME}-nat"]}])["NatGateways"]
+        assert [one["State"] for one in gateways if one["State"] != "deleted"] == []
+        redeployed(recovery, ids, before)
+
 
 def destroyed(recovery) -> None:
     lab = recovery.lab

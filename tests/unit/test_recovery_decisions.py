@@ -339,15 +339,22 @@ class TestRedeploy:
         assert redeploy_run.no_empty_database(None, False) == ""
 
     def test_remembers_what_was_named_for_the_run_that_goes_on(self):
-        record = redeploy_run.begun({**recovery_run.power_journal.new("e"), **self.DESTROYED, "redis": None}, "x", "", "o")
+        record = redeploy_run.begun({**recovery_run.power_journal.new("e"), **self.DESTROYED, "redis": None}, "x", "", "o", {"chosen_at": "then"})
         assert (record["state"], record["database"]["snapshot"], record["redis"]["snapshot"]) == ("redeploying", "x", "")
+        assert record["database"]["chosen_at"] == "then"
         assert redeploy_run.choice(record, "database", "") == "x"
-        # When the database is there nothing is chosen for it any more.
-        chosen_at, first = record["database"]["chosen_at"], "2026-01-01T00:00:00Z"
-        assert chosen_at > first
-        again = {**record, "database": {"snapshot": "x", "chosen_at": first}}
-        assert redeploy_run.begun(again, "x", "", "o", there=True)["database"]["chosen_at"] == first
-        assert redeploy_run.begun(again, "x", "", "o")["database"]["chosen_at"] >= chosen_at
+
+    def test_chooses_once_unless_another_is_named_or_the_database_lived_since(self):
+        record = {**recovery_run.power_journal.new("e"), "state": "redeploying", "database": {"snapshot": "x", "chosen_at": "2026-01-01T00:00:00Z"}}
+        later = {"DBSnapshotIdentifier": "y", "Status": "available", "SnapshotCreateTime": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)}
+        assert redeploy_run.moment_of_choice(record, "x", False, []) == {}
+        assert redeploy_run.moment_of_choice(record, "x", True, [later]) == {}
+        for chosen in (
+            redeploy_run.moment_of_choice(record, "z", False, []),
+            redeploy_run.moment_of_choice(record, "x", False, [later]),
+            redeploy_run.moment_of_choice({**record, "state": "destroyed"}, "x", False, []),
+        ):
+            assert chosen["chosen_at"] > "2026-01-01T00:00:00Z"
 
     def test_takes_in_what_is_still_there(self):
         found = redeploy_run.still_there("e", ["api", "workers"], ["e-api"], [], ["/ecs/e-api", "/ecs/e-workers", "/ecs/e-old"])
