@@ -21,6 +21,8 @@ from .patching import replace
 
 # Reading ends with the container's output, a moment after the container; this is for an engine that hangs.
 PATIENCE = 15
+# Between two readings of one that has not ended.
+_AGAIN = 0.05
 logger = logging.getLogger("lab.task_logs")
 _readers: dict[str, threading.Thread] = {}
 
@@ -37,18 +39,24 @@ def batches_of_lines(chunks: Iterable[bytes]) -> Iterator[list[str]]:
 
 
 def all_output(container: Any) -> Iterator[bytes]:
-    """What a container writes, until it has ended, and what was left out at the end."""
+    """What a container writes, until it has ended: read again for what was left out, until a reading began after its end."""
     seen = 0
-    for chunk in container.logs(stream=True, follow=True, stdout=True, stderr=True):
-        seen += len(chunk)
-        yield chunk
-    try:
-        for chunk in container.logs(stream=True, follow=False, stdout=True, stderr=True):
-            if len(chunk) > seen:
-                yield chunk[seen:]
-            seen = max(0, seen - len(chunk))
-    except APIError as error:
-        logger.info("the end of the output of %s was not read again: %s", container.id[:12], error)
+    while True:
+        try:
+            container.reload()
+            ended = container.status in ("exited", "dead")
+            before = seen
+            for chunk in container.logs(stream=True, follow=not ended, stdout=True, stderr=True):
+                if len(chunk) > before:
+                    yield chunk[before:]
+                    seen += len(chunk) - before
+                before = max(0, before - len(chunk))
+        except APIError as error:
+            logger.info("the output of %s was not read to its end: %s", container.id[:12], error)
+            return
+        if ended:
+            return
+        time.sleep(_AGAIN)
 
 
 def finish(container_ids: Iterable[str], timeout: float) -> None:

@@ -189,9 +189,17 @@ class TestLogs:
         assert list(task_logs.batches_of_lines([b"a\n\nb\n"])) == [["a", "", "b"]]
 
     @pytest.mark.parametrize("followed", [[], [b"a\nb"], [b"a", b"\n"], [b"a\nb\nc\n"]])
-    def test_what_an_engine_left_out_at_the_end_is_read_again(self, followed):
+    @pytest.mark.parametrize("running", [1, 3])
+    def test_what_an_engine_left_out_at_the_end_is_read_again(self, monkeypatch, followed, running):
+        """Also where a first reading again comes before the end."""
+        monkeypatch.setattr(task_logs, "_AGAIN", 0)
+
         class Container:
-            id = "0" * 64
+            id, looks = "0" * 64, 0
+
+            def reload(self):
+                self.looks += 1
+                self.status = "running" if self.looks <= running else "exited"
 
             def logs(self, *, stream, follow, stdout, stderr):
                 return iter(followed if follow else [b"a\n", b"b\nc", b"\n"])
