@@ -7,12 +7,18 @@ from __future__ import annotations
 from ansible_collections.atena.aws.plugins.module_utils import power_journal
 
 DESTROYING, DESTROYED, REDEPLOYING = "destroying", "destroyed", "redeploying"
+# As errors name it.
+WHAT = "the record of the destroy"
 WHERE_OPTIONS = {"type": "dict", "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}}
+
+
+def journal(call, bucket: str, key: str) -> power_journal.Journal:
+    return power_journal.Journal(call, bucket, key, what=WHAT)
 
 
 def read(call, bucket: str, key: str) -> dict | None:
     """The record; None of an environment that was never destroyed."""
-    return power_journal.Journal(call, bucket, key, what="the record of the destroy").read()
+    return journal(call, bucket, key).read()
 
 
 def standing(record: dict | None) -> dict | None:

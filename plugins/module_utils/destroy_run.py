@@ -14,8 +14,8 @@ import collections
 import datetime
 import re
 
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils import (
+    destroy_record,
     power_gates,
     power_journal,
     power_redis,
@@ -25,6 +25,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_snapshot,
     terraform_plan,
 )
+from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
@@ -171,7 +172,7 @@ def final_record(record: dict, now: str) -> dict:
 # --- Doing it ---------------------------------------------------------------------------------------------------------
 class Destroy(RecoveryRun):
     WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = DESTROYED, DESTROYING, "destroy", "destroy.yml", "start.yml"
-    RECORD, CONFIRM, WHAT = "the record of the destroy", "destroy_confirm", "This destroys {name}"
+    RECORD, CONFIRM, WHAT = destroy_record.WHAT, "destroy_confirm", "This destroys {name}"
 
     def observe(self) -> dict:
         params, call = self.params, self.call

@@ -16,10 +16,14 @@ def aside_name(identifier: str, kind: str, stamp: str) -> str:
     return f"{identifier}-{kind}-{stamp}"
 
 
+def is_beside(name: str, identifier: str) -> bool:
+    """Whether an instance of that name was made or kept by a restore beside this one."""
+    return name.startswith(tuple(f"{identifier}-{kind}-" for kind in (BEFORE, RESTORED)))
+
+
 def beside(instances: list[dict], identifier: str) -> list[str]:
     """Identifiers of the instances that a restore made or kept beside this one."""
-    starts = tuple(f"{identifier}-{kind}-" for kind in (BEFORE, RESTORED))
-    return sorted(one["DBInstanceIdentifier"] for one in instances if one["DBInstanceIdentifier"].startswith(starts))
+    return sorted(one["DBInstanceIdentifier"] for one in instances if is_beside(one["DBInstanceIdentifier"], identifier))
 
 
 def newest(snapshots: list[dict]) -> list[dict]:

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import power_journal, recovery_read, redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils import destroy_record, power_journal, recovery_read, redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.destroy_run import DESTROYED, DESTROYING, REDEPLOYING
+from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side
 
@@ -134,8 +134,7 @@ def foreign_queue(name: str, found: dict | None, redis_id: str) -> str:
 def foreign_rows(found: dict | None, database_id: str) -> str:
     """Name of the other database whose rows a snapshot holds; '' if they are this one's own, also of one that a restore left aside."""
     whose = (found or {}).get("DBInstanceIdentifier", database_id)
-    aside = tuple(f"{database_id}-{kind}-" for kind in (recovery_read.BEFORE, recovery_read.RESTORED))
-    return "" if whose == database_id or whose.startswith(aside) else whose
+    return "" if whose == database_id or recovery_read.is_beside(whose, database_id) else whose
 
 
 def variables(database: str, redis: str, kept: dict) -> dict:
@@ -186,7 +185,7 @@ class Redeploy:
     def __init__(self, call, params: dict, *, check_mode: bool = False):
         self.call, self.params, self.check_mode, self.rows_of = call, params, check_mode, ""
         storage = params["storage"]
-        self.journal = power_journal.Journal(call, storage["bucket"], storage["record_key"], what="the record of the destroy")
+        self.journal = destroy_record.journal(call, storage["bucket"], storage["record_key"])
 
     def begin(self, prove=lambda: None) -> dict:
         """Raises CallFailed. prove: what shows that the environment's lock is held."""

@@ -42,13 +42,8 @@ options:
     description: What the names of the environment's log groups begin with.
     type: str
     required: true
-  domain:
-    description: >-
-      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only looked at after a start that was
-      killed, to take in a record that it made. Empty where there is none.
-    type: dict
-    default: {}
 extends_documentation_fragment:
+  - atena.aws.domain
   - atena.aws.recovery
   - amazon.aws.common.modules
   - amazon.aws.region.modules

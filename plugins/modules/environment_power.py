@@ -119,12 +119,6 @@ options:
       path: {description: The path., type: str, default: /health}
       attempts: {description: How often at the most., type: int, default: 10}
       delay: {description: Seconds between two attempts., type: int, default: 6}
-  domain:
-    description: >-
-      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only looked at after a run that was
-      killed, to take in a record that it made. Empty where there is none.
-    type: dict
-    default: {}
   costs:
     description: Figures that are told; none where C(running) is 0. The filter P(atena.aws.power_costs#filter) makes them.
     type: dict
@@ -161,6 +155,7 @@ options:
     description: Where the lines of the live view are written. The action plugin of the same name fills it in.
     type: path
 extends_documentation_fragment:
+  - atena.aws.domain
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
