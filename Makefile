@@ -15,7 +15,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 unexport PYTHONDONTWRITEBYTECODE
 LAB_INVENTORY := -i inventories/lab
 
-.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-soak bench docs build
+.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-all test-soak bench docs build
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,13 +48,16 @@ lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
 test-unit: venv ## Decisions, tested on recorded answers
 	@pytest tests/unit
 
-test-lab: venv ## The real thing: playbooks against a lab of their own
-	@tests/bin/test-lab
+test-lab: venv ## The core of the lab's tests: every playbook, a night, a recovery, faults (tests/lab/tiers.py)
+	@tests/bin/test-lab --tier core $(addprefix --also ,$(ALSO))
 
 test: test-unit test-lab ## Both
 
-test-soak: venv ## What takes long by nature
-	@tests/bin/test-lab -m soak
+test-all: test-unit venv ## All tests but those that take hours
+	@tests/bin/test-lab
+
+test-soak: venv ## What takes hours
+	@tests/bin/test-lab --tier soak
 
 bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench

@@ -12,6 +12,7 @@ import re
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import boto3
 import claims
 import outcomes
 import pytest
+import tiers
 
 # Before they are imported: pytest shows of an assertion what it compared only in files that it rewrote.
 pytest.register_assert_rewrite("bad_commits", "emulator_world", "faults", "module_cases", "power", "releases")
@@ -31,16 +33,25 @@ RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+fai
 
 def pytest_addoption(parser):
     parser.addoption("--claims", type=Path, help="run only the files that no other lab has taken, by what is in this directory")
-    parser.addoption("--outcomes", type=Path, help="write down there what became of each test")
+    parser.addoption("--outcomes", type=Path, help="write down there what became of each test, and which playbooks were typed")
+    parser.addoption("--tier", choices=tiers.TIERS, default=tiers.ALL, help="which tests: tiers.py (default: all that do not take hours)")
+    parser.addoption("--also", action="append", default=[], metavar="FILE", help="with --tier core: this file's tests, too")
 
 
 def pytest_collection_modifyitems(config, items):
-    """`make test` leaves out what takes long by nature; `make test-soak` asks for it by its mark."""
-    if config.option.markexpr:
-        return
+    """Takes those of the tier, and marks those in quarantine."""
+    quarantine = tiers.quarantined(tiers.QUARANTINE.read_text().splitlines())
+    taken, left = [], []
     for item in items:
-        if "soak" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason=outcomes.SOAK_REASON))
+        marks = {mark.name for mark in item.iter_markers()}
+        # Whoever asks for a mark gets what has it.
+        asked = bool(config.option.markexpr) or tiers.is_taken(config.option.tier, marks, item.path.name, config.option.also)
+        (taken if asked else left).append(item)
+        if since := quarantine.get(outcomes.test_of(item.nodeid)):
+            item.add_marker(pytest.mark.xfail(reason=f"in quarantine since {since[0]}: {since[1]}", strict=False))
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = taken
 
 
 def pytest_runtestloop(session):
@@ -73,10 +84,18 @@ class FailuresAtOnce:
     def __init__(self, config):
         self._config, self._seconds, self._failed, self._outcomes = config, collections.Counter(), [], outcomes.Outcomes()
 
+    def pytest_deselected(self, items):
+        for item in items:
+            self._outcomes.leave(item.nodeid)
+
+    def typed(self, playbook: str, arguments: tuple[str, ...], run: Run) -> None:
+        """A playbook that ended."""
+        self._outcomes.type(playbook, arguments, run.code, run.changed)
+
     def pytest_sessionfinish(self):
         self._config.option.tbstyle = "no"
         if self._config.option.outcomes:
-            self._config.option.outcomes.write_text(json.dumps(self._outcomes.of))
+            self._config.option.outcomes.write_text(json.dumps(self._outcomes.document()))
 
     def pytest_terminal_summary(self, terminalreporter):
         for file, seconds in self._seconds.most_common():
@@ -90,7 +109,7 @@ class FailuresAtOnce:
 
     def pytest_runtest_logreport(self, report):
         self._seconds[Path(report.location[0]).name] += report.duration
-        self._outcomes.add(report.nodeid, report.when, report.outcome, str(report.longrepr))
+        self._outcomes.add(report.nodeid, report.when, report.outcome)
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
             why = crash.message.strip().partition("\n")[0][:120] if crash else ""
@@ -184,7 +203,9 @@ class Lab:
     name = "atena-prod"
     cluster = "atena-prod-cluster"
 
-    def __init__(self):
+    def __init__(self, on_typed: Callable[[str, tuple[str, ...], Run], None] = lambda *_: None):
+        """on_typed: told of each playbook that ended, with its arguments."""
+        self._on_typed = on_typed
         self.endpoint = os.environ["AWS_ENDPOINT_URL"]
         self.directory = Path(os.environ["ATENA_LAB_DIR"])
         self.account = os.environ["AWS_ACCESS_KEY_ID"]
@@ -202,7 +223,9 @@ class Lab:
             text=True,
             timeout=timeout,
         )
-        return Run(done.returncode, done.stdout)
+        run = Run(done.returncode, done.stdout)
+        self._on_typed(name, arguments, run)
+        return run
 
     def client(self, service: str):
         return boto3.client(service, region_name="us-east-1")
@@ -287,7 +310,7 @@ def in_order(request):
 @pytest.fixture(scope="session")
 def lab(request) -> Lab:
     """The lab with the application deployed in it by site.yml. Its first run is kept as `lab.first_run`, what it released as `lab.first_commit`."""
-    running = Lab()
+    running = Lab(request.config.pluginmanager.getplugin("failures-at-once").typed)
     running.first_commit = running.app.commit
     running.first_run = running.playbook("site.yml", timeout=900).must_succeed()
     request.config.stash[RUNNING] = running

@@ -2,6 +2,10 @@
 
 import time
 
+import pytest
+
+pytestmark = [pytest.mark.lab, pytest.mark.core]
+
 
 def test_a_write_ends_as_a_row_that_the_worker_committed(lab):
     status, note = lab.app.get("/notes", {"text": "buy milk"})

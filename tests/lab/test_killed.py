@@ -121,6 +121,16 @@ def dies_everywhere(lab, pair, when, names=None):
         assert dies(Killer(1, when, {name})), name
 
 
+@pytest.mark.core
+def test_one_that_died_when_a_service_had_its_new_release_is_finished(lab, pair):
+    now, other = lab.app.version, next(commit for commit in pair if commit != lab.app.version)
+    assert die_at(lab, Killer(1, "after", {"ecs:UpdateService"}), other) == "ecs:UpdateService"
+    lab.playbook("deploy.yml", "-e", f"release={other}", *LOCK).must_succeed()
+    assert now != other
+    assert [record["outcome"] for record in lab.records()[:2]] == ["succeeded", "interrupted"]
+    assert_settled(lab, other)
+
+
 def test_after_a_turning_point_that_nobody_knows_of(lab, pair):
     dies_everywhere(lab, pair, "after", TURNING_POINTS)
 

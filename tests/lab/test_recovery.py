@@ -21,7 +21,7 @@ from power import Power, without_new_snapshots
 from test_killed import descendants, kill
 from wire import Wire
 
-# Minutes long.
+# Minutes long, but for what is of the core.
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
 # A lock of a run that died is free soon; the next one waits for that.
 LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")
@@ -128,6 +128,7 @@ def quick(recovery):
 
 
 class TestDestroyAndRedeploy:
+    @pytest.mark.core
     def test_without_the_typed_name_nothing_is_done_and_a_check_tells_all(self, recovery):
         run = recovery.lab.playbook("destroy.yml").must_fail()
         assert "This destroys atena-prod: that is not done without its name. Nothing was changed." in run.text
@@ -155,6 +156,7 @@ class TestDestroyAndRedeploy:
         finally:
             recovery.rds.modify_db_instance(DBInstanceIdentifier=recovery.database_id, DeletionProtection=False, ApplyImmediately=True)
 
+    @pytest.mark.core
     def test_rows_outlive_a_destroy(self, recovery):
         """The name of the final snapshot is taken, as after a deletion by hand: another one is drawn."""
         ids, before = recovery.write(20), recovery.notes()
@@ -164,11 +166,16 @@ class TestDestroyAndRedeploy:
         time.sleep(3)
         destroyed(recovery)
         assert recovery.record("destroyed")["database"]["snapshot"] != final
+        again = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_succeed()
+        assert again.changed == 0 and "Nothing to do" in again.text
+        with Wire(recovery.lab.endpoint) as wire:
+            predicted = recovery.lab.playbook("redeploy.yml", "--check", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+        assert wire.writes() == [] and predicted.changed > 0
         # What the account lost besides: secrets come back from where they are kept.
         recovery.lab.client("ssm").delete_parameter(Name="/atena/prod/ADMIN_TOKEN")
         redeployed(recovery, ids, before)
+        assert recovery.lab.playbook("redeploy.yml").must_succeed().changed == 0
 
-    @pytest.mark.soak
     def test_a_second_destroy_has_a_snapshot_of_its_own(self, recovery):
         taken = []
         for _ in range(2):
@@ -182,7 +189,6 @@ class TestDestroyAndRedeploy:
             assert again.changed == 0, again.output
         assert len(set(taken)) == 2 and set(taken) <= set(recovery.snapshots())
 
-    @pytest.mark.soak
     def test_one_that_is_stopped_keeps_its_queue_and_one_that_is_killed_is_finished(self, recovery):
         ids, before = recovery.write(5), recovery.notes()
         recovery.lab.playbook("stop.yml").must_succeed()
@@ -192,7 +198,6 @@ class TestDestroyAndRedeploy:
         assert record["state"] == "destroyed" and "-redis-stop-" in record["redis"]["snapshot"]
         redeployed(recovery, ids, before)
 
-    @pytest.mark.soak
     @pytest.mark.parametrize(
         ("playbook", "call"),
         # A gateway that no state knows; a Redis that was let go of, and is there; one that was restored, and not adopted.
@@ -267,6 +272,7 @@ def bad(recovery, good, quick):
 
 
 class TestRestoringTheDatabase:
+    @pytest.mark.core
     def test_a_bad_migration_is_undone_while_the_rest_goes_on_answering(self, recovery, bad):
         lab, (moment, ids) = recovery.lab, bad
         asked = ("-e", f"restore_database_time={moment}")
@@ -301,7 +307,6 @@ class TestRestoringTheDatabase:
         as_documented(run, *RESTORE)
         assert recovery.instances() == [recovery.database_id] and f"{kept}-final" in recovery.snapshots()
 
-    @pytest.mark.soak
     def test_one_that_is_killed_in_the_swap_goes_on_and_can_be_taken_back(self, recovery, quick):
         recovery.write(3)
         quick.days(1)
@@ -320,7 +325,6 @@ class TestRestoringTheDatabase:
         aside = recovery.record("restored")["restored"]["aside"]
         recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_remove_original={aside}").must_succeed()
 
-    @pytest.mark.soak
     def test_one_that_does_not_come_up_leaves_all_as_it_was(self, recovery, quick):
         quick.days(1)
         quick.failing("database_restore")
@@ -333,6 +337,7 @@ class TestRestoringTheDatabase:
 
 
 class TestRestoringRedis:
+    @pytest.mark.core
     def test_comes_back_to_a_snapshot_and_what_there_was_is_kept(self, recovery):
         lab, power = recovery.lab, Power(recovery.lab)
         name, cache = f"{NAME}-redis", lab.client("elasticache")

@@ -19,7 +19,7 @@ def outputs(runs):
     return [(run.returncode, " ".join(output.split())) for run, output in [(run, run.communicate(timeout=300)[0]) for run in runs]]
 
 
-@pytest.mark.parametrize("other", ["deploy.yml", "rollback.yml"])
+@pytest.mark.parametrize("other", [pytest.param("deploy.yml", marks=pytest.mark.core), "rollback.yml"])
 def test_one_runs_and_the_other_is_told_whose_lock_it_is(lab, pair, other):
     old, new = pair
     lab.playbook("deploy.yml", "-e", f"release={new}").must_succeed()
