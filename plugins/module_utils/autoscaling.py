@@ -9,7 +9,7 @@ configuration that holds the target sees no difference. The count itself may be 
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 
 _DIMENSION = "ecs:service:DesiredCount"
 # Limit of the API reference ('ResourceIds').

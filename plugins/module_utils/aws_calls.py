@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import threading
@@ -17,21 +18,8 @@ except ImportError:
     pass  # AnsibleAWSModule says so
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import get_aws_connection_info
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import error_code, explain
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, ServiceFailed, Throttled, Unanswered, explain, failure_of
 
-# Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors').
-THROTTLES = (
-    "ThrottlingException",
-    "Throttling",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "ProvisionedThroughputExceededException",
-    "SlowDown",
-    "APICallRateForCustomerExceeded",
-)
 # Errors of the caller by their status, but over with the next attempt. OperationAborted is S3's: somebody changes the same bucket at this moment.
 _TRANSIENT = ("RequestTimeout", "RequestTimeoutException", "OperationAborted")
 # How often one call is sent at the most. AWS's refusals last: with the pauses below these are two minutes. Where nothing answers at all,
@@ -40,18 +28,6 @@ _WHEN_REFUSED, _WHEN_FAILED, _WHEN_UNANSWERED = 25, 12, 8
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 # A test that has hundreds of calls refused makes the pauses shorter. Not for use with AWS: it counts refused calls, too.
 _PAUSE_SCALE = "ATENA_AWS_PAUSE_SCALE"
-
-
-class CallFailed(Exception):
-    """An AWS call that stays failed; its text is ready for the user, `code` is the service's error code.
-
-    `unsure`: AWS may have done it all the same (the connection broke, or AWS had an error of its own).
-    """
-
-    def __init__(self, message: str, code: str = "", unsure: bool = False):
-        super().__init__(message)
-        self.code = code
-        self.unsure = unsure
 
 
 class Caller:
@@ -93,17 +69,18 @@ class Caller:
 
     def once(self, service: str, operation: str, doing: str, /, **arguments):
         """Like a plain call, for what must not be done twice: sent again only after a refusal for too many calls. Raises CallFailed."""
-        return self._send(service, operation, doing, arguments, lambda error: _WHEN_REFUSED if error_code(error) in THROTTLES else 1)
+        return self._send(service, operation, doing, arguments, lambda failed: _WHEN_REFUSED if isinstance(failed, Throttled) else 1)
 
     def _send(self, service, operation, doing, arguments, at_most):
         call, pause, sent = getattr(self.client(service), operation), _jittered(), 0
         while True:
             try:
-                return call(**arguments)
+                return _whole(call(**arguments))
             except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
                 sent += 1
-                if sent >= at_most(error):
-                    raise CallFailed(explain(error, doing), error_code(error), unsure=is_unsure(error)) from error
+                failed = failure_of(error, doing)
+                if sent >= at_most(failed):
+                    raise failed from error
             time.sleep(next(pause))
 
     def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments) -> list:
@@ -117,28 +94,21 @@ class Caller:
             token = {"nextToken": answer["nextToken"]}
 
 
-def attempts(error: Exception) -> int:
+def _whole(answer):
+    """The answer with its body, if it has one, read to its end: a connection that breaks meanwhile is one more call that was not answered."""
+    body = answer.get("Body")
+    if hasattr(body, "read"):
+        answer["Body"] = io.BytesIO(body.read())
+    return answer
+
+
+def attempts(failed: CallFailed) -> int:
     """How often a call that ends like this is sent at the most: once, if sending it again would not help."""
-    if error_code(error) in THROTTLES:
+    if isinstance(failed, Throttled):
         return _WHEN_REFUSED
-    if _is_unanswered(error):
-        return _WHEN_UNANSWERED
-    return _WHEN_FAILED if _status(error) >= 500 or error_code(error) in _TRANSIENT else 1
-
-
-def is_unsure(error: Exception) -> bool:
-    """Whether AWS may have done what was asked, though the call failed."""
-    if error_code(error) in THROTTLES:
-        return False
-    return _is_unanswered(error) or _status(error) >= 500
-
-
-def _is_unanswered(error: Exception) -> bool:
-    return isinstance(error, (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError))
-
-
-def _status(error: Exception) -> int:
-    return (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if isinstance(failed, ServiceFailed) or failed.code in _TRANSIENT:
+        return _WHEN_FAILED
+    return _WHEN_UNANSWERED if isinstance(failed, Unanswered) else 1
 
 
 def _jittered():

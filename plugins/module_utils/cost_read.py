@@ -16,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_read,
     redis_snapshot,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Denied, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import pages
 
@@ -109,7 +109,7 @@ def _balancer(balancer: dict) -> dict:
 def _services(call, name: str) -> list[tuple[dict, dict]]:
     """Every service of the cluster, ours or not, with the task definition that it runs."""
     cluster = f"{name}-cluster"
-    found = environment_read.absent_as({}, {"ClusterNotFoundException"}, lambda: power_read.services_of(call, cluster))
+    found = absent_as({}, "Cluster", lambda: power_read.services_of(call, cluster))
     return [(service, describe_task_definition(call, service["taskDefinition"])) for _name, service in sorted(found.items())]
 
 
@@ -148,9 +148,9 @@ def _images(call, services: list[str]) -> float:
     """As ECR adds them up; layers that images share are stored once, so that it is this much at the most."""
     total = 0
     for repository in services:
-        images = environment_read.absent_as(
+        images = absent_as(
             [],
-            {"RepositoryNotFoundException"},
+            "Repository",
             lambda name=repository: call.pages("ecr", "describe_images", f"read the images of {name}", "imageDetails", repositoryName=name),
         )
         total += sum(image.get("imageSizeInBytes", 0) for image in images)
@@ -162,8 +162,6 @@ def _advanced(call, path: str) -> int:
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     try:
         found = pages(call, "ssm", "describe_parameters", f"read the tiers of the parameters below {path}", "Parameters", ParameterFilters=filters)
-    except CallFailed as failed:
-        if failed.code in ("AccessDenied", "AccessDeniedException"):
-            return 0
-        raise
+    except Denied:
+        return 0
     return sum(parameter.get("Tier") == "Advanced" for parameter in found)

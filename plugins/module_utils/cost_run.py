@@ -21,7 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     terraform_unrecorded,
     working_hours,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
 
 _EIGHT_HOURS = {"timezone": "UTC", "hours": [{"days": "mon-sun", "start": "08:00", "stop": "16:00"}]}

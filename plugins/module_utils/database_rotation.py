@@ -18,7 +18,8 @@ from __future__ import annotations
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import database_users, parameter_store, secret_rotation, task_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.rotation_run import Rotation, RotationFailed

@@ -26,7 +26,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     terraform_plan,
 )
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, preflight_sources, task_references
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts as facts_of
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, explain
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, describe_tasks
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 FORMAT = 1
@@ -62,7 +60,7 @@ class _Reading:
             some = names[start : start + _SERVICES_A_CALL]
             answer = absent_as(
                 {"services": []},
-                {"ClusterNotFoundException"},
+                "Cluster",
                 lambda some=some: self.call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
             )
             found += [service for service in answer["services"] if service["status"] == "ACTIVE"]
@@ -75,7 +73,7 @@ class _Reading:
             doing = f"list the tasks of {cluster}"
             arns += absent_as(
                 [],
-                {"ClusterNotFoundException"},
+                "Cluster",
                 lambda status=status, doing=doing: self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
             )
         described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))

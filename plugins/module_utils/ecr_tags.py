@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Conflict, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import ecr_digest
 
 # 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
@@ -23,7 +23,7 @@ def put_tag(call, repository: str, digest: str, tag: str) -> None:
         "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
     )
     if not answer.get("images"):
-        raise CallFailed(
+        raise NotFound(
             f"ECR has no image {repository}@{digest} any more, though it had a moment ago. A lifecycle rule or a person deleted it.", "ImageNotFoundException"
         )
     image = answer["images"][0]
@@ -32,7 +32,7 @@ def put_tag(call, repository: str, digest: str, tag: str) -> None:
         arguments["imageManifestMediaType"] = image["imageManifestMediaType"]
     try:
         call("ecr", "put_image", f"give {repository}@{digest} the tag {tag}", **arguments)
-    except CallFailed as failed:
+    except Conflict as failed:
         if failed.code != "ImageAlreadyExistsException":  # somebody else put it there first
             raise
 
@@ -71,10 +71,6 @@ def keep(call, records: list[dict]) -> None:
     repositories = sorted({found["repository"] for record in records for image in record["images"].values() if (found := ecr_digest(image))})
     plan = plan_kept(records, {repository: protecting_tags(call, repository) for repository in repositories})
     for repository, digest, tag in plan["add"]:
-        try:
-            put_tag(call, repository, digest, tag)
-        except CallFailed as failed:
-            if failed.code != "ImageNotFoundException":
-                raise
+        absent_as(None, "Image", lambda found=(repository, digest, tag): put_tag(call, *found))
     for repository, tag in plan["remove"]:
         call("ecr", "batch_delete_image", f"take the tag {tag} from {repository}", repositoryName=repository, imageIds=[{"imageTag": tag}])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of_task
 
 
@@ -38,10 +38,8 @@ class LogReader:
             arguments = {"nextToken": self._token} if self._token else {"startFromHead": True}
             try:
                 answer = self._call("logs", "get_log_events", f"read the log {self._group}", logGroupName=self._group, logStreamName=self._stream, **arguments)
-            except CallFailed as failed:
-                if failed.code == "ResourceNotFoundException":  # the container has written nothing yet
-                    return lines
-                raise
+            except NotFound:  # the container has written nothing yet
+                return lines
             lines.extend(event["message"].rstrip("\n") for event in answer["events"])
             if answer["nextForwardToken"] == self._token:  # CloudWatch's sign for 'no more for now'
                 return lines
@@ -72,10 +70,8 @@ def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
     """[{"at": ISO 8601, "message"}]: the last `count` lines of a stream; [] if nothing was ever written to it. Raises CallFailed."""
     try:
         answer = call("logs", "get_log_events", f"read the log {group}", logGroupName=group, logStreamName=stream, limit=count, startFromHead=False)
-    except CallFailed as failed:
-        if failed.code == "ResourceNotFoundException":
-            return []
-        raise
+    except NotFound:
+        return []
     return [
         {"at": datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC).isoformat(timespec="seconds"), "message": event["message"].rstrip("\n")}
         for event in answer["events"]

@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import tail_of_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
 
 # Limits of the API reference.
 _SERVICES_A_CALL = 10
@@ -28,7 +27,7 @@ def describe_services(call, cluster: str, names: list[str]) -> dict:
     found = active_services(call, cluster, names)
     missing = [name for name in names if name not in found]
     if missing:
-        raise CallFailed(
+        raise NotFound(
             f"The cluster {cluster} has no active service {', '.join(missing)}. Run infra.yml first, and check the names; of an environment that was "
             "destroyed, redeploy.yml.",
             "ServiceNotFound",
@@ -38,7 +37,7 @@ def describe_services(call, cluster: str, names: list[str]) -> dict:
 
 def running_task_definitions(call, cluster: str, names: list[str]) -> dict:
     """{name: task definition's ARN} of those services that there are; {} where there is no such cluster."""
-    found = absent_as({}, {"ClusterNotFoundException"}, lambda: active_services(call, cluster, names))
+    found = absent_as({}, "Cluster", lambda: active_services(call, cluster, names))
     return {name: service["taskDefinition"] for name, service in found.items()}
 
 

@@ -19,7 +19,8 @@ import time
 import uuid
 from email.utils import parsedate_to_datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import in_background
 
 PREFIX = "atena.aws/"
@@ -162,10 +163,8 @@ class Lock:
     def _ask(self, operation: str, doing: str, **arguments) -> dict:
         try:
             answer = self._call("dynamodb", operation, f"{doing} the lock of {self.name}", TableName=self.table, **arguments)
-        except CallFailed as error:
-            if error.code == "ResourceNotFoundException":
-                raise CallFailed(f"The lock table {self.table} does not exist. Run bootstrap.yml first, and check atena_lock_table.", error.code) from error
-            raise
+        except NotFound as error:
+            raise error.saying(f"The lock table {self.table} does not exist. Run bootstrap.yml first, and check atena_lock_table.") from error
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         with contextlib.suppress(TypeError, ValueError):
             self._offset = parsedate_to_datetime(date).timestamp() - self._clock()
@@ -175,7 +174,7 @@ class Lock:
         """The answer, or None if the condition did not hold."""
         try:
             return self._ask(operation, doing, **arguments)
-        except CallFailed as error:
+        except Conflict as error:
             if error.code == "ConditionalCheckFailedException":
                 return None
             raise

@@ -6,19 +6,9 @@ from __future__ import annotations
 
 import concurrent.futures
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import absent_as
 
 PLACEHOLDER = "CHANGE_ME"
-
-
-def absent_as(default, codes, function):
-    """The function's result, or `default` where AWS says that the thing does not exist."""
-    try:
-        return function()
-    except CallFailed as failed:
-        if failed.code in codes:
-            return default
-        raise
 
 
 def side_by_side(call, readers: dict) -> dict:
@@ -32,7 +22,7 @@ def side_by_side(call, readers: dict) -> dict:
 def describe_load_balancer(call, name: str) -> dict | None:
     found = absent_as(
         [],
-        {"LoadBalancerNotFound"},
+        "LoadBalancer",
         lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {name}", Names=[name])["LoadBalancers"],
     )
     return found[0] if found else None
@@ -41,7 +31,7 @@ def describe_load_balancer(call, name: str) -> dict | None:
 def describe_database(call, identifier: str) -> dict | None:
     found = absent_as(
         [],
-        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
+        "DBInstance",
         lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
     )
     return found[0] if found else None
@@ -50,7 +40,7 @@ def describe_database(call, identifier: str) -> dict | None:
 def describe_redis(call, identifier: str) -> dict | None:
     found = absent_as(
         [],
-        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
+        "CacheCluster",
         lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
     )
     return found[0] if found else None

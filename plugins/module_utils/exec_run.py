@@ -9,7 +9,8 @@ import time
 import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_exec
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
@@ -111,7 +112,7 @@ class ExecRun:
                     self._say("The agent in the task is not connected yet: asking again.")
                     time.sleep(_AGAIN)
                     continue
-                raise CallFailed(f"{failed} {ecs_exec.connect_remedy(failed.code)}".strip(), failed.code, failed.unsure) from failed
+                raise failed.saying(f"{failed} {ecs_exec.connect_remedy(failed.code)}".strip()) from failed
 
     def _follow(self, deadline, deliver):
         while self.output.code is None:

@@ -9,7 +9,8 @@ import datetime
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import guard
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, LockTaken
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below, parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.task_references import parameter_name, secrets_of

@@ -14,7 +14,9 @@ import secrets as random_source
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_bucket
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
@@ -214,10 +216,10 @@ class Ledger:
     def _s3(self, operation: str, doing: str, **arguments) -> dict:
         try:
             return self._call("s3", operation, doing, Bucket=self.bucket, **arguments)
-        except CallFailed as error:
-            if error.code != "NoSuchBucket":
+        except NotFound as error:
+            if error.what != "Bucket":
                 raise
-            raise CallFailed(f"The state bucket {self.bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.", error.code) from error
+            raise no_bucket(error, self.bucket) from error
 
     def _get(self, identity: str) -> dict:
         answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
@@ -233,7 +235,7 @@ class Ledger:
             try:
                 doing = f"write {self._where(identity)}"
                 answer = self._s3("put_object", doing, Key=self._key(identity), Body=encode(record), ContentType="application/json", **condition)
-            except CallFailed as error:
+            except Conflict as error:
                 # Somebody writes it at this moment: S3 asks to try again.
                 if error.code == "ConditionalRequestConflict" and attempt < _CONFLICTS - 1:
                     self._sleep(next(pause))
@@ -267,11 +269,11 @@ class Ledger:
         try:
             if self._put(record, IfMatch=self._etags[identity]):
                 return record
-        except CallFailed as error:
-            if error.code not in ("NoSuchKey", "404"):
+        except NotFound as error:
+            if error.what != "Key":
                 raise
-            raise CallFailed(f"{self._where(identity)} was deleted while this release was going on. Bring its last version back.", error.code) from error
-        raise CallFailed(
+            raise error.saying(f"{self._where(identity)} was deleted while this release was going on. Bring its last version back.") from error
+        raise Conflict(
             f"{self._where(identity)} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things "
             "stand: see releases.yml and lock.yml, then run it again.",
             "PreconditionFailed",
@@ -313,7 +315,7 @@ class Ledger:
             return last_good(found) or found[0]
         shown = lines(found) if found else lines(self.recent(10))
         problem = f"'{reference}' names releases of {len(releases)} commits; write more of it" if found else f"No release on record is called '{reference}'"
-        raise CallFailed("\n".join([f"{problem}. Give the id, the commit, or the beginning of one:", *shown[:21]]), "Ambiguous" if found else "NotFound")
+        raise CallFailed("\n".join([f"{problem}. Give the id, the commit, or the beginning of one:", *shown[:21]]))
 
 
 def _commit(identity: str) -> str:

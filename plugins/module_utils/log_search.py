@@ -7,7 +7,8 @@ from __future__ import annotations
 import heapq
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import THROTTLES, CallFailed, Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, Throttled, Unanswered
 from ansible_collections.atena.aws.plugins.module_utils.log_lines import Seen
 
 # Between two looks for new lines. CloudWatch answers some five FilterLogEvents a second and region, to all that ask.
@@ -48,17 +49,15 @@ class GroupReader:
         try:
             return self._call("logs", "filter_log_events", f"read the log {self.group}", **arguments)
         except CallFailed as failed:
-            if failed.code == "ResourceNotFoundException":
-                raise CallFailed(
+            if isinstance(failed, NotFound):
+                raise failed.saying(
                     f"The service {self.service} has no log: there is no log group {self.group}. Run infra.yml, which makes it, and check atena_project, "
-                    "atena_stage and atena_region.",
-                    failed.code,
+                    "atena_stage and atena_region."
                 ) from failed
             if failed.code == "InvalidParameterException" and self._pattern:
-                raise CallFailed(
+                raise failed.saying(
                     f"{failed} If it is the pattern ({self._pattern}): words as in ERROR, one of several as in ?ERROR ?WARN, a phrase in double quotes, "
-                    'fields of JSON lines as in { $.level = "error" }.',
-                    failed.code,
+                    'fields of JSON lines as in { $.level = "error" }.'
                 ) from failed
             raise
 
@@ -105,7 +104,7 @@ class LogSearch:
                     reader.rest(began)
             except CallFailed as failed:
                 # What was refused for too many calls, or not answered, is asked again; nothing is lost by that.
-                if first or not (failed.unsure or failed.code in THROTTLES):
+                if first or not isinstance(failed, (Unanswered, Throttled)):
                     raise
                 self._say(f"{failed} Looking again.")
             yield None, None

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as, parameters_named
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.ssm_secrets import tier
 
 
@@ -69,7 +69,7 @@ def history(call, path: str, name: str) -> list[dict]:
     while True:
         answer = absent_as(
             {"Parameters": []},
-            {"ParameterNotFound"},
+            "Parameter",
             lambda token=token: call("ssm", "get_parameter_history", f"read the earlier values of {where}", Name=where, WithDecryption=True, **token),
         )
         found.extend({"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in answer["Parameters"])
@@ -91,4 +91,4 @@ def unlabel(call, path: str, name: str, version: int, text: str) -> None:
 
 def delete(call, path: str, name: str) -> None:
     """Takes a parameter away with all its versions; none there is as good."""
-    absent_as(None, {"ParameterNotFound"}, lambda: call("ssm", "delete_parameter", f"delete the parameter {path}/{name}", Name=f"{path}/{name}"))
+    absent_as(None, "Parameter", lambda: call("ssm", "delete_parameter", f"delete the parameter {path}/{name}", Name=f"{path}/{name}"))

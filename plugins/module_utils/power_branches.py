@@ -7,7 +7,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import in_background
 

@@ -8,9 +8,11 @@ never have one. So a stop takes a snapshot unless a fresh backup exists.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.progress import clock
 
@@ -216,10 +218,9 @@ class Database:
             if "DBSnapshotAlreadyExists" in failed.code:
                 return  # the answer to the first attempt was lost
             if "SnapshotQuotaExceeded" in failed.code:
-                raise CallFailed(
+                raise failed.saying(
                     f"{failed} The database was not stopped. Delete manual snapshots that nobody needs, ask AWS for a higher quota, or keep fewer "
-                    "(atena_power_database_snapshots_kept).",
-                    failed.code,
+                    "(atena_power_database_snapshots_kept)."
                 ) from failed
             raise
         self._say(f"taking the snapshot {name}, because there is no fresh backup")
@@ -229,9 +230,6 @@ class Database:
         gone = surplus(self.snapshots(), self.identifier, keep)
         for name in gone:
             self._branches.guard()
-            try:
+            with contextlib.suppress(NotFound):
                 self.call("rds", "delete_db_snapshot", f"delete the snapshot {name}", DBSnapshotIdentifier=name)
-            except CallFailed as failed:
-                if "DBSnapshotNotFound" not in failed.code:
-                    raise
         return gone

@@ -13,7 +13,7 @@ import datetime
 import threading
 
 from ansible_collections.atena.aws.plugins.module_utils import autoscaling
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Ended

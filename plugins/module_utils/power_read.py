@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import environment_read, redis_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_tasks
 
 

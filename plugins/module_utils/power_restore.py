@@ -20,7 +20,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_restore,
     redis_snapshot,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_start import Start
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import REDIS_RESOURCE

@@ -9,7 +9,8 @@ import os
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_read, power_terraform, power_text
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
@@ -239,12 +240,12 @@ def run_module(module, kind, summary) -> None:
     try:
         power.result = power.run()
     except (PowerFailed, CallFailed, Interrupted) as failed:
-        problem = str(failed)
+        problem = told(failed)
     for warning in power.warnings:
         module.warn(warning)
     changes = power.result.pop("diff", None)
     if module._diff and changes:
         power.result["diff"] = changes
     if problem:
-        module.fail_json(msg=problem, **{**power.result, "outcome": "failed"})
+        module.fail_json(**{**problem, **power.result, "outcome": "failed"})
     module.exit_json(**power.result, summary=summary(power.result))

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import autoscaling, ecs_rollout
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
 from ansible_collections.atena.aws.plugins.module_utils.power_read import services_of, tasks_of

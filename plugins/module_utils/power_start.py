@@ -23,7 +23,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     task_run,
 )
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import power_journal
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import gates as read_gates
 
 # Option `power` of modules that look at it first.

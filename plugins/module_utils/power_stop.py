@@ -20,7 +20,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_restore,
     redis_snapshot,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Down, counts_and_bounds, name_of, tasks_of
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import POWER_RESOURCES, REDIS_RESOURCE

@@ -17,7 +17,8 @@ import time
 import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan, terraform_run, terraform_unrecorded
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
@@ -122,7 +123,7 @@ class StateLock:
                 item = {"LockID": {"S": self.path}, "Info": {"S": info}}
                 self._table("put_item", "take", Item=item, ConditionExpression="attribute_not_exists(LockID)")
                 return
-            except CallFailed as failed:
+            except Conflict as failed:
                 if failed.code != "ConditionalCheckFailedException":
                     raise
             found = self.read()
@@ -142,7 +143,7 @@ class StateLock:
             return False
         try:
             self._table("delete_item", "give back", ConditionExpression="Info = :info", ExpressionAttributeValues={":info": {"S": info}})
-        except CallFailed as failed:
+        except Conflict as failed:
             if failed.code != "ConditionalCheckFailedException":
                 raise
             return False
@@ -150,12 +151,10 @@ class StateLock:
 
     def mend_digest(self) -> bool:
         """Terraform writes the state, then its digest into the table. Killed in between, it would refuse its own state ever after. Whether it was so."""
-        try:
-            state = self.call("s3", "get_object", "read Terraform's state", Bucket=self.bucket, Key=self.key)["Body"].read()
-        except CallFailed as failed:
-            if failed.code in ("NoSuchKey", "404"):
-                return False
-            raise
+        answer = absent_as(None, "Key", lambda: self.call("s3", "get_object", "read Terraform's state", Bucket=self.bucket, Key=self.key))
+        if answer is None:
+            return False
+        state = answer["Body"].read()
         digest, key = hashlib.md5(state, usedforsecurity=False).hexdigest(), f"{self.path}-md5"
         item = self._table("get_item", "read the digest beside", key, ConsistentRead=True).get("Item")
         if not item or item.get("Digest", {}).get("S") == digest:

@@ -11,7 +11,7 @@ import concurrent.futures
 import threading
 
 from ansible_collections.atena.aws.plugins.module_utils import preflight_access, preflight_sources, task_references
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.preflight_findings import unread
@@ -56,7 +56,7 @@ class _Reading:
         try:
             store[key] = function(self.call, *arguments)
         except CallFailed as failed:
-            if failed.code in preflight_sources.FATAL:
+            if preflight_sources.is_fatal(failed):
                 raise
             store[key] = {"unread": str(failed)}
 

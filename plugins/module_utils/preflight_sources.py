@@ -10,11 +10,8 @@ import json
 from ansible.module_utils.urls import ConnectionError as UrlError
 from ansible.module_utils.urls import open_url
 from ansible_collections.atena.aws.plugins.module_utils import destroy_record, environment_lock, power_journal, preflight_access
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, CredentialsRefused, NotFound, ServiceFailed, Unanswered, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.task_references import ecr_image, role_name
-
-# With these every further call fails as well: there is nothing to judge. (The empty code: no answer at all.)
-FATAL = {"", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure"}
 
 _MANIFESTS = [
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -25,14 +22,9 @@ _MANIFESTS = [
 _LARGEST_CONFIGURATION = 4 << 20
 
 
-def absent_as(default, codes, function):
-    """The function's result, or `default` where AWS says that the thing does not exist."""
-    try:
-        return function()
-    except CallFailed as failed:
-        if failed.code in codes:
-            return default
-        raise
+def is_fatal(failed: CallFailed) -> bool:
+    """Whether every further call would fail as well, so that there is nothing to judge."""
+    return isinstance(failed, CredentialsRefused) or (isinstance(failed, Unanswered) and not isinstance(failed, ServiceFailed))
 
 
 def pages(call, service: str, operation: str, doing: str, key: str, /, sent="NextToken", given="NextToken", **arguments) -> list:
@@ -66,10 +58,10 @@ def image(call, reference: str, region: str) -> dict | None:
     place = {"registryId": known["account"], "repositoryName": known["repository"]}
     try:
         answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=_MANIFESTS)
-    except CallFailed as failed:
-        if failed.code == "RepositoryNotFoundException":
-            return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
-        raise
+    except NotFound as failed:
+        if failed.what != "Repository":
+            raise
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
     if not answer.get("images"):
         return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not hold it"}
     manifest = json.loads(answer["images"][0]["imageManifest"])
@@ -78,7 +70,7 @@ def image(call, reference: str, region: str) -> dict | None:
         try:
             platforms = [_configured(call, place, manifest)]
         except CallFailed as failed:
-            if failed.code in FATAL:
+            if is_fatal(failed):
                 raise
             why = str(failed)
         except (OSError, http.client.HTTPException, UrlError, ValueError, LookupError, TypeError) as error:
@@ -110,11 +102,16 @@ def parameters(call, names: list[str], placeholder: str) -> dict:
     try:
         answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=True)
     except CallFailed as failed:
-        if failed.code in FATAL:
+        if is_fatal(failed):
             raise
         # Without the key's permission one still learns which of them exist.
         refused = {"unread": str(failed)}
-        answer = absent_as({"Parameters": []}, {failed.code}, lambda: call("ssm", "get_parameters", doing, Names=names, WithDecryption=False))
+        try:
+            answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=False)
+        except CallFailed as again:
+            if again.code != failed.code:
+                raise
+            answer = {"Parameters": []}
     found = {name: refused for name in names if refused}
     for parameter in answer["Parameters"] if not refused else []:
         found[parameter["Name"] + parameter.get("Selector", "")] = {"state": parameter_state(parameter, placeholder)}
@@ -136,7 +133,7 @@ def keys(call, names: list[str]) -> dict:
 
 def role(call, arn: str) -> dict:
     """{"trust": document, "bounded": whether a permissions boundary is set} or {"missing": True}."""
-    found = absent_as(None, {"NoSuchEntity"}, lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
+    found = absent_as(None, "Entity", lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
     return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
 
 
@@ -174,14 +171,14 @@ def log_group(call, name: str) -> bool:
 
 
 def target_group(call, arn: str) -> dict | None:
-    found = absent_as([], {"TargetGroupNotFound"}, lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"])
+    found = absent_as([], "TargetGroup", lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"])
     return found[0] if found else None
 
 
 def attributes(call, arn: str) -> dict:
     answer = absent_as(
         {"Attributes": []},
-        {"TargetGroupNotFound"},
+        "TargetGroup",
         lambda: call("elbv2", "describe_target_group_attributes", f"read the attributes of {arn}", TargetGroupArn=arn),
     )
     return {item["Key"]: item.get("Value", "") for item in answer["Attributes"]}
@@ -202,7 +199,7 @@ def balancer(call, arn: str, group: str) -> dict | None:
     """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if needed)."""
     found = absent_as(
         [],
-        {"LoadBalancerNotFound"},
+        "LoadBalancer",
         lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {arn}", LoadBalancerArns=[arn])["LoadBalancers"],
     )
     if not found:
@@ -220,7 +217,7 @@ def balancer(call, arn: str, group: str) -> dict | None:
 def database(call, identifier: str) -> dict | None:
     found = absent_as(
         [],
-        {"DBInstanceNotFound", "DBInstanceNotFoundFault"},
+        "DBInstance",
         lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
     )
     return found[0] if found else None
@@ -229,7 +226,7 @@ def database(call, identifier: str) -> dict | None:
 def redis(call, identifier: str) -> dict | None:
     found = absent_as(
         [],
-        {"CacheClusterNotFound", "CacheClusterNotFoundFault"},
+        "CacheCluster",
         lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
     )
     return found[0] if found else None
@@ -240,8 +237,9 @@ def redis(call, identifier: str) -> dict | None:
 
 def gates(call, bucket: str, key: str) -> dict | None:
     """The gates; {} for an object that is no JSON object."""
-    answer = absent_as(None, {"NoSuchKey", "NoSuchBucket"}, lambda: call("s3", "get_object", f"read the gates s3://{bucket}/{key}", Bucket=bucket, Key=key))
-    if answer is None:
+    try:
+        answer = call("s3", "get_object", f"read the gates s3://{bucket}/{key}", Bucket=bucket, Key=key)
+    except NotFound:
         return None
     try:
         said = json.loads(answer["Body"].read())
@@ -269,10 +267,8 @@ def lock(call, table: str, name: str, own_token: str) -> dict | None:
     reader = environment_lock.Lock(call, table, name)
     try:
         found = reader.read()
-    except CallFailed as failed:
-        if failed.code == "ResourceNotFoundException":
-            return {"missing": True}
-        raise
+    except NotFound:
+        return {"missing": True}
     if found is None:
         return None
     now = reader.now

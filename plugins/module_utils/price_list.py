@@ -13,7 +13,7 @@ import json
 import re
 
 from ansible_collections.atena.aws.plugins.module_utils import prices
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import pages
 
 # The Price List is asked there, whatever the region of the prices.

@@ -8,7 +8,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import MEDIA_TYPES
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.prune_plan import short

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import absent_as
+import contextlib
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.power_read import services_of, tasks_of
 
 BEFORE, RESTORED = "before", "restored"
@@ -68,18 +70,18 @@ def snapshots(call, identifier: str, resource_id: str = "") -> list[dict]:
 def snapshot(call, name: str) -> dict | None:
     found = absent_as(
         [],
-        {"DBSnapshotNotFound", "DBSnapshotNotFoundFault"},
+        "DBSnapshot",
         lambda: call("rds", "describe_db_snapshots", f"read the snapshot {name}", DBSnapshotIdentifier=name)["DBSnapshots"],
     )
     return found[0] if found else None
 
 
 def services(call, cluster: str) -> dict:
-    return absent_as({}, {"ClusterNotFoundException"}, lambda: services_of(call, cluster))
+    return absent_as({}, "Cluster", lambda: services_of(call, cluster))
 
 
 def tasks(call, cluster: str) -> list[dict]:
-    return absent_as([], {"ClusterNotFoundException"}, lambda: tasks_of(call, cluster))
+    return absent_as([], "Cluster", lambda: tasks_of(call, cluster))
 
 
 def image_counts(call, names: list[str]) -> dict:
@@ -88,7 +90,7 @@ def image_counts(call, names: list[str]) -> dict:
     for name in names:
         images = absent_as(
             None,
-            {"RepositoryNotFoundException"},
+            "Repository",
             lambda name=name: call.pages("ecr", "describe_images", f"list the images of {name}", "imageDetails", repositoryName=name),
         )
         if images is not None:
@@ -98,12 +100,13 @@ def image_counts(call, names: list[str]) -> dict:
 
 def lifecycle_policies(call, names: list[str]) -> list[str]:
     """Those of these repositories that have one."""
-    absent = {"RepositoryNotFoundException", "LifecyclePolicyNotFoundException"}
-    return [
-        name
-        for name in names
-        if absent_as(None, absent, lambda name=name: call("ecr", "get_lifecycle_policy", f"read the lifecycle policy of {name}", repositoryName=name))
-    ]
+    found = []
+    for name in names:
+        # Neither a repository that does not exist has one, nor one without a policy.
+        with contextlib.suppress(NotFound):
+            call("ecr", "get_lifecycle_policy", f"read the lifecycle policy of {name}", repositoryName=name)
+            found.append(name)
+    return found
 
 
 def log_groups(call, prefix: str) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import destroy_record, power_journal, recovery_read, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, side_by_side

@@ -19,7 +19,8 @@ import datetime
 import threading
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.rollout_view import stamp
 
@@ -67,16 +68,16 @@ def iso(moment) -> str:
 
 def find(call, identifier: str, tags: bool = True) -> dict | None:
     """The cache of this name; None if there is none. Without `tags` its tags are not asked for: for those who only look how it goes on."""
-    cluster = _one(call, "describe_cache_clusters", "CacheClusters", "CacheClusterNotFound", CacheClusterId=identifier, ShowCacheNodeInfo=True)
+    cluster = _one(call, "describe_cache_clusters", "CacheClusters", "CacheCluster", CacheClusterId=identifier, ShowCacheNodeInfo=True)
     if cluster:
         cache = from_cluster(cluster)
     else:
-        group = _one(call, "describe_replication_groups", "ReplicationGroups", "ReplicationGroupNotFound", ReplicationGroupId=identifier)
+        group = _one(call, "describe_replication_groups", "ReplicationGroups", "ReplicationGroup", ReplicationGroupId=identifier)
         if group is None:
             return None
         # The group itself does not tell its version, port, windows or groups: its nodes do.
         node = primary_of(group)
-        member = _one(call, "describe_cache_clusters", "CacheClusters", "CacheClusterNotFound", CacheClusterId=node, ShowCacheNodeInfo=True) if node else None
+        member = _one(call, "describe_cache_clusters", "CacheClusters", "CacheCluster", CacheClusterId=node, ShowCacheNodeInfo=True) if node else None
         cache = from_group(group, member or {})
     if cache["status"] == "deleted":
         return None
@@ -87,12 +88,7 @@ def find(call, identifier: str, tags: bool = True) -> dict | None:
 
 def _one(call, operation: str, key: str, absent: str, /, **arguments) -> dict | None:
     identifier = next(iter(arguments.values()))
-    try:
-        found = call("elasticache", operation, f"read Redis {identifier}", **arguments)[key]
-    except CallFailed as failed:
-        if is_code(failed, absent):
-            return None
-        raise
+    found = absent_as([], absent, lambda: call("elasticache", operation, f"read Redis {identifier}", **arguments)[key])
     return found[0] if found else None
 
 
@@ -300,7 +296,7 @@ class Patience:
             if is_done(seen):
                 return seen
             if self.passed:
-                raise CallFailed(f"{late(seen)} (waited {round(self.deadline.elapsed)} s)", "Timeout")
+                raise CallFailed(f"{late(seen)} (waited {round(self.deadline.elapsed)} s)")
             self.rest()
 
 

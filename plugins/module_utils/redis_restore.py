@@ -13,7 +13,7 @@ restore() leaves a cache that is there as it is, and waits for it: compare what 
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.redis_read import (
     ATTEMPTS,
     CLUSTER,
@@ -44,7 +44,7 @@ def restore(call, parameters: dict, snapshot_name: str, *, identifier=None, auth
         snapshot = redis_snapshot.usable(call, snapshot_name, patience)
         found = redis_parameters.refusals(parameters, snapshot, name, auth_token)
         if found:
-            raise CallFailed(f"{name} was not restored from {snapshot_name}: {' '.join(found)} Nothing was changed.", "Refused")
+            raise CallFailed(f"{name} was not restored from {snapshot_name}: {' '.join(found)} Nothing was changed.")
         _send(call, parameters, snapshot_name, name, auth_token, patience)
     return _await(call, name, snapshot_name, patience, wait)
 
@@ -63,7 +63,7 @@ def _standing_cache(call, name, patience):
             return True
         if standing(cache["status"]) == FAILED and cache["status"] not in STILLBORN:
             why = last_events(call, name, cache["kind"])
-            raise CallFailed(f"{name} is {cache['status']}, and was not touched. {why} It is not known whether there are data in it.", "CacheFailed")
+            raise CallFailed(f"{name} is {cache['status']}, and was not touched. {why} It is not known whether there are data in it.")
         patience.tell(f"{name}: {cache['status']}")
         if cache["status"] in STILLBORN and cache["created_at"] not in cleared and _delete(call, cache, patience):
             cleared.add(cache["created_at"])
@@ -88,7 +88,7 @@ def _send(call, parameters, snapshot_name, name, auth_token, patience):
             unsure += failed.unsure
             busy = is_code(failed, "InvalidSnapshotState") and not patience.passed
             if not busy and (not failed.unsure or unsure >= ATTEMPTS):
-                raise CallFailed(f"{failed} The snapshot {snapshot_name} is as it was.", failed.code, failed.unsure) from failed
+                raise failed.saying(f"{failed} The snapshot {snapshot_name} is as it was.") from failed
             patience.tell(f"{failed} Looking again.")
             patience.rest()
             if unsure and find(call, name, tags=False):
@@ -98,13 +98,13 @@ def _send(call, parameters, snapshot_name, name, auth_token, patience):
 def _await(call, name, snapshot_name, patience, wait):
     def is_there(cache):
         if patience.is_gone(cache):
-            raise CallFailed(f"{name} is gone while it was waited for: somebody deleted it.", "CacheFailed")
+            raise CallFailed(f"{name} is gone while it was waited for: somebody deleted it.")
         if cache is None:
             return False
         if standing(cache["status"]) in (FAILED, LEAVING):
             why = last_events(call, name, cache["kind"])
             restored = f"It could not be restored from {snapshot_name}. " if snapshot_name else ""
-            raise CallFailed(f"{name} is {cache['status']}. {restored}{why} No snapshot was touched; correct the cause and run this again.", "CacheFailed")
+            raise CallFailed(f"{name} is {cache['status']}. {restored}{why} No snapshot was touched; correct the cause and run this again.")
         patience.tell(f"{name}: {cache['status']}")
         return not wait or standing(cache["status"]) == READY
 
@@ -132,21 +132,21 @@ def delete(call, cache: dict, snapshot: dict | None, *, timeout, delay, say=None
         patience.tell(f"{cache['id']}: {now['status']}")
         if patience.passed:
             done = "It was told to go, and goes by itself" if sent else "It was not deleted"
-            raise CallFailed(f"{cache['id']} is still {now['status']} after {round(patience.deadline.elapsed)} s. {done}; run this again.", "Timeout")
+            raise CallFailed(f"{cache['id']} is still {now['status']} after {round(patience.deadline.elapsed)} s. {done}; run this again.")
         patience.rest()
 
 
 def _must_be_safe(call, now, cache, snapshot):
     if now["created_at"] != cache["created_at"]:
-        raise CallFailed(f"{cache['id']} was not deleted: it is another one than before, made at {now['created_at']}.", "Refused")
+        raise CallFailed(f"{cache['id']} was not deleted: it is another one than before, made at {now['created_at']}.")
     if now["global_datastore"]:
-        raise CallFailed(f"{cache['id']} was not deleted: it belongs to the global datastore {now['global_datastore']}. Take it out of that first.", "Refused")
+        raise CallFailed(f"{cache['id']} was not deleted: it belongs to the global datastore {now['global_datastore']}. Take it out of that first.")
     if now["status"] in STILLBORN:
         return
     fresh = redis_snapshot.read(call, snapshot["name"], now) if snapshot else None
     found = redis_snapshot.problems(fresh, now)
     if found:
-        raise CallFailed(f"{cache['id']} was not deleted: {'; '.join(found)}.", "Refused")
+        raise CallFailed(f"{cache['id']} was not deleted: {'; '.join(found)}.")
 
 
 def _delete(call, cache, patience) -> bool:
@@ -156,7 +156,7 @@ def _delete(call, cache, patience) -> bool:
     try:
         write(call, operation, f"delete {cache['id']}", **{argument: cache["id"]})
     except CallFailed as failed:
-        if is_code(failed, "CacheClusterNotFound", "ReplicationGroupNotFound"):
+        if isinstance(failed, NotFound):
             return True
         if not failed.unsure and not is_code(failed, "InvalidCacheClusterState", "InvalidReplicationGroupState"):
             raise

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.redis_read import (
     ATTEMPTS,
     BUSY,
@@ -139,19 +139,15 @@ def _tagged_source(call, snapshot: dict) -> str | None:
     try:
         return tags_of(call, snapshot["arn"], snapshot["name"]).get(SOURCE_TAG) if snapshot["arn"] else None
     except CallFailed as failed:
-        if is_code(failed, "SnapshotNotFound", "InvalidSnapshotState", "CacheClusterNotFound", "InvalidCacheClusterState"):
+        if isinstance(failed, NotFound) or is_code(failed, "InvalidSnapshotState", "InvalidCacheClusterState"):
             return None
         raise
 
 
 def read(call, name: str, cache: dict | None = None) -> dict | None:
     """The snapshot of this name; None if there is none. cache: whose it probably is, where that is at hand."""
-    try:
-        found = call("elasticache", "describe_snapshots", f"read the snapshot {name}", SnapshotName=name, ShowNodeGroupConfig=True)["Snapshots"]
-    except CallFailed as failed:
-        if is_code(failed, "SnapshotNotFound"):
-            return None
-        raise
+    doing = f"read the snapshot {name}"
+    found = absent_as([], "Snapshot", lambda: call("elasticache", "describe_snapshots", doing, SnapshotName=name, ShowNodeGroupConfig=True)["Snapshots"])
     if not found:
         return None
     told = describe(found[0])
@@ -235,7 +231,7 @@ def create(call, cache: dict, name: str, *, timeout, delay, say=None, guard=None
     patience = Patience(timeout, delay, say, guard)
     problem = name_problem(name)
     if problem:
-        raise CallFailed(f"{problem} Nothing was changed.", "InvalidName")
+        raise CallFailed(f"{problem} Nothing was changed.")
     if read(call, name, cache) is None:
         _send(call, cache, name, patience, tags)
     return _await(call, cache, name, patience, wait)
@@ -274,7 +270,7 @@ def _ready(call, cache, name, patience):
     def is_ready(now):
         found = refusals(now) if now else [f"{cache['id']} does not exist (any more)."]
         if found:
-            raise CallFailed(f"The snapshot {name} was not taken: {' '.join(found)} Nothing was changed.", "Refused")
+            raise CallFailed(f"The snapshot {name} was not taken: {' '.join(found)} Nothing was changed.")
         patience.tell(f"{cache['id']}: {now['status']}")
         return standing(now["status"]) == READY
 
@@ -287,17 +283,16 @@ def _await(call, cache, name, patience, wait):
     def is_there(snapshot):
         if patience.is_gone(snapshot):
             gone = f"The snapshot {name} of {cache['id']} is gone: ElastiCache gave it up, or somebody deleted it. {why()}"
-            raise CallFailed(gone.rstrip(), "SnapshotFailed")
+            raise CallFailed(gone.rstrip())
         if snapshot is None:
             return False
         if not is_of(snapshot, cache):
             whose = snapshot["node"] or snapshot["source"]
-            raise CallFailed(f"There is a snapshot {name} already, of {whose} and not of {cache['id']}. Take another name.", "SnapshotAlreadyExists")
+            raise CallFailed(f"There is a snapshot {name} already, of {whose} and not of {cache['id']}. Take another name.")
         if snapshot["status"] in GONE:
             raise CallFailed(
                 f"The snapshot {name} of {cache['id']} is {snapshot['status']}. {why()} "
-                f"{cache['id']} was not touched. Delete the snapshot or take another name.",
-                "SnapshotFailed",
+                f"{cache['id']} was not touched. Delete the snapshot or take another name."
             )
         patience.tell(f"{cache['id']}: snapshot {name}: {snapshot['status']}")
         return not wait or snapshot["status"] not in _COMING
@@ -318,7 +313,7 @@ def usable(call, name: str, patience: Patience) -> dict:
     def is_usable(snapshot):
         if snapshot is None or snapshot["status"] in GONE:
             what = f"is {snapshot['status']}" if snapshot else "does not exist"
-            raise CallFailed(f"The snapshot {name} {what}. Nothing was changed.", "SnapshotNotFound")
+            raise CallFailed(f"The snapshot {name} {what}. Nothing was changed.")
         patience.tell(f"snapshot {name}: {snapshot['status']}")
         return snapshot["status"] == "available"
 
@@ -338,12 +333,12 @@ def delete(call, name: str, *, timeout, delay, say=None, guard=None, wait: bool 
                 write(call, "delete_snapshot", f"delete the snapshot {name}", SnapshotName=name)
                 patience.tell(f"snapshot {name}: told to go")
             except CallFailed as failed:
-                if not failed.unsure and not is_code(failed, "InvalidSnapshotState", "SnapshotNotFound"):
+                if not failed.unsure and not isinstance(failed, NotFound) and not is_code(failed, "InvalidSnapshotState"):
                     raise
             sent = True
         if (sent or snapshot["status"] == "deleting") and not wait:
             return True
         patience.tell(f"snapshot {name}: {snapshot['status']}")
         if patience.passed:
-            raise CallFailed(f"The snapshot {name} is still {snapshot['status']} after {round(patience.deadline.elapsed)} s. Run this again.", "Timeout")
+            raise CallFailed(f"The snapshot {name} is still {snapshot['status']} after {round(patience.deadline.elapsed)} s. Run this again.")
         patience.rest()

@@ -8,7 +8,7 @@ import json
 import os
 
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis, diagnosis_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 
 
 def gather_evidence(call, params: dict, cluster: str, identity: str, tasks: list[str]) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_revision
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 
 
@@ -15,13 +15,12 @@ def digest_of_tag(call, match, container: str) -> str:
     where = {"registryId": match["account"], "repositoryName": repository}
     try:
         answer = call("ecr", "describe_images", f"find the image {repository}:{tag} of container {container}", **where, imageIds=[{"imageTag": tag}])
-    except CallFailed as failed:
-        if failed.code != "ImageNotFoundException":
+    except NotFound as failed:
+        if failed.what != "Image":
             raise
-        raise CallFailed(
+        raise failed.saying(
             f"ECR has no image {repository}:{tag}, which container {container} needs. Nothing was changed. releases.yml lists what can be released without "
-            "building; deploy.yml without `release` builds the commit that is checked out.",
-            failed.code,
+            "building; deploy.yml without `release` builds the commit that is checked out."
         ) from failed
     return answer["imageDetails"][0]["imageDigest"]
 

@@ -11,9 +11,10 @@ import contextlib
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ledger, power_state, preflight, release_targets, task_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.release_evidence import gather_evidence
@@ -357,13 +358,8 @@ class Release:
 
     def _own_address(self) -> str:
         name = f"{self.params['name']}-alb"
-        try:
-            found = self.call("elbv2", "describe_load_balancers", f"find the address of {name}", Names=[name])["LoadBalancers"]
-        except CallFailed as failed:
-            if failed.code not in ("LoadBalancerNotFound", "LoadBalancerNotFoundException"):
-                raise
-            return ""
-        return f"http://{found[0]['DNSName']}"
+        found = describe_load_balancer(self.call, name)
+        return f"http://{found['DNSName']}" if found else ""
 
     def _health_words(self, health: dict) -> str:
         return (

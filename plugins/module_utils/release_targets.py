@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_revision
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.release_prepare import Preparation
 

@@ -13,7 +13,7 @@ import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import address_secret, database_url, power_journal, recovery_read, restore_plan, task_run
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries

@@ -7,7 +7,8 @@ from __future__ import annotations
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_rollout, rollout_view
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, CredentialsRefused, Denied, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import (
     describe_services,
     describe_task_definition,
@@ -22,7 +23,7 @@ from ansible_collections.atena.aws.plugins.module_utils.interrupts import shield
 # After an UpdateService whose fate is unknown: how often, and how far apart, the service is looked at before it is sent again.
 _ATTEMPTS = 6
 # Reasons not to look again: they don't go away by waiting.
-_FINAL = ("AccessDenied", "ExpiredToken", "InvalidClientTokenId", "NotFound", "SignatureDoesNotMatch", "UnrecognizedClient")
+_FINAL = (CredentialsRefused, Denied, NotFound)
 # Seconds without news after which a person is told that it still goes on.
 _SILENCE = 30
 # The way back has so many seconds more than the way there: what was too slow then, such as draining, is as slow now, and giving up on
@@ -177,7 +178,7 @@ class RolloutRun:
                 states = self.look(names)
             except CallFailed as failed:
                 # The services go on all the same: worth a second look, until the time is over.
-                if deadline.passed or any(code in failed.code for code in _FINAL):
+                if deadline.passed or isinstance(failed, _FINAL):
                     raise
                 self.view.tell(f"{failed} Looking again.")
                 time.sleep(max(1.0, pace(deadline.elapsed, self.wait_delay)))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, power_state, rotation_record, secret_readers, secret_rotation
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
@@ -286,9 +287,9 @@ def run_module(module, kind) -> None:
             rotation = kind(call, module.params, lock, say=progress.say if progress.heard else None, check_mode=module.check_mode)
             result = rotation.run()
     except RotationFailed as failed:
-        module.fail_json(msg=str(failed), **rotation.result)
+        module.fail_json(**told(failed), **rotation.result)
     except Interrupted as interrupted:
         module.fail_json(msg=f"{interrupted} Nothing was changed.")
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(**result)

@@ -6,7 +6,7 @@ ecs_rollout."""
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_rollout
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun

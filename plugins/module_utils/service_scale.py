@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import autoscaling, ecs_rollout, rollout_view
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun

@@ -7,10 +7,15 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound, absent_as
 
-_ABSENT = ("NoSuchKey", "404")
 _ATTEMPTS = 6
+
+
+def no_bucket(error: NotFound, bucket: str) -> CallFailed:
+    """The failure of a call that found no state bucket, with the remedy."""
+    return error.saying(f"The state bucket {bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.")
 
 
 class StoredObject:
@@ -25,18 +30,15 @@ class StoredObject:
     def _s3(self, operation: str, doing: str, **arguments) -> dict:
         try:
             return self._call("s3", operation, f"{doing} {self.what} {self.where}", Bucket=self.bucket, Key=self.key, **arguments)
-        except CallFailed as error:
-            if error.code != "NoSuchBucket":
+        except NotFound as error:
+            if error.what != "Bucket":
                 raise
-            raise CallFailed(f"The state bucket {self.bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.", error.code) from error
+            raise no_bucket(error, self.bucket) from error
 
     def read(self) -> dict | None:
         """What it says; None if it does not exist."""
-        try:
-            answer = self._s3("get_object", "read")
-        except CallFailed as error:
-            if error.code not in _ABSENT:
-                raise
+        answer = absent_as(None, "Key", lambda: self._s3("get_object", "read"))
+        if answer is None:
             self._etag = ""
             return None
         try:
@@ -57,13 +59,15 @@ class StoredObject:
             try:
                 self._etag = self._s3("put_object", "write", Body=body, ContentType="application/json", **condition)["ETag"]
                 return
-            except CallFailed as error:
+            except NotFound as error:
+                if error.what != "Key":
+                    raise
+                raise error.saying(f"{self.where} was deleted while this run was going on. Bring its last version back.") from error
+            except Conflict as error:
                 # Somebody writes it at this moment: S3 asks to try again.
                 if error.code == "ConditionalRequestConflict" and attempt < _ATTEMPTS - 1:
                     self._sleep(next(pause))
                     continue
-                if error.code in _ABSENT:
-                    raise CallFailed(f"{self.where} was deleted while this run was going on. Bring its last version back.", error.code) from error
                 if error.code != "PreconditionFailed":
                     raise
                 self._settle(content)
@@ -75,7 +79,7 @@ class StoredObject:
         if self.read() == content:
             return
         self._etag = known
-        raise CallFailed(
+        raise Conflict(
             f"{self.where} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things stand: "
             "see lock.yml and status.yml, then run it again.",
             "PreconditionFailed",

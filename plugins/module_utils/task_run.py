@@ -9,7 +9,8 @@ import time
 import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_task, rollout_view
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded

@@ -132,10 +132,11 @@ import base64
 import concurrent.futures
 import os
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import docker_cli, ecr_plan
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import put_tag
 
 _UNKNOWN = "sha256:known-after-push"
@@ -145,13 +146,8 @@ def images_by_tag(call, repository, tags):
     """DescribeImages for each tag, one by one: with several it fails on the first that is missing."""
     details = []
     for tag in tags:
-        try:
-            details.extend(
-                call("ecr", "describe_images", f"look for {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
-            )
-        except CallFailed as failed:
-            if failed.code != "ImageNotFoundException":
-                raise
+        one = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
+        details += absent_as([], "Image", lambda tag=tag, one=one: call("ecr", "describe_images", f"look for {repository}:{tag}", **one)["imageDetails"])
     return details
 
 
@@ -252,7 +248,7 @@ def main():
     try:
         module.exit_json(**run(module))
     except (CallFailed, docker_cli.DockerFailed) as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
 
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ import time
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
 from ansible_collections.atena.aws.plugins.module_utils.exec_run import ExecRun, NotRun
 from ansible_collections.atena.aws.plugins.module_utils.failure_words import exit_code_means
@@ -176,7 +177,7 @@ def run(module):
     except NotRun as why:
         module.fail_json(msg=redactor.text(str(why)), **so_far(-1))
     except CallFailed as refused:
-        module.fail_json(msg=redactor.text(str(refused)), **{**so_far(-1), "changed": refused.unsure})
+        module.fail_json(msg=redactor.text(str(refused)), **{**facts_of(refused), **so_far(-1), "changed": refused.unsure})
     if rc:
         means = exit_code_means(rc)
         tail = [] if output.shown else [f"  {line}" for line in list(output.last)[-20:]]
@@ -205,7 +206,7 @@ def main():
     try:
         module.exit_json(**run(module))
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
 
 
 if __name__ == "__main__":

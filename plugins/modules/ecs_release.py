@@ -343,7 +343,8 @@ duration_seconds:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.release_arguments import ARGUMENTS
@@ -361,13 +362,13 @@ def main():
     try:
         release.result = release.run()
     except ValueError as refused:
-        problem = f"Nothing was changed: {refused}."
+        problem = {"msg": f"Nothing was changed: {refused}."}
     except (ReleaseFailed, CallFailed, Interrupted) as failed:
-        problem = str(failed)
+        problem = told(failed)
     for warning in release.warnings:
         module.warn(warning)
     if problem:
-        module.fail_json(msg=problem, **{**release.result, "outcome": release.result["outcome"] or "failed"})
+        module.fail_json(**{**problem, **release.result, "outcome": release.result["outcome"] or "failed"})
     module.exit_json(**release.result, summary=summary(release.result))
 
 

@@ -118,7 +118,8 @@ rollout_needed:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.release_prepare import Preparation
 
@@ -153,7 +154,7 @@ def main():
                 for warning in preparation.warnings():
                     module.warn(warning)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     except ValueError as refused:
         module.fail_json(msg=f"Nothing was registered: {refused}.")
     module.exit_json(

@@ -102,10 +102,11 @@ failed_tasks:
   type: dict
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import power_state, service_restart
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -144,7 +145,8 @@ def run(module, call, lock):
         module.fail_json(msg=left, **{**result, "services": restart.entries()})
     except CallFailed as lost_sight:
         module.fail_json(
-            msg=f"{lost_sight} What became of the services is not known. status.yml shows how they stand.", **{**result, "services": restart.entries()}
+            msg=f"{lost_sight} What became of the services is not known. status.yml shows how they stand.",
+            **{**facts_of(lost_sight), **result, "services": restart.entries()},
         )
     text = failure_text(failed, evidence, [], {}).replace("The rollout failed.", "The restart failed.", 1)
     module.fail_json(msg="\n".join(filter(None, [text, still])), **{**result, "failed_tasks": evidence})
@@ -169,7 +171,7 @@ def main():
         with holding(call, module.params["lock"], module.check_mode) as lock:
             result = run(module, call, lock)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(**result)
 
 

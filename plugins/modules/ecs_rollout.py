@@ -148,9 +148,10 @@ duration_seconds:
   type: float
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
@@ -179,7 +180,7 @@ def run(module):
     except CallFailed as lost_sight:
         module.fail_json(
             msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
-            **{**result, "services": rollout.entries()},
+            **{**facts_of(lost_sight), **result, "services": rollout.entries()},
         )
     reverted = [name for name in rollout.items if name not in lost]
     module.fail_json(
@@ -225,7 +226,7 @@ def main():
     try:
         module.exit_json(**run(module))
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
 
 
 if __name__ == "__main__":

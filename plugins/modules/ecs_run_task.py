@@ -182,10 +182,11 @@ duration_seconds:
 
 import time
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import task_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -217,7 +218,7 @@ def run(module):
     except CallFailed as failed:
         if not result["task_arn"]:
             raise
-        module.fail_json(msg=f"Lost sight of the task {result['task_arn']}, which may still run: {failed}", **result)
+        module.fail_json(msg=f"Lost sight of the task {result['task_arn']}, which may still run: {failed}", **{**facts_of(failed), **result})
     result.update(ended, duration_seconds=round(time.monotonic() - begin, 1))
     if not succeeded:
         module.fail_json(msg=task_run.failure_text(result["task_arn"], ended), **result)
@@ -265,7 +266,7 @@ def main():
     try:
         module.exit_json(**run(module))
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
 
 
 if __name__ == "__main__":

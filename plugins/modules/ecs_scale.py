@@ -146,10 +146,11 @@ failed_tasks:
   type: dict
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import power_state, service_scale
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -193,7 +194,9 @@ def run(module, call, lock):
         progress.say(left)
         module.fail_json(msg=left, **result)
     except CallFailed as lost_sight:
-        module.fail_json(msg=f"{lost_sight} What became of the services is not known. Run the playbook again: it goes on from there.", **result)
+        module.fail_json(
+            msg=f"{lost_sight} What became of the services is not known. Run the playbook again: it goes on from there.", **{**facts_of(lost_sight), **result}
+        )
     reverted = [name for name in back if name not in lost]
     module.fail_json(
         msg=failure_text(failed, evidence, reverted, lost).replace("The rollout failed.", "The services were not scaled.", 1),
@@ -225,7 +228,7 @@ def main():
         with holding(call, module.params["lock"], module.check_mode) as lock:
             result = run(module, call, lock)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(**result)
 
 

@@ -174,7 +174,8 @@ import datetime
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import log_lines
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
@@ -277,7 +278,7 @@ def main():
     try:
         result = run(module)
     except (CallFailed, ValueError) as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     except OSError as failed:
         module.fail_json(msg=f"Could not write {module.params['save_to']}: {failed.strerror}. Name a file in a directory of yours with save_to.")
     module.exit_json(**result)

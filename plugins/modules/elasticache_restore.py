@@ -179,10 +179,10 @@ differences:
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_read, redis_restore, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -303,7 +303,7 @@ def main():
         with interruptible():
             getattr(run, module.params["state"])()
     except CallFailed as failed:
-        module.fail_json(msg=str(failed), **{**run.result, "changed": run.call.wrote})
+        module.fail_json(**told(failed), **{**run.result, "changed": run.call.wrote})
     except Interrupted as interrupted:
         left = f"{interrupted} What ElastiCache was told to do goes on by itself. Run this again."
         progress.say(left)

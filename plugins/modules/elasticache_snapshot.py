@@ -169,7 +169,7 @@ cache:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import redis_read, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -273,7 +273,7 @@ def main():
         with interruptible():
             result = run.do()
     except CallFailed as failed:
-        module.fail_json(msg=str(failed), changed=run.call.wrote)
+        module.fail_json(**told(failed), changed=run.call.wrote)
     except Interrupted as interrupted:
         left = f"{interrupted} A snapshot that was told to be taken, or to go, does so by itself. Run this again."
         progress.say(left)

@@ -190,7 +190,8 @@ import os
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import cost_items, cost_plan, cost_read, cost_run, power_state, price_list
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.prices import PricesUnusable
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
@@ -261,7 +262,7 @@ def main():
     try:
         module.exit_json(changed=False, **result(module))
     except (CallFailed, TerraformError, PricesUnusable) as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     except ValueError as wrong:
         module.fail_json(msg="\n".join(f"The costs of {module.params['name']} cannot be reckoned: {line}" for line in str(wrong).splitlines()))
 

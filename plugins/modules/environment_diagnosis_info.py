@@ -156,10 +156,11 @@ key:
   type: str
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import evidence
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis_read import diagnose
 

@@ -121,7 +121,8 @@ started_at:
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import DEFAULT_EXPIRY
 from ansible_collections.atena.aws.plugins.module_utils.guard_run import GuardRun
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
@@ -168,7 +169,7 @@ def main():
     except Interrupted as interrupted:
         module.fail_json(msg=f"{interrupted} Run guard.yml again: it sees what is to be done.")
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(
         changed=changed,
         verdict=found.verdict,

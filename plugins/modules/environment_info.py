@@ -155,7 +155,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.atena.aws.plugins.module_utils import cost_read, destroy_record, environment_lock, environment_read
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_state, power_text, prices, redis_snapshot, status_text
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, brief
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import active_services, describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
@@ -164,7 +165,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import prima
 
 def read_services(call, name, keys):
     cluster, wanted, entries = f"{name}-cluster", [f"{name}-{key}" for key in keys], []
-    found = environment_read.absent_as({}, {"ClusterNotFoundException"}, lambda: active_services(call, cluster, wanted))
+    found = absent_as({}, "Cluster", lambda: active_services(call, cluster, wanted))
     for service in found.values():
         definition = describe_task_definition(call, service["taskDefinition"])
         entries.append(
@@ -298,7 +299,7 @@ def main():
         for part in environment_read.side_by_side(call, readers).values():
             result.update(part)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(changed=False, **result, summary=status_text.summary(result), problems=status_text.problems(result))
 
 

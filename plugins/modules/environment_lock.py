@@ -143,10 +143,11 @@ says:
   sample: ["Waiting up to 900 s for the lock of atena-prod, held by arn:aws:iam::123456789012:user/ana on ana@desk ('deploy', since 2026-01-31T12:00:00Z)."]
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 
 
 def hold(module, call, lock):
@@ -192,8 +193,8 @@ def work(module, call):
         if params["state"] == "held":
             return hold(module, call, lock)
         return release(module, lock) if params["state"] == "released" else force(module, lock)
-    except CallFailed as error:
-        if error.code == "ResourceNotFoundException" and params["table_may_be_absent"]:
+    except NotFound:
+        if params["table_may_be_absent"]:
             nothing = {"lock": None, "taken_over": None} if params["state"] == "held" else {"holder": None}
             return {"changed": False, "says": [f"There is no table {lock.table} yet, so there is no lock."], **nothing}
         raise
@@ -222,7 +223,7 @@ def main():
     except locks.LockTaken as taken:
         module.fail_json(msg=str(taken), holder=taken.holder)
     except CallFailed as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(**result)
 
 

@@ -82,7 +82,8 @@ says:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 
 
 def main():
@@ -97,7 +98,7 @@ def main():
     try:
         found = lock.read()
     except CallFailed as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(
         changed=False,
         locked=found is not None and not locks.expired(found, lock.now),

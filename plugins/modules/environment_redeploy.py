@@ -92,7 +92,8 @@ lines: {description: The same for people., returned: "O(phase=begin)", type: lis
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.redeploy_run import Redeploy
 
@@ -122,7 +123,7 @@ def main():
         with holding(call, module.params["lock"], module.check_mode) as lock:
             result = getattr(redeploy, module.params["phase"])(lock.prove)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     module.exit_json(**result)
 
 

@@ -150,7 +150,8 @@ import datetime
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import schedule_render, working_hours
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.power_state import journal_standing, read_journal
 
 
@@ -217,7 +218,7 @@ def main():
     except ValueError as wrong:
         module.fail_json(msg="\n".join(f"The schedule of {module.params['name']} cannot be used: {line}" for line in str(wrong).splitlines()))
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,8 @@ from ansible.module_utils.basic import env_fallback, missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import github_secrets as secrets
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.github_api import GitHub, GitHubFailed
 from ansible_collections.atena.aws.plugins.module_utils.stored_object import StoredObject
@@ -176,7 +177,7 @@ def main():
         with holding(caller, module.params["lock"], module.check_mode) as lock:
             result = work(module, caller, lock)
     except (CallFailed, GitHubFailed) as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(**result)
 
 

@@ -168,7 +168,8 @@ migrated_since:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import running_task_definitions
 
 
@@ -212,7 +213,7 @@ def main():
     try:
         result = work(module, Caller(module))
     except CallFailed as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(**result)
 
 

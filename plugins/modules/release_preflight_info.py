@@ -170,7 +170,8 @@ verdict:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import preflight
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 
 
 def main():
@@ -211,7 +212,7 @@ def main():
     try:
         result = preflight.preflight(Caller(module), request)
     except CallFailed as failed:
-        module.fail_json(msg=str(failed))
+        module.fail_json(**told(failed))
     verdict = preflight.verdict_lines(result, request["name"])
     said = {"findings": result["findings"], "failures": result["failed"], "warnings_found": result["warnings"], "verdict": verdict}
     fail_on = module.params["fail_on"]

@@ -171,10 +171,11 @@ lines:
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import prune_plan, prune_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.ledger import Ledger
 
@@ -236,7 +237,7 @@ def main():
             spared = [] if module.check_mode else take_away(call, planned, lock, done)
     except CallFailed as failed:
         changed = done["changed"] or bool(done["task_definitions"])
-        module.fail_json(msg=str(failed), **{**done, "changed": changed})
+        module.fail_json(**told(failed), **{**done, "changed": changed})
     module.exit_json(
         changed=bool(planned["task_definitions"] or planned["images"]),
         diff=prune_plan.diff(planned),

@@ -125,7 +125,8 @@ lines:
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import LABEL
 
@@ -195,7 +196,7 @@ def main():
     try:
         result = work(module, Caller(module))
     except CallFailed as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(**result)
 
 

@@ -248,7 +248,8 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     terraform_saved,
 )
 from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, usage
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
@@ -396,7 +397,7 @@ def main():
     try:
         result = locked_work(module, terraform)
     except (TerraformError, CallFailed) as error:
-        module.fail_json(msg=str(error), **getattr(error, "details", {}))
+        module.fail_json(**told(error), **getattr(error, "details", {}))
     module.exit_json(**result)
 
 

@@ -97,36 +97,25 @@ from functools import partial
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.atena.aws.plugins.module_utils import terraform_backend as backend
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pauses
-
-_NOT_THERE = {"404", "NoSuchBucket", "NoSuchKey", "NotFound", "ResourceNotFoundException"}
-_NOT_SET = {
-    "NoSuchBucketPolicy",
-    "NoSuchPublicAccessBlockConfiguration",
-    "ServerSideEncryptionConfigurationNotFoundError",
-    "NoSuchTagSet",
-}
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, Deadline, pauses
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, Denied, NotFound, told
 
 
-def read(call, codes, service, operation, doing, **arguments):
-    """The answer, or None if AWS says with one of these codes that there is nothing."""
+def read(call, service, operation, doing, **arguments):
+    """The answer, or None if AWS says that there is nothing, or that this is not set (NoSuchBucketPolicy, NoSuchTagSet, …)."""
     try:
         return call(service, operation, doing, **arguments)
-    except CallFailed as error:
-        if error.code in codes:
-            return None
-        raise
+    except NotFound:
+        return None
 
 
 def read_bucket(call, bucket, account_id, region):
     try:
-        there = read(call, _NOT_THERE, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
+        there = read(call, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
         if there is None:
             return None
-    except CallFailed as error:
-        if error.code != "403":
-            raise
-        raise CallFailed(
+    except Denied as error:
+        raise error.saying(
             f"The bucket {bucket} exists but refuses account {account_id}: either another account owns that name (choose another one with "
             "atena_state_bucket), or the caller lacks s3:ListBucket on it."
         ) from error
@@ -139,7 +128,7 @@ def read_bucket(call, bucket, account_id, region):
         )
 
     def part(operation):
-        return read(call, _NOT_SET, "s3", operation, f"read the settings of the bucket {bucket} ({operation})", Bucket=bucket) or {}
+        return read(call, "s3", operation, f"read the settings of the bucket {bucket} ({operation})", Bucket=bucket) or {}
 
     policy = part("get_bucket_policy").get("Policy")
     return {
@@ -152,7 +141,7 @@ def read_bucket(call, bucket, account_id, region):
 
 
 def read_table(call, table):
-    answer = read(call, _NOT_THERE, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
+    answer = read(call, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
     if answer is None:
         return None
     description = answer["Table"]
@@ -169,7 +158,7 @@ def read_table(call, table):
 
 
 def read_gates(call, bucket, key):
-    answer = read(call, _NOT_THERE, "s3", "get_object", f"read s3://{bucket}/{key}", Bucket=bucket, Key=key)
+    answer = read(call, "s3", "get_object", f"read s3://{bucket}/{key}", Bucket=bucket, Key=key)
     if answer is not None:
         try:
             return json.loads(answer["Body"].read())
@@ -188,7 +177,7 @@ def create(call, service, operation, doing, **arguments):
     """Environments of one project share the bucket and the table; in one run of several, another one may have been faster."""
     try:
         call(service, operation, doing, **arguments)
-    except CallFailed as error:
+    except Conflict as error:
         if error.code not in ("BucketAlreadyOwnedByYou", "ResourceInUseException"):
             raise
 
@@ -271,7 +260,7 @@ def main():
     try:
         result = work(module, Caller(module))
     except CallFailed as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(**told(error))
     module.exit_json(**result)
 
 

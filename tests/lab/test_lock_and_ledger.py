@@ -24,10 +24,10 @@ from wire import Wire
 
 if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_path):
     _AnsibleCollectionFinder(paths=[str(CHECKOUT / ".collections")])._install()
-aws_calls, locks, ledgers = (
-    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}") for name in ("aws_calls", "environment_lock", "ledger")
+aws_errors, locks, ledgers = (
+    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}") for name in ("aws_errors", "environment_lock", "ledger")
 )
-CallFailed, Lock, LockLost, LockTaken, Ledger = aws_calls.CallFailed, locks.Lock, locks.LockLost, locks.LockTaken, ledgers.Ledger
+CallFailed, Lock, LockLost, LockTaken, Ledger = aws_errors.CallFailed, locks.Lock, locks.LockLost, locks.LockTaken, ledgers.Ledger
 
 TABLE = "atena-terraform-locks"
 OTHER = "arn:aws:iam::123456789012:user/bo"
@@ -43,7 +43,7 @@ class Call:
         try:
             return getattr(self._clients[service], operation)(**arguments)
         except ClientError as error:
-            raise CallFailed(f"Could not {doing}: {error}", error.response["Error"]["Code"]) from error
+            raise aws_errors.failure_of(error, doing) from error
 
 
 @pytest.fixture

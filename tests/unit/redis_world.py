@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Unanswered, failure
 
 START = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.UTC)
 NAME, GROUP, SNAPSHOT = "atena-prod-redis", "atena-prod-group", "atena-prod-redis-20260131"
@@ -183,13 +183,13 @@ class Cache:
         self._pass_time()
         how = self.lose.get(operation, []).pop(0) if self.lose.get(operation) else None
         if how == "before":
-            raise CallFailed(f"Could not {doing}: the connection was reset.", unsure=True)
+            raise Unanswered(f"Could not {doing}: the connection was reset.")
         if how not in (None, "after"):
-            raise CallFailed(f"Could not {doing}: {how}.", how)
+            raise failure(f"Could not {doing}: {how}.", how)
         self.writes.append((operation, arguments))
         answer = getattr(self, operation)(**arguments)
         if how == "after":
-            raise CallFailed(f"Could not {doing}: the connection was reset.", unsure=True)
+            raise Unanswered(f"Could not {doing}: the connection was reset.")
         return answer
 
     @staticmethod
@@ -197,7 +197,7 @@ class Cache:
         if name is None:
             return list(things.values())
         if name not in things:
-            raise CallFailed(f"{name} was not found.", code)
+            raise failure(f"{name} was not found.", code)
         return [things[name]]
 
     def describe_cache_clusters(self, CacheClusterId=None, ShowCacheNodeInfo=False):
@@ -221,7 +221,7 @@ class Cache:
 
     def create_snapshot(self, SnapshotName, CacheClusterId=None, ReplicationGroupId=None, Tags=()):
         if SnapshotName in self.snapshots:
-            raise CallFailed("There is one already.", "SnapshotAlreadyExistsFault")
+            raise failure("There is one already.", "SnapshotAlreadyExistsFault")
         made = snapshot(SnapshotName, CacheClusterId=CacheClusterId, SnapshotStatus="creating") if CacheClusterId else snapshot_of_shards(SnapshotName)
         self.snapshots[SnapshotName] = {**made, "SnapshotStatus": "creating"}
         self.tags[made["ARN"]] = {tag["Key"]: tag["Value"] for tag in Tags}
@@ -233,13 +233,13 @@ class Cache:
 
     def create_cache_cluster(self, CacheClusterId, SnapshotName, **_):
         if CacheClusterId in self.clusters:
-            raise CallFailed("There is one already.", "CacheClusterAlreadyExists")
+            raise failure("There is one already.", "CacheClusterAlreadyExists")
         self.clusters[CacheClusterId] = cluster(CacheClusterId, CacheClusterStatus="creating", CacheClusterCreateTime=START + datetime.timedelta(days=1))
         return {}
 
     def create_replication_group(self, ReplicationGroupId, SnapshotName, **_):
         if ReplicationGroupId in self.groups:
-            raise CallFailed("There is one already.", "ReplicationGroupAlreadyExists")
+            raise failure("There is one already.", "ReplicationGroupAlreadyExists")
         self.groups[ReplicationGroupId] = group(Status="creating", ReplicationGroupCreateTime=START + datetime.timedelta(days=1))
         return {}
 

@@ -4,7 +4,7 @@ import datetime
 import io
 import json
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from test_rollout_run import BASE, Ecs
 
 PATH = "/atena/prod"
@@ -63,7 +63,7 @@ class World(Ecs):
     def get_parameter_history(self, Name, WithDecryption):
         entries = self.parameters.get(Name.rsplit("/", 1)[1])
         if entries is None:
-            raise CallFailed("no", "ParameterNotFound")
+            raise failure("no", "ParameterNotFound")
         return {"Parameters": [{**entry, "Labels": list(entry["Labels"])} for entry in entries]}
 
     def get_parameters(self, Names, WithDecryption):
@@ -92,12 +92,12 @@ class World(Ecs):
         name = Name.rsplit("/", 1)[1]
         self._write(f"delete {name}")
         if self.parameters.pop(name, None) is None:
-            raise CallFailed("no", "ParameterNotFound")
+            raise failure("no", "ParameterNotFound")
 
     # --- The bucket -----------------------------------------------------------------------------------------------------
     def get_object(self, Bucket, Key):
         if Key not in self.objects:
-            raise CallFailed("no", "NoSuchKey")
+            raise failure("no", "NoSuchKey")
         return {"Body": io.BytesIO(self.objects[Key]), "ETag": str(hash(self.objects[Key]))}
 
     def put_object(self, Bucket, Key, Body, **condition):
@@ -109,7 +109,7 @@ class World(Ecs):
 
     # --- The rest -------------------------------------------------------------------------------------------------------
     def describe_load_balancers(self, Names):
-        raise CallFailed("no", "LoadBalancerNotFound")
+        raise failure("no", "LoadBalancerNotFound")
 
     def _write(self, what):
         if self.dies_at is not None and self.dies_at in what:

@@ -2,7 +2,7 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import autoscaling
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 
 CLUSTER = "atena-prod-cluster"
 ALL = {"DynamicScalingInSuspended": True, "DynamicScalingOutSuspended": True, "ScheduledScalingSuspended": True}

@@ -2,8 +2,9 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, IncompleteReadError, NoCredentialsError, ReadTimeoutError
 
 
 def refused(code, status=400):
@@ -47,6 +48,8 @@ SLOW = ReadTimeoutError(endpoint_url="http://x")
         (refused("ThrottlingException"), 20),
         (refused("Throttling"), 20),
         (refused("SlowDown", 503), 20),
+        (refused("TooManyUpdates"), 20),
+        (refused("SomethingNew", 429), 20),
         (refused("ServerException", 500), 5),
         (refused("RequestTimeout"), 5),
         (LOST, 5),
@@ -73,6 +76,32 @@ def test_it_ends_some_time(pauses, error):
     with pytest.raises(CallFailed, match="Could not update it"):
         calling(client)("ecs", "update_service", "update it")
     assert client.sent < 100
+
+
+class Broken:
+    """A body whose connection breaks off so many times while it is read."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def get_object(self, **_arguments):
+        return {"Body": self, "ETag": "e"}
+
+    def read(self):
+        if self.times:
+            self.times -= 1
+            raise IncompleteReadError(actual_bytes=3, expected_bytes=9)
+        return b"all of it"
+
+
+def test_a_body_that_breaks_off_while_it_is_read_is_asked_for_again(pauses):
+    call = Caller(None)
+    call._clients["s3"] = Broken(3)
+    assert call("s3", "get_object", "read it")["Body"].read() == b"all of it"
+    assert len(pauses) == 3
+    call._clients["s3"] = Broken(100)
+    with pytest.raises(Unanswered):
+        call("s3", "get_object", "read it")
 
 
 def test_a_wrong_address_is_told_sooner_than_throttling_is_given_up(pauses):

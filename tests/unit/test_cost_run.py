@@ -5,7 +5,7 @@ import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import cost_run, prices
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from test_cost_model import DESIGN, FILES, SIZES
 from test_price_list import PriceList, product, tier
 
@@ -53,7 +53,7 @@ def test_refreshed_prices_are_used_and_kept_beside_those_of_before(tmp_path):
 
 def test_where_the_price_list_may_not_be_asked_the_table_holds():
     def refused(*_, **__):
-        raise CallFailed("Could not ask AWS's Price List: not allowed", "AccessDeniedException")
+        raise failure("Could not ask AWS's Price List: not allowed", "AccessDeniedException")
 
     asked = report()
     assert asked.refresh(refused, SIZES) == ["The prices stay those of the table: Could not ask AWS's Price List: not allowed"]

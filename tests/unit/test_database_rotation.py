@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import database_rotation, database_users, rotation_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.database_users import Turn
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import Standing

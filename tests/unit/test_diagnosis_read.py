@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts, diagnosis_read, evidence
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
 
 WHEN = datetime(2026, 1, 10, 3, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_no_secret_is_in_the_diagnosis_or_its_text():
 
 @pytest.mark.parametrize("operation", sorted(set(ANSWERS) - {"describe_task_definition"}))
 def test_a_part_that_cannot_be_read_is_told_and_the_others_are_there(operation):
-    made = diagnose(**{operation: CallFailed("Could not: AccessDenied", "AccessDenied")})
+    made = diagnose(**{operation: failure("Could not: AccessDenied", "AccessDenied")})
     assert made["facts"]["unreadable"], operation
     assert {"not_readable", "credentials"} & {item["code"] for item in made["findings"]}
     assert "How things stand" in as_text(made)
@@ -201,7 +201,7 @@ def test_a_part_that_cannot_be_read_is_told_and_the_others_are_there(operation):
 
 
 def test_nothing_can_be_read_at_all():
-    made = diagnose(**{operation: CallFailed("Could not: ExpiredToken", "ExpiredToken") for operation in ANSWERS})
+    made = diagnose(**{operation: failure("Could not: ExpiredToken", "ExpiredToken") for operation in ANSWERS})
     assert [item["code"] for item in made["findings"]] == ["credentials"]
     assert "How things stand" in as_text(made)
 
@@ -213,13 +213,13 @@ def test_an_answer_of_an_unforeseen_shape_is_a_part_that_cannot_be_read():
 
 @pytest.mark.parametrize("operation", ["get_parameters_by_path", "get_parameters"])
 def test_without_the_secrets_no_log_line_is_kept(operation):
-    made = diagnose(**{operation: CallFailed("Could not: AccessDenied", "AccessDenied")})
+    made = diagnose(**{operation: failure("Could not: AccessDenied", "AccessDenied")})
     assert made["facts"]["tasks"][0]["log_tail"] == {} and made["facts"]["logs_withheld"]
     assert "the real error" not in json.dumps(made)
 
 
 def test_a_cluster_that_does_not_exist_has_no_services_and_no_tasks():
-    missing = CallFailed("Could not", "ClusterNotFoundException")
+    missing = failure("Could not", "ClusterNotFoundException")
     made = diagnose(describe_services=missing, list_tasks=missing)
     assert made["facts"]["missing_services"] == ["a-api", "a-gone"] and made["facts"]["unreadable"] == []
 

@@ -1,7 +1,7 @@
 """The tags that protect what the ledger may go back to."""
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import keep, plan_kept
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -41,7 +41,7 @@ class Ecr:
             return {"images": [{"imageManifest": digest}] if digest in self.images else []}
         self.calls.append((operation, arguments.get("imageTag") or arguments["imageIds"][0]["imageTag"]))
         if operation == "put_image" and arguments["imageManifest"] == "sha256:1":
-            raise CallFailed("somebody was faster", "ImageAlreadyExistsException")
+            raise failure("somebody was faster", "ImageAlreadyExistsException")
         return {}
 
 

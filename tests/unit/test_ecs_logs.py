@@ -1,6 +1,6 @@
 """Where a task's lines are, and reading all of them."""
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams, tail_of_task
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
 
@@ -23,7 +23,7 @@ class Stream:
     def __call__(self, service, operation, doing, /, **arguments):
         if self.pages and self.pages[0] is None:
             self.pages.pop(0)
-            raise CallFailed("none yet", "ResourceNotFoundException")
+            raise failure("none yet", "ResourceNotFoundException")
         at = int(arguments.get("nextToken", "0"))
         if at >= len(self.pages):
             return {"events": [], "nextForwardToken": str(at)}

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, LockLost, LockTaken, NoLock, holding
 
 ANA, BO = "arn:aws:iam::123456789012:user/ana", "arn:aws:iam::123456789012:user/bo"
@@ -24,7 +24,7 @@ class Table:
     def __call__(self, service, operation, doing, *, TableName, **request):
         assert service == "dynamodb"
         if TableName != "locks":
-            raise CallFailed(f"Could not {doing}: ResourceNotFoundException", "ResourceNotFoundException")
+            raise failure(f"Could not {doing}: ResourceNotFoundException", "ResourceNotFoundException")
         if operation in self.before:
             self.before.pop(operation)()
         with self._one_at_a_time:
@@ -51,7 +51,7 @@ class Table:
             r"(#?\w+) (=|<=) (:\w+)", lambda match: str(self._compare(item, names.get(match[1], match[1]), match[2], values[match[3]])), expression
         )
         if not eval(re.sub(r"\w+", value, expression)):  # noqa: S307 - our own words only
-            raise CallFailed("The conditional request failed", "ConditionalCheckFailedException")
+            raise failure("The conditional request failed", "ConditionalCheckFailedException")
 
     @staticmethod
     def _compare(item, name, operator, wanted):
@@ -288,7 +288,7 @@ def test_a_lost_answer_does_not_lock_a_run_out_by_itself(clock, table):
     lock = clock.lock()
 
     def retry_is_refused():
-        raise CallFailed("The conditional request failed", "ConditionalCheckFailedException")
+        raise failure("The conditional request failed", "ConditionalCheckFailedException")
 
     table.after["put_item"] = retry_is_refused
     assert lock.acquire("deploy", ANA)["token"] == lock.token

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, exec_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.exec_run import ExecRun, NotRun
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.session_channel import SessionEnded, SessionRefused
@@ -144,7 +144,7 @@ def test_a_task_is_taken_by_its_name(world):
 
 def test_an_agent_that_is_not_connected_yet_is_asked_again(world):
     ecs, said = Ecs(task(1)), []
-    ecs.refusals = [CallFailed("Could not: TargetNotConnectedException.", "TargetNotConnectedException")]
+    ecs.refusals = [failure("Could not: TargetNotConnectedException.", "TargetNotConnectedException")]
     Channel.script = [BEGIN, END]
     assert running(ecs, say=said.append).run("true", 60, print) == 3
     assert len(ecs.commands) == 2
@@ -157,7 +157,7 @@ def test_an_agent_that_is_not_connected_yet_is_asked_again(world):
 )
 def test_a_refusal_is_told_with_its_remedy(world, code, words, times):
     ecs = Ecs(task(1))
-    ecs.refusals = [CallFailed(f"Could not run it: {code}.", code) for _ in range(20)]
+    ecs.refusals = [failure(f"Could not run it: {code}.", code) for _ in range(20)]
     with pytest.raises(CallFailed, match=words):
         running(ecs).run("true", 60, print)
     assert len(ecs.commands) == times

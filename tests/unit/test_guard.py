@@ -5,7 +5,8 @@ from datetime import UTC, timedelta
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import guard, guard_run, power_journal
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed, Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockTaken
 
 DB = "atena-prod-db"
@@ -117,7 +118,7 @@ class World:
 
     def describe_db_instances(self, DBInstanceIdentifier):
         if not self.status:
-            raise CallFailed("no", "DBInstanceNotFound")
+            raise failure("no", "DBInstanceNotFound")
         self.at_look.get(self.calls.count("describe_db_instances"), lambda: None)()
         return {"DBInstances": [{"DBInstanceStatus": self.status}]}
 
@@ -273,7 +274,7 @@ def test_an_environment_that_was_started_before_the_lock_was_ours_is_left_alone(
 
 def test_a_database_that_began_a_backup_in_between_is_left_to_the_next_run(run):
     world = World()
-    world.stop_fails = CallFailed("Could not stop the database: it is not available.", "InvalidDBInstanceState")
+    world.stop_fails = failure("Could not stop the database: it is not available.", "InvalidDBInstanceState")
     changed, verdict = run(world)
     assert (changed, verdict.verdict, verdict.act) == (False, guard.LATER, "")
     assert "journal" not in world.calls and not world.held
@@ -281,7 +282,7 @@ def test_a_database_that_began_a_backup_in_between_is_left_to_the_next_run(run):
 
 def test_a_stop_whose_answer_was_lost_is_noted_all_the_same(run):
     world = World()
-    world.stop_fails = CallFailed("Could not stop the database: it is stopping.", "InvalidDBInstanceState")
+    world.stop_fails = failure("Could not stop the database: it is stopping.", "InvalidDBInstanceState")
     world.at_look[3] = lambda: world.__setattr__("status", "stopping")
     changed, _ = run(world)
     assert changed and "journal" in world.calls
@@ -289,7 +290,7 @@ def test_a_stop_whose_answer_was_lost_is_noted_all_the_same(run):
 
 def test_another_failure_is_one_and_gives_the_lock_back(run):
     world = World()
-    world.stop_fails = CallFailed("AccessDenied", "AccessDenied")
+    world.stop_fails = failure("AccessDenied", "AccessDenied")
     with pytest.raises(CallFailed, match="AccessDenied"):
         run(world)
     assert not world.held

@@ -1,6 +1,6 @@
 """Secrets that the caller may read are taken out; where he may not, that is said."""
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of, redactor_of_task
 
 LINE = "token a-secret-token at postgresql://atena:hunter2@db/atena"
@@ -11,7 +11,7 @@ def answering(*values):
 
 
 def refusing(*_, **arguments):
-    raise CallFailed("Could not list the parameters: AccessDeniedException.", "AccessDeniedException")
+    raise failure("Could not list the parameters: AccessDeniedException.", "AccessDeniedException")
 
 
 def test_values_below_the_path_are_taken_out():
@@ -51,7 +51,7 @@ class TestOfATask:
 
     def test_without_the_permission_it_knows_passwords_in_urls(self):
         def call(*_, **__):
-            raise CallFailed("no", "AccessDeniedException")
+            raise failure("no", "AccessDeniedException")
 
         assert redactor_of_task(call, self.DEFINITION).text("postgres://u:pw@h") == "postgres://u:[secret]@h"
         assert redactor_of_task(None, {"containerDefinitions": [{"name": "api"}]}).text("x") == "x"

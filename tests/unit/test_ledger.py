@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.ledger import Ledger
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
@@ -43,19 +43,19 @@ class Bucket:
     def put_object(self, Key, Body, ContentType, IfNoneMatch=None, IfMatch=None):
         current = self.objects.get(Key)
         if IfNoneMatch == "*" and current is not None:
-            raise CallFailed("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
+            raise failure("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
         if IfMatch is not None:
             if current is None:
-                raise CallFailed("The specified key does not exist.", "NoSuchKey")
+                raise failure("The specified key does not exist.", "NoSuchKey")
             if IfMatch != self._etag(current):
-                raise CallFailed("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
+                raise failure("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
         assert IfNoneMatch or IfMatch
         self.objects[Key] = Body
         return {"ETag": self._etag(Body)}
 
     def get_object(self, Key):
         if Key not in self.objects:
-            raise CallFailed("The specified key does not exist.", "NoSuchKey")
+            raise failure("The specified key does not exist.", "NoSuchKey")
         return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._etag(self.objects[Key])}
 
     def list_objects_v2(self, Prefix, ContinuationToken=""):
@@ -356,7 +356,7 @@ def test_a_lost_answer_is_not_taken_for_another_run(bucket, first):
         made = {**made, "step": "migrating"}
 
     def retry_is_refused():
-        raise CallFailed("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
+        raise failure("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
 
     bucket.after["put_object"] = retry_is_refused
     getattr(ledger, first)(made)
@@ -368,7 +368,7 @@ def test_a_write_at_the_same_moment_is_tried_again(bucket):
     slept = []
 
     def conflict():
-        raise CallFailed("A conflicting conditional operation is currently in progress", "ConditionalRequestConflict")
+        raise failure("A conflicting conditional operation is currently in progress", "ConditionalRequestConflict")
 
     bucket.before["put_object"] = conflict
     Ledger(bucket, "state", PREFIX, sleep=slept.append).create(record("a"))
@@ -377,7 +377,7 @@ def test_a_write_at_the_same_moment_is_tried_again(bucket):
 
 def test_a_conflict_that_stays_is_told():
     def conflict(*_, **__):
-        raise CallFailed("A conflicting conditional operation is currently in progress", "ConditionalRequestConflict")
+        raise failure("A conflicting conditional operation is currently in progress", "ConditionalRequestConflict")
 
     slept = []
     with pytest.raises(CallFailed, match="conflicting"):
@@ -471,7 +471,7 @@ def test_a_record_of_a_newer_version_is_not_misread(bucket):
 
 def test_without_the_bucket_the_remedy_is_named():
     def nowhere(*_, **__):
-        raise CallFailed("The specified bucket does not exist", "NoSuchBucket")
+        raise failure("The specified bucket does not exist", "NoSuchBucket")
 
     with pytest.raises(CallFailed, match="state does not exist. Run bootstrap.yml"):
         Ledger(nowhere, "state", PREFIX).recent()

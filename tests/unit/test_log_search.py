@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, log_search
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.log_lines import OVERLAP
 from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
 from ansible_collections.atena.aws.plugins.module_utils.log_search import GroupReader, LogSearch
@@ -33,7 +33,7 @@ class Logs:
         if failed := self.fails.pop(len(self.requests), None):
             raise failed
         if arguments["logGroupName"] not in self.groups:
-            raise CallFailed("Could not read the log: ResourceNotFoundException.", "ResourceNotFoundException")
+            raise failure("Could not read the log: ResourceNotFoundException.", "ResourceNotFoundException")
         found = [entry for entry in self.groups[arguments["logGroupName"]] if arguments["startTime"] <= entry["timestamp"] < arguments.get("endTime", 2**60)]
         found.sort(key=lambda entry: entry["timestamp"])
         at, empty = arguments.get("nextToken", (0, False))
@@ -96,7 +96,7 @@ def test_a_missing_group_is_told_before_the_first_line_with_the_remedy():
 def test_a_pattern_that_cloudwatch_refuses_is_told_with_examples():
     logs = Logs()
     logs.put("/ecs/api", 0)
-    logs.fails = {1: CallFailed("Could not read the log: InvalidParameterException: Invalid filter pattern.", "InvalidParameterException")}
+    logs.fails = {1: failure("Could not read the log: InvalidParameterException: Invalid filter pattern.", "InvalidParameterException")}
     with pytest.raises(CallFailed, match=r"If it is the pattern \(\{ broken\): words as in ERROR"):
         list(searching(logs, "/ecs/api", pattern="{ broken").once())
 
@@ -125,7 +125,7 @@ def test_a_refusal_while_following_loses_no_line_and_shows_none_twice(clock):
         logs.put("/ecs/api", number, f"{number}")
         logs.put("/ecs/workers", number, f"{number}")
     # Of the first look all is there (5 pages each); the second is broken off between two pages.
-    logs.fails = {12: CallFailed("Could not read the log: ThrottlingException.", "ThrottlingException")}
+    logs.fails = {12: failure("Could not read the log: ThrottlingException.", "ThrottlingException")}
     clock.at = {0.5: lambda: [logs.put(group, 100 + number, f"new {number}") for number in range(5) for group in ("/ecs/api", "/ecs/workers")]}
     found = messages(searching(logs, "/ecs/api", "/ecs/workers", said=said, clock=clock).follow(10))
     assert said == ["Could not read the log: ThrottlingException. Looking again."]
@@ -135,7 +135,7 @@ def test_a_refusal_while_following_loses_no_line_and_shows_none_twice(clock):
 def test_what_waiting_does_not_mend_ends_it(clock):
     logs = Logs()
     logs.put("/ecs/api", 0)
-    logs.fails = {2: CallFailed("Could not read the log: ExpiredToken.", "ExpiredToken")}
+    logs.fails = {2: failure("Could not read the log: ExpiredToken.", "ExpiredToken")}
     with pytest.raises(CallFailed, match="ExpiredToken"):
         list(searching(logs, "/ecs/api", clock=clock).follow(10))
 

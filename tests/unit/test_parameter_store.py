@@ -2,7 +2,7 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 
 
 class Aws:
@@ -26,12 +26,12 @@ def test_the_tier_is_stated_only_where_it_has_to_be(value, tier):
 
 
 def test_a_short_value_for_an_advanced_parameter_is_written_as_advanced_where_aws_wants_to_hear_it():
-    refused = CallFailed("You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.", "ValidationException")
+    refused = failure("You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier.", "ValidationException")
     aws = Aws(refused, {"Version": 7})
     assert parameter_store.update(aws, "/p", "A", "v") == 7
     assert [arguments.get("Tier") for _, arguments in aws.calls] == [None, "Advanced"]
     with pytest.raises(CallFailed):
-        parameter_store.update(Aws(CallFailed("the name is invalid", "ValidationException")), "/p", "A", "v")
+        parameter_store.update(Aws(failure("the name is invalid", "ValidationException")), "/p", "A", "v")
 
 
 def test_what_is_new_is_not_written_over_what_somebody_was_faster_with():
@@ -51,8 +51,8 @@ def test_all_versions_are_read_over_all_pages_in_order():
 
 
 def test_what_is_not_there_has_no_versions_and_is_deleted_already():
-    absent = CallFailed("no", "ParameterNotFound")
+    absent = failure("no", "ParameterNotFound")
     assert parameter_store.history(Aws(absent), "/p", "A") == []
     parameter_store.delete(Aws(absent), "/p", "A")
     with pytest.raises(CallFailed):
-        parameter_store.history(Aws(CallFailed("no", "AccessDenied")), "/p", "A")
+        parameter_store.history(Aws(failure("no", "AccessDenied")), "/p", "A")

@@ -16,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     power_stop,
     power_terraform,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import ABSENT, ADOPT, OFF, ON, PRESENT
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import power_journal as journals
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Ended
@@ -190,7 +190,7 @@ def test_what_does_not_change_is_not_written(journal, bucket):
 def test_a_write_whose_answer_was_lost_counts(journal, bucket):
     def lose():
         bucket.before["put_object"] = lambda: None
-        raise CallFailed("the connection was reset", unsure=True)
+        raise Unanswered("the connection was reset")
 
     bucket.after["put_object"] = lose
     with pytest.raises(CallFailed):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, power_database, power_services, power_stop, power_terraform
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches, Ended, SeveralFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
@@ -102,7 +102,7 @@ class Rds:
             return getattr(self, operation)(**arguments)
         self.sent.append((operation, next(iter(arguments.get(key) for key in ("DBSnapshotIdentifier", "DBInstanceIdentifier") if key in arguments))))
         if operation in self.refuse:
-            raise CallFailed(f"Could not {doing}: refused.", self.refuse.pop(operation))
+            raise failure(f"Could not {doing}: refused.", self.refuse.pop(operation))
         if operation == "stop_db_instance":
             self.states = ["stopping", "stopping", "stopped"]
         elif operation == "start_db_instance":
@@ -325,21 +325,21 @@ class Table:
     def __call__(self, service, operation, doing, /, **arguments):
         if service == "s3":
             if self.state is None:
-                raise CallFailed("no", "NoSuchKey")
+                raise failure("no", "NoSuchKey")
             return {"Body": io.BytesIO(self.state)}
         key = arguments.get("Key", arguments.get("Item"))["LockID"]["S"]
         if operation == "get_item":
             return {"Item": self.items.get(key)}
         if operation == "put_item":
             if "ConditionExpression" in arguments and key in self.items:
-                raise CallFailed("taken", "ConditionalCheckFailedException")
+                raise failure("taken", "ConditionalCheckFailedException")
             self.items[key] = arguments["Item"]
             if self.lose:
                 self.lose -= 1
-                raise CallFailed("taken", "ConditionalCheckFailedException")  # the retry of a call whose answer was lost
+                raise failure("taken", "ConditionalCheckFailedException")  # the retry of a call whose answer was lost
             return {}
         if self.items.get(key, {}).get("Info") != arguments["ExpressionAttributeValues"][":info"]:
-            raise CallFailed("changed", "ConditionalCheckFailedException")
+            raise failure("changed", "ConditionalCheckFailedException")
         return self.items.pop(key) and {}
 
 
@@ -462,7 +462,7 @@ def test_a_run_on_another_machine_has_time_to_end(power, lock, monkeypatch):
 
 def test_the_reason_is_told_though_the_lock_cannot_be_given_back_either(power, monkeypatch):
     def expired(identity):
-        raise CallFailed("The credentials expired.", "ExpiredToken")
+        raise failure("The credentials expired.", "ExpiredToken")
 
     monkeypatch.setattr(power.lock, "release", expired)
     with pytest.raises(CallFailed, match="the apply failed"), power.locked():

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import power_journal
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.power_state import journal_standing, why_not_on
 
 ON, OFF = {"power": "on", "redis": "present"}, {"power": "off", "redis": "absent"}

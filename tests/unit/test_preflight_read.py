@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import preflight, preflight_read, preflight_sources
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 DIGEST = "sha256:" + "0" * 64
@@ -17,7 +17,7 @@ SECRET_VALUE = "do-not-show-me"
 
 
 def denied(code="AccessDeniedException"):
-    return CallFailed(f"Could not do it: {code}: no.", code)
+    return failure(f"Could not do it: {code}: no.", code)
 
 
 class Aws:
@@ -284,10 +284,10 @@ class TestGathering:
         assert "unread" in facts["services"]["app-api"]
         assert facts["definitions"]["app-api"]["family"] == "app-api-template"
 
-    @pytest.mark.parametrize("code", ["ExpiredTokenException", "InvalidClientTokenId", ""])
-    def test_credentials_that_do_not_work_are_one_error(self, code):
+    @pytest.mark.parametrize("failed", [denied("ExpiredTokenException"), denied("InvalidClientTokenId"), Unanswered("nothing answers")], ids=str)
+    def test_credentials_that_do_not_work_are_one_error(self, failed):
         with pytest.raises(CallFailed):
-            preflight_read.gather(self.aws(describe_db_instances=denied(code)), REQUEST)
+            preflight_read.gather(self.aws(describe_db_instances=failed), REQUEST)
 
     def test_ten_services_a_call_and_ten_parameters(self):
         names = [f"app-{number}" for number in range(12)]

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import price_list, prices
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from test_cost_model import TABLE
 
 TODAY = datetime.date(2026, 11, 25)

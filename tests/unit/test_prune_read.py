@@ -4,7 +4,7 @@ import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import prune_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -78,7 +78,7 @@ def test_all_of_it_is_gathered():
     def definition(arguments):
         name = arguments["taskDefinition"].rsplit("/", 1)[-1]
         if name == "a-workers-template":
-            raise CallFailed("there is none", "ClientException")
+            raise failure("there is none", "ClientException")
         return {"taskDefinition": {"taskDefinitionArn": f"x/{name}", "containerDefinitions": []}, "tags": []}
 
     aws = Aws(

@@ -16,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     restore_plan,
     restore_run,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 

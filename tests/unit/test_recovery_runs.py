@@ -8,7 +8,7 @@ import json
 import pytest
 import redis_world
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
 from test_ledger import Bucket
@@ -60,7 +60,7 @@ class Aws:
     def describe_db_instances(self, DBInstanceIdentifier=None):
         found = [one for one in self.instances if DBInstanceIdentifier in (None, one["DBInstanceIdentifier"])]
         if DBInstanceIdentifier and not found:
-            raise CallFailed("none", "DBInstanceNotFound")
+            raise failure("none", "DBInstanceNotFound")
         answer = {"DBInstances": [dict(one) for one in found]}
         for one in found:  # what goes on is over at the next look
             if one["DBInstanceStatus"] in ("creating", "modifying", "renaming"):
@@ -73,7 +73,7 @@ class Aws:
         name = arguments.get("DBSnapshotIdentifier")
         found = [one for one in self.snapshots if name in (None, one["DBSnapshotIdentifier"])]
         if name and not found:
-            raise CallFailed("none", "DBSnapshotNotFound")
+            raise failure("none", "DBSnapshotNotFound")
         return {"DBSnapshots": found}
 
     def restore_db_instance_from_db_snapshot(self, DBInstanceIdentifier, DBSnapshotIdentifier, **_):
@@ -111,7 +111,7 @@ class Aws:
         self.url = Value
 
     def describe_load_balancers(self, **_):
-        raise CallFailed("none", "LoadBalancerNotFound")
+        raise failure("none", "LoadBalancerNotFound")
 
     def names(self):
         return {one["DBInstanceIdentifier"]: one["DbiResourceId"] for one in self.instances}
@@ -308,7 +308,7 @@ def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(a
 
 def begun_beside(aws, terraform):
     """A restore that made its copy and went no further."""
-    aws.fails[("modify_db_instance", 1)] = CallFailed("no", "Whatever")
+    aws.fails[("modify_db_instance", 1)] = failure("no", "Whatever")
     with pytest.raises(PowerFailed, match="has not ended"):
         made(restore_run.Restore, aws, terraform).run()
     copy = aws.record()["restored"]["aside"]

@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 import redis_world
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, redis_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from botocore.validate import ParamValidator
 from redis_world import GROUP, NAME, cluster, group, node, sharded
 
@@ -123,7 +123,7 @@ def test_tags_are_asked_for_only_where_elasticache_answers(cache):
 
 def test_an_error_is_no_absence(cache):
     def denied(**_):
-        raise CallFailed("Could not read Redis: AccessDenied.", "AccessDenied")
+        raise failure("Could not read Redis: AccessDenied.", "AccessDenied")
 
     cache.describe_cache_clusters = denied
     with pytest.raises(CallFailed, match="AccessDenied"):
@@ -155,7 +155,7 @@ def test_events_are_a_help_and_no_condition(cache):
     assert redis_read.last_events(cache, NAME, "cluster") == "ElastiCache's last words: Restore failed: not enough memory."
 
     def denied(**_):
-        raise CallFailed("denied", "AccessDenied")
+        raise failure("denied", "AccessDenied")
 
     cache.describe_events = denied
     assert redis_read.last_events(cache, NAME, "cluster") == ""

@@ -5,7 +5,7 @@ import datetime
 import pytest
 import redis_world
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, redis_read, redis_restore, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from redis_world import GROUP, NAME, SNAPSHOT, START, cluster, group, node, snapshot
 
 WAIT = {"timeout": 300, "delay": 10}
@@ -148,7 +148,7 @@ class TestRestore:
 
     def test_a_lost_lock_ends_it_before_the_next_write(self, cache):
         def guard():
-            raise CallFailed("Somebody else has the lock.", "LockLost")
+            raise failure("Somebody else has the lock.", "LockLost")
 
         with pytest.raises(CallFailed, match="lock"):
             restore(cache, guard=guard)

@@ -1,7 +1,7 @@
 """Preparing a revision: images pinned by what ECR answers, nothing registered that is there."""
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.release_prepare import Preparation, pin
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -23,14 +23,14 @@ class Aws:
         if operation == "describe_images":
             tag = arguments["imageIds"][0]["imageTag"]
             if tag not in self.digests:
-                raise CallFailed("no such image", "ImageNotFoundException")
+                raise failure("no such image", "ImageNotFoundException")
             return {"imageDetails": [{"imageDigest": self.digests[tag]}]}
         if operation == "register_task_definition":
             self.registered.append(arguments)
             return {"taskDefinition": {"taskDefinitionArn": f"arn:new/{arguments['family']}:1"}}
         assert operation == "describe_task_definition"
         if arguments["taskDefinition"] not in self.definitions:
-            raise CallFailed("no such definition", "ClientException")
+            raise failure("no such definition", "ClientException")
         definition, tags = self.definitions[arguments["taskDefinition"]]
         return {"taskDefinition": definition, "tags": [{"key": key, "value": value} for key, value in tags.items()]}
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, rollout_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 
 BASE = "arn:aws:ecs:us-east-1:1:task-definition/"
@@ -57,10 +57,10 @@ class Ecs:
             raise CallFailed(self.refuse[name])
         how = self.lose.pop(0) if self.lose else None
         if how == "before":
-            raise CallFailed("Could not update: the connection was reset.", unsure=True)
+            raise Unanswered("Could not update: the connection was reset.")
         answer = self.update_service(**arguments)
         if how == "after":
-            raise CallFailed("Could not update: the connection was reset.", unsure=True)
+            raise Unanswered("Could not update: the connection was reset.")
         return answer
 
     def update_service(self, cluster, service, **change):
@@ -243,7 +243,7 @@ def test_a_look_that_fails_is_tried_again_until_the_deadline(ecs):
 
 def test_a_look_that_can_never_succeed_is_told_at_once(ecs):
     run = rollout(ecs)
-    ecs.at_look = {ecs.looks + 1: lambda: ecs.broken.append(CallFailed("Could not read: expired.", "ExpiredTokenException"))}
+    ecs.at_look = {ecs.looks + 1: lambda: ecs.broken.append(failure("Could not read: expired.", "ExpiredTokenException"))}
     with pytest.raises(CallFailed, match="expired"):
         run.roll_out()
     assert "told to change: api (deployment api-1), workers (deployment workers-2)" in run.left_behind()
@@ -350,7 +350,7 @@ class TestWhatIsTold:
         run = rollout(ecs, say=lambda line: None, wait_timeout=30)
 
         def denied(**arguments):
-            raise CallFailed("Could not list: AccessDenied", "AccessDeniedException")
+            raise failure("Could not list: AccessDenied", "AccessDeniedException")
 
         monkeypatch.setattr(ecs, "list_tasks", denied)
         ecs.at_look = {ecs.looks + 3: lambda: ecs.services["api"]["deployments"][0].update(failedTasks=1)}

@@ -2,7 +2,7 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import rotation_record
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from secrets_world import World
 
 

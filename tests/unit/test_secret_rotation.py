@@ -4,7 +4,7 @@ import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import rotation_run, secret_rotation
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, FORGET, NOTHING, WRITE, Standing
 from ansible_collections.atena.aws.plugins.modules import ssm_secrets as ssm_secrets_module

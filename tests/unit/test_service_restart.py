@@ -2,7 +2,7 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import service_restart
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.service_restart import RestartRun, plan_restart
 from test_rollout_run import BASE, NAMES, Ecs, ecs  # noqa: F401 - a fixture
 

@@ -1,7 +1,7 @@
 """A state bucket belongs to one region's environments."""
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.modules import terraform_backend
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, ecs_logs, task_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 
 SINCE = datetime(2026, 1, 2, tzinfo=UTC)
 ARN = "arn:aws:ecs:us-east-1:1:task/atena-prod-cluster/0f1e"
@@ -132,7 +132,7 @@ def test_a_task_that_takes_too_long_is_stopped_and_told(follow):
 
 def test_a_log_that_may_not_be_read_is_a_line_and_no_failure(follow):
     ecs = Ecs(RUNNING, ENDED)
-    ecs.log_error = CallFailed("Could not read the log /ecs/a: AccessDeniedException", "AccessDeniedException")
+    ecs.log_error = failure("Could not read the log /ecs/a: AccessDeniedException", "AccessDeniedException")
     succeeded, result = follow(ecs).finish()
     assert succeeded
     assert result["logs"]["api"] == ["(no more of the log: Could not read the log /ecs/a: AccessDeniedException)"]
