@@ -169,8 +169,8 @@ class DatabaseRotation(Rotation):
             **{"started_by": _STARTED_BY, "container_overrides": [{"name": program["container"], "command": command}]},
         }
         definition, arguments = task_run.plan_run(self.call, arguments)
-        self.lock.check()
-        arn = task_run.start(self.call, arguments)
+        patience = {"patience": self.program["timeout"], "delay": self.params["wait_delay"]}
+        arn = task_run.start(self.call, arguments, guard=self.lock.check, **patience)
         succeeded, ended = self._follow(definition, arn)
         return "" if succeeded else self.redactor.text(f"{' '.join(command)} failed. {task_run.failure_text(arn, ended)}")
 

@@ -59,6 +59,14 @@ def describe_tasks(call, cluster: str, arns: list[str]) -> list[dict]:
     return tasks
 
 
+def described_task(call, cluster: str, arn: str) -> dict:
+    """One task as it is now. Raises NotFound if ECS does not list it (yet, or any more: an hour after its end)."""
+    found = describe_tasks(call, cluster, [arn])
+    if not found:
+        raise NotFound(f"ECS does not list the task {arn} in {cluster}: it has only just been started, or ended more than an hour ago.", "TaskNotFound")
+    return found[0]
+
+
 def target_states(call, service: dict) -> list[str]:
     """Health states of all targets of the service's target groups ('healthy', 'initial', 'draining', ...)."""
     states = []

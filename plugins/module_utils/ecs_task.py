@@ -6,6 +6,12 @@ from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.failure_words import what_aws_says
 
+RUNNING, SUCCEEDED, FAILED, INCOMPLETE = "running", "succeeded", "failed", "incomplete"
+# Stop codes (API reference of Task, stopCode) of a task that somebody, or AWS for reasons of its own, stopped: its work may be half done.
+_FROM_OUTSIDE = {"UserInitiated", "SpotInterruption", "TerminationNotice"}
+# How a container ends that ECS stops (SIGTERM, then SIGKILL) because an essential one has ended.
+_ENDED_BY_SIGNAL = {137, 143}
+
 
 def task_id(task_arn: str) -> str:
     """The last part of a task's ARN."""
@@ -31,36 +37,65 @@ def likely_cause(text: str) -> str:
     return words.remedy if words else ""
 
 
-def outcome(task: dict) -> dict:
+def commanded(task: dict) -> set[str]:
+    """The containers of a described task whose command was given to RunTask."""
+    return {entry["name"] for entry in (task.get("overrides") or {}).get("containerOverrides") or [] if entry.get("command")}
+
+
+def deciding(task: dict, definition: dict) -> set[str]:
+    """The containers by which a one-off task is judged: those whose command was given, and the task definition's essential ones.
+
+    Others do not decide: side-cars, and what AWS puts into a task beside them, such as GuardDuty's agent, which is in no task definition.
+    """
+    essential = {container["name"] for container in definition.get("containerDefinitions", []) if container.get("essential", True)}
+    return commanded(task) | essential
+
+
+def outcome(task: dict, definition: dict | None = None) -> dict:
     """How a described task stands.
 
-    {'state': 'running'|'succeeded'|'failed', 'exit_codes': {container: int|None}, 'reason': str}. A task that went from
-    PENDING straight to STOPPED is read like any other; a container without an exit code never started, which is a failure.
+    {'state': 'running'|'succeeded'|'failed'|'incomplete', 'exit_codes': {container: int|None}, 'reason': str, 'beside': str}. A task that went from
+    PENDING straight to STOPPED is read like any other; a container without an exit code never started, which is a failure. With its task definition
+    only the containers that decide are judged (`deciding`), and `beside` tells what became of the others. 'incomplete' is what was stopped from
+    outside, whatever its exit codes: a program that handles SIGTERM may well exit with 0 half-way.
     """
     containers = task.get("containers", [])
     codes = {container["name"]: container.get("exitCode") for container in containers}
     if task.get("lastStatus") != "STOPPED":
-        return {"state": "running", "exit_codes": codes, "reason": task.get("lastStatus", "")}
-    reasons = []
+        return {"state": RUNNING, "exit_codes": codes, "reason": task.get("lastStatus", ""), "beside": ""}
+    judged = set(codes) if definition is None else deciding(task, definition)
+    ours = commanded(task)
+    done = bool(ours) and all(codes.get(name) == 0 for name in ours)
+    reasons, beside = [], []
     for container in containers:
-        code = container.get("exitCode")
-        if code == 0 and not container.get("reason"):
-            continue
-        said = f": {container['reason']}" if container.get("reason") else ""
-        if code is None:
-            reasons.append(f"container {container['name']} never ran{said}")
-        elif code != 0:
-            killed = " (killed: out of memory, or not stopped in time)" if code == 137 and not said else ""
-            reasons.append(f"container {container['name']} exited with code {code}{killed}{said}")
-    if not containers:
+        said = _what_became_of(container)
+        # An essential side-car that ECS ended after the container whose command was given had done its work.
+        ended_after = done and container["name"] not in ours and container.get("exitCode") in _ENDED_BY_SIGNAL
+        (reasons if container["name"] in judged and not ended_after else beside).extend(said)
+    if not judged & set(codes):
         reasons.append("no container ever started")
-    if not reasons:
-        return {"state": "succeeded", "exit_codes": codes, "reason": ""}
     stopped = task.get("stoppedReason")
-    if stopped and stopped != "Essential container in task exited":
+    if task.get("stopCode") in _FROM_OUTSIDE:
+        reasons.insert(0, f"it was stopped from outside ({task['stopCode']}: {stopped or 'no reason was given'}) and may have done part of its work")
+    elif reasons and stopped and stopped != "Essential container in task exited":
         reasons.append(f"ECS says: {stopped}")
+    told = {"exit_codes": codes, "beside": "; ".join(beside)}
+    if not reasons:
+        return {"state": SUCCEEDED, "reason": "", **told}
     text = "; ".join(reasons)
-    return {"state": "failed", "exit_codes": codes, "reason": f"{text}. {likely_cause(text)}".strip()}
+    state = INCOMPLETE if task.get("stopCode") in _FROM_OUTSIDE else FAILED
+    return {"state": state, "reason": f"{text}. {likely_cause(text)}".strip(), **told}
+
+
+def _what_became_of(container: dict) -> list[str]:
+    """A clause on a stopped container; [] of one that ended well."""
+    code, said = container.get("exitCode"), f": {container['reason']}" if container.get("reason") else ""
+    if code is None:
+        return [f"container {container['name']} never ran{said}"]
+    if code == 0:
+        return []
+    killed = " (killed: out of memory, or not stopped in time)" if code == 137 and not said else ""
+    return [f"container {container['name']} exited with code {code}{killed}{said}"]
 
 
 def overrides(items: list[dict] | None) -> dict:

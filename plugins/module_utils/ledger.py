@@ -21,7 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
 # What may have changed the schema; a failed migration may have done half of it.
-_MIGRATED = {"running", "succeeded", "failed"}
+_MIGRATED = {"running", "succeeded", "failed", "incomplete"}
 _SHORT = 12
 _CONFLICTS = 6
 

@@ -319,7 +319,8 @@ class Start(PowerRun):
                     "client_token": token,
                 },
             )
-            arn = task_run.start(self.call, arguments)
+            patience = {"patience": hook["timeout"], "delay": self.params["wait_delay"]}
+            arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
             options = {"wait_timeout": hook["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
             succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
             if not succeeded:

@@ -30,6 +30,7 @@ ARGUMENTS = {
             "container": {"type": "str", "required": True},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "int", "default": 900},
+            "repeat_incomplete": {"type": "bool", "default": False},
         },
     },
     "schema": {"type": "str", "default": ""},

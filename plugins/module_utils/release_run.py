@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ledger, power_state, preflight, release_targets, task_run
+from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ecs_task, ledger, power_state, preflight, release_targets, task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, described_task
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
@@ -102,6 +102,8 @@ class Release:
     def run(self) -> dict:
         """Returns the result; raises ReleaseFailed or CallFailed, after which `result` tells what is known."""
         self.plan()
+        if not self.nothing_to_do:
+            self._refuse_half_a_migration(self.records)
         if self.check_mode:
             return self._predict()
         if self.nothing_to_do:
@@ -159,6 +161,7 @@ class Release:
     def _release(self) -> dict:
         try:
             self._settle_unfinished()
+            self._refuse_half_a_migration(self.records)
             self._preflight()
             self._prepare()
             self._migrate()
@@ -186,17 +189,38 @@ class Release:
         if not found:
             return
         self.say(f"The release {found['id']} of {found['operator']} was interrupted while {found['step'].replace('_', ' ')}; this one takes over from it.")
-        arguments = {"cluster": self.cluster, "startedBy": self._started_by(found["id"])}
-        for arn in self.call.pages("ecs", "list_tasks", "look for a migration of the interrupted release", "taskArns", **arguments):
-            task = self.call("ecs", "describe_tasks", f"read the task {arn}", cluster=self.cluster, tasks=[arn])["tasks"][0]
-            self.say(f"Its migration still runs ({arn.rsplit('/', 1)[-1]}); waiting for its end: two at once could harm the schema.")
-            definition = describe_task_definition(self.call, task["taskDefinitionArn"])
-            timeout = (self.params["migration"] or {}).get("timeout", 900)
-            task_run.TaskRun(
-                self.call, self.cluster, definition, arn, wait_timeout=timeout, wait_delay=self.params["wait_delay"], guard=self.lock.check
-            ).finish()
+        settled = {**found, "migration": self._settled_migration(found)}
         if found["outcome"] == ledger.RUNNING:
-            self.ledger.save(ledger.ended(found, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}"))
+            settled = ledger.ended(settled, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}")
+        if settled != found:
+            self.ledger.save(settled)
+        self._refuse_half_a_migration([settled])
+
+    def _settled_migration(self, found: dict) -> dict:
+        """What became of the migration of a release that was interrupted, as far as ECS still knows; one that still runs is waited for."""
+        migration = found["migration"]
+        if migration["outcome"] != "running":
+            return migration
+        arns = task_run.started_by(self.call, self.cluster, self._started_by(found["id"]))
+        if not arns:
+            return migration
+        self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
+        task = described_task(self.call, self.cluster, arns[0])
+        ended = self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0])
+        codes = [ended["exit_codes"].get(name) for name in ecs_task.commanded(task)]
+        return {**migration, "outcome": ended["outcome"], "task_arn": arns[0], "exit_code": codes[0] if codes else None}
+
+    def _refuse_half_a_migration(self, records: list[dict]) -> None:
+        """A migration that was stopped from outside may have done half of it: whether it can run again, a person has to say."""
+        last = next((record for record in records if record["migration"]["outcome"] not in ("not_needed", "running")), None)
+        options = self.params["migration"]
+        if self.goal or not options or options["repeat_incomplete"] or not last or last["migration"]["outcome"] != ecs_task.INCOMPLETE:
+            return
+        raise ReleaseFailed(
+            f"The migration of release {last['id']} was stopped from outside on its way (task {last['migration']['task_arn'].rsplit('/', 1)[-1]}) and may have "
+            "done part of its work. No service was changed. Look at the database; if the migration can run again as it is, run this with "
+            "-e deploy_repeat_migration=true"
+        )
 
     def _preflight(self) -> None:
         paths = {service["name"]: service["health_path"] for service in self.params["services"]}
@@ -286,33 +310,39 @@ class Release:
             },
         )
         self._save(step="migrating", migration={**self.record["migration"], "outcome": "running"})
-        began = time.monotonic()
-        succeeded, ended, arn = False, {"reason": "", "logs": {}, "exit_codes": {}}, ""
+        began, arn = time.monotonic(), ""
         try:
-            arn = task_run.start(self.call, arguments)
-            run = task_run.TaskRun(
-                *(self.call, self.cluster, definition, arn),
-                wait_timeout=options["timeout"],
-                wait_delay=self.params["wait_delay"],
-                say=self.tell,
-                guard=self.lock.check,
-            )
-            succeeded, ended = run.finish()
-        except CallFailed as failed:
-            if failed.code:
-                raise  # AWS answered with an error, or the lock was lost
-            ended["reason"] = str(failed)
+            arn = self._start_migration(arguments)
+            ended = self._follow(definition, arn, say=self.tell)
+        except task_run.NotStarted as refused:
+            # Anything else that goes wrong here leaves open what became of the task: then the release is interrupted, not failed.
+            ended = {"outcome": ecs_task.FAILED, "reason": str(refused), "logs": {}, "exit_codes": {}, "beside": ""}
         migration = {
-            "outcome": "succeeded" if succeeded else "failed",
+            "outcome": ended["outcome"],
             "task_arn": arn,
             "exit_code": ended["exit_codes"].get(options["container"]),
             "duration_seconds": round(time.monotonic() - began, 1),
         }
         self.result["migration"] = {**migration, "reason": ended["reason"], "logs": ended["logs"].get(options["container"], [])}
+        succeeded = ended["outcome"] == ecs_task.SUCCEEDED
         self._save(migration=migration, **({"step": "migrated"} if succeeded else {}))
+        if ended["beside"]:
+            self.warnings.append(f"Of the migration's task, beside its containers that decide: {ended['beside']}.")
         if not succeeded:
             words = task_run.failure_text(arn, ended) if arn else ended["reason"]
-            raise ReleaseFailed(f"The migration failed, so no service was changed. {words}{self._evidence([arn] if arn else [])}")
+            how = "was stopped on its way" if ended["outcome"] == ecs_task.INCOMPLETE else "failed"
+            raise ReleaseFailed(f"The migration {how}, so no service was changed. {words}{self._evidence([arn] if arn else [])}")
+
+    def _start_migration(self, arguments: dict) -> str:
+        options = self.params["migration"]
+        say = self.tell or (lambda text: None)
+        return task_run.start(self.call, arguments, patience=options["timeout"], delay=self.params["wait_delay"], say=say, guard=self.lock.check)
+
+    def _follow(self, definition: dict, arn: str, say=None) -> dict:
+        """What became of a migration's task, when it has ended."""
+        timeout = (self.params["migration"] or {}).get("timeout", 900)
+        options = {"wait_timeout": timeout, "wait_delay": self.params["wait_delay"], "say": say, "guard": self.lock.check}
+        return task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()[1]
 
     # --- Rolling out, and back ----------------------------------------------------------------------------------------
     def _new_rollout(self, previous: dict) -> RolloutRun:

@@ -450,9 +450,10 @@ class Restore(DatabaseRun):
     def _count(self, instance: dict) -> dict:
         command, name = self.params["check_command"], instance["DBInstanceIdentifier"]
         override = {"name": command["container"], "command": command["command"], "environment": {"DATABASE_HOST": instance["Endpoint"]["Address"]}}
-        asked = {"cluster": self.cluster, "service": command["service"], "container_overrides": [override], "started_by": "atena-aws/restore"}
+        asked = {"cluster": self.cluster, "service": command["service"], "container_overrides": [override]}
         definition, arguments = task_run.plan_run(self.call, asked)
-        arn = task_run.start(self.call, arguments)
+        patience = {"patience": command["timeout"], "delay": self.params["wait_delay"]}
+        arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
         options = {"wait_timeout": command["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
         succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
         if not succeeded:

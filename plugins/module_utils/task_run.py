@@ -10,7 +10,7 @@ import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_task, rollout_view
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Throttled, Unanswered
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import LogReader, drain, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
@@ -20,13 +20,15 @@ from ansible_collections.atena.aws.plugins.module_utils.known_secrets import red
 _STOP_PATIENCE = 150
 # Seconds without news after which a person is told that it still goes on.
 _SILENCE = 30
+# How a task's stopped reason begins that was told to stop because its time was over.
+_TOO_LONG = "atena.aws: longer than"
 _DEFAULTS = {
     "task_definition": None,
     "service": None,
     "network_configuration": None,
     "container_overrides": (),
     "launch_type": "FARGATE",
-    "started_by": "atena-aws",
+    "started_by": None,
     "client_token": None,
 }
 
@@ -51,12 +53,14 @@ def plan_run(call, params):
     network = ecs_task.network_of(service, params["network_configuration"])
     if network is None and definition.get("networkMode") == "awsvpc":
         raise CallFailed(f"{name} needs subnets (network mode awsvpc): give service, or network_configuration. Nothing was run.")
+    token = params["client_token"] or str(uuid.uuid4())
     arguments = {
         "cluster": params["cluster"],
         "taskDefinition": definition["taskDefinitionArn"],
         "launchType": params["launch_type"],
-        "startedBy": params["started_by"],
-        "clientToken": params["client_token"] or str(uuid.uuid4()),
+        # By a name of its own the task is found again if RunTask's answer is lost.
+        "startedBy": params["started_by"] or f"atena-aws/{token}",
+        "clientToken": token,
         "count": 1,
         "propagateTags": "TASK_DEFINITION",
     }
@@ -70,15 +74,65 @@ def plan_run(call, params):
     return definition, arguments
 
 
-def start(call, arguments):
-    """RunTask. Returns the task's ARN; raises CallFailed with ECS's reason when it started none. Safe to repeat: the client token makes it one task."""
+class NotStarted(CallFailed):
+    """ECS refused to start the task: nothing of it ran."""
+
+
+def start(call, arguments, *, patience=0, delay=3, say=None, guard=None):
+    """RunTask. Returns the task's ARN. Raises NotStarted with ECS's reason when it started none, and another CallFailed when that is not known.
+
+    Where no answer comes, the task is looked for by its startedBy, and the request is sent again, for `patience` seconds: the client token makes it
+    one task however often it is sent. say: takes a line for the person who waits. guard: called before each attempt; what it raises ends them.
+    """
+    name, deadline, lost = arguments["taskDefinition"], Deadline(patience), None
+    while True:
+        (guard or (lambda: None))()
+        try:
+            found = _started(call, arguments) if lost else None
+            if found:
+                return found
+            return _run(call, arguments, lost)
+        except Unanswered as failed:
+            lost = failed
+        if deadline.passed:
+            raise lost.saying(f"{lost} Whether {name} was started is not known: it may run, as {arguments['startedBy']}.")
+        if say:
+            say(f"{lost} Looking whether the task was started.")
+        time.sleep(pace(deadline.elapsed, delay, shortest=1.0))
+
+
+def _run(call, arguments, lost):
+    """Sends RunTask. lost: the failure of an earlier attempt, of which nobody knows what became: after it a refusal proves nothing."""
     name = arguments["taskDefinition"]
-    with shielded():
-        answer = call("ecs", "run_task", f"run {name}", **arguments)
+    try:
+        with shielded():
+            answer = call("ecs", "run_task", f"run {name}", **arguments)
+    except Unanswered:
+        raise
+    except CallFailed as refused:
+        raise refused if lost else NotStarted(str(refused), refused.code, refused.status, refused.request_id, refused.said) from refused
     failures = ecs_task.start_failures(answer)
     if failures:
-        raise CallFailed(f"ECS did not start {name} in {arguments['cluster']}: {failures}")
+        raise NotStarted(f"ECS did not start {name} in {arguments['cluster']}: {failures}")
     return answer["tasks"][0]["taskArn"]
+
+
+def _started(call, arguments):
+    """The ARN of the task that an unanswered RunTask started; None if ECS lists none, or if others have its startedBy."""
+    if not arguments["startedBy"].endswith(arguments["clientToken"]):
+        return None
+    arns = started_by(call, arguments["cluster"], arguments["startedBy"])
+    return arns[0] if arns else None
+
+
+def started_by(call, cluster, name):
+    """ARNs of the tasks with this startedBy: those that run, then those that ended within about the last hour."""
+    doing = f"look for tasks that {name} started"
+    return [
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, startedBy=name, desiredStatus=status)
+    ]
 
 
 class TaskRun:
@@ -119,8 +173,7 @@ class TaskRun:
         self._deadline, timed_out, state = Deadline(self.wait_timeout), False, None
         while True:
             self.guard()
-            found = describe_tasks(self.call, self.cluster, [self.arn])
-            task = found[0] if found else {}
+            task = self._look(timed_out)
             if task.get("startedAt"):
                 self._read()
             if task.get("lastStatus") not in (None, state):
@@ -133,12 +186,27 @@ class TaskRun:
             if self._deadline.passed:
                 timed_out = True
                 self._tell(f"{self.name}: takes too long, and is being stopped")
-                reason = f"atena.aws: longer than {self.wait_timeout} s"
-                self.call("ecs", "stop_task", f"stop the task {self.arn}", cluster=self.cluster, task=self.arn, reason=reason)
+                self._stop()
                 self._deadline, self._spoke = Deadline(_STOP_PATIENCE), 0.0
             if self.say and self._deadline.elapsed - self._spoke >= _SILENCE:
                 self._tell(f"{self.name}: still {state or 'not listed'}")
             time.sleep(pace(self._deadline.elapsed, self.wait_delay))
+
+    def _look(self, timed_out):
+        """The described task; {} while ECS does not list it, or does not answer: it goes on all the same, so that it is looked at until its time is over."""
+        try:
+            found = describe_tasks(self.call, self.cluster, [self.arn])
+        except (Unanswered, Throttled) as failed:
+            if self._deadline.passed and timed_out:
+                raise
+            self._tell(f"{failed} Looking again.")
+            return {}
+        return found[0] if found else {}
+
+    def _stop(self):
+        reason = f"{_TOO_LONG} {self.wait_timeout} s"
+        with contextlib.suppress(Unanswered):  # whether it was heard is seen when it is looked at
+            self.call("ecs", "stop_task", f"stop the task {self.arn}", cluster=self.cluster, task=self.arn, reason=reason)
 
     def _read(self):
         with self._log_not_needed():
@@ -168,11 +236,16 @@ class TaskRun:
 
     def result(self, task, timed_out):
         """(succeeded, result as ecs_run_task returns it without duration_seconds) of a described stopped task, with the lines read so far."""
-        ended = ecs_task.outcome(task)
-        reason = f"took longer than {self.wait_timeout} s and was stopped; {ended['reason']}".rstrip("; ") if timed_out else ended["reason"]
-        return not timed_out and ended["state"] != "failed", {
+        ended = ecs_task.outcome(task, self.definition)
+        state, reason = ended["state"], ended["reason"]
+        # By this run, or by one before it that died.
+        if timed_out or task.get("stoppedReason", "").startswith(_TOO_LONG):
+            state, reason = ecs_task.FAILED, f"took longer than {self.wait_timeout} s and was stopped; {reason}".rstrip("; ")
+        return state == ecs_task.SUCCEEDED, {
+            "outcome": state,
             "exit_codes": ended["exit_codes"],
             "reason": reason,
+            "beside": ended["beside"],
             "stop_code": task.get("stopCode", ""),
             "stopped_reason": task.get("stoppedReason", ""),
             "logs": {name: list(lines) for name, lines in self.logs.items()},
@@ -203,7 +276,8 @@ def failure_text(arn, result, last=15):
     """Why the task failed, with its last log lines."""
     tail = [line for lines in result["logs"].values() for line in lines][-last:]
     shown = "\n".join(["Last log lines:", *tail]) if tail else "It wrote no log line."
-    return f"The task {ecs_task.task_id(arn)} failed: {result['reason']}\n{shown}"
+    ended = "was not completed" if result.get("outcome") == ecs_task.INCOMPLETE else "failed"
+    return f"The task {ecs_task.task_id(arn)} {ended}: {result['reason']}\n{shown}"
 
 
 def _iso(moment):

@@ -71,9 +71,15 @@ options:
         elements: str
         required: true
       timeout:
-        description: Seconds after which it is stopped and has failed.
+        description: Seconds after which it is stopped and has failed. As long it is looked for where RunTask's answer is lost, or ECS does not answer.
         type: int
         default: 900
+      repeat_incomplete:
+        description:
+          - Whether it may run again after one that was stopped from outside on its way (stop code UserInitiated, SpotInterruption or
+            TerminationNotice), which may have done part of its work. Without it such a release is refused.
+        type: bool
+        default: false
   schema:
     description: Which migrations the commit knows (the git object of their directory); tells a roll-back whether it crosses one.
     type: str
@@ -292,7 +298,9 @@ would_migrate:
   returned: in check mode
   type: bool
 migration:
-  description: C(outcome), C(task_arn), C(exit_code), C(duration_seconds), C(reason) and C(logs) of the migration; null if none ran.
+  description:
+    - C(outcome) (C(succeeded), C(failed), or C(incomplete) of one that was stopped from outside), C(task_arn), C(exit_code), C(duration_seconds),
+      C(reason) and C(logs) of the migration; null if none ran, or if what became of it is not known.
   returned: always
   type: dict
 migrated_since:

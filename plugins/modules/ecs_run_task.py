@@ -70,9 +70,10 @@ options:
     choices: [FARGATE, EC2, EXTERNAL]
     default: FARGATE
   started_by:
-    description: A word that is shown with the task - up to 128 letters, digits, hyphens, forward slashes and underscores.
+    description:
+      - A word that is shown with the task - up to 128 letters, digits, hyphens, forward slashes and underscores.
+      - Unset it is C(atena-aws/) and the client token. By such a name of its own a task is found again of which RunTask's answer was lost.
     type: str
-    default: atena-aws
   client_token:
     description:
       - Makes repeated calls start the task once only (up to 64 characters, kept by ECS for about 24 hours). Unset makes a new one for
@@ -143,6 +144,19 @@ images:
   returned: success, or failure after the start
   type: dict
   sample: {api: "123456789012.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api@sha256:0123"}
+outcome:
+  description:
+    - C(succeeded), C(failed), or C(incomplete) of a task that was stopped from outside (stop code UserInitiated, SpotInterruption or TerminationNotice),
+      whatever its exit codes.
+    - It is judged by the containers whose command was given and by the task definition's essential ones; not by what AWS puts into a task, such as
+      GuardDuty's agent.
+  returned: when waited for
+  type: str
+  sample: succeeded
+beside:
+  description: What became of the containers that do not decide; empty if all ended well.
+  returned: when waited for
+  type: str
 exit_codes:
   description: The exit code of each container; null for one that never ran.
   returned: when waited for
@@ -201,14 +215,15 @@ def run(module):
     begin = time.monotonic()
     try:
         with interruptible(), holding(call, params["lock"]):
-            result["task_arn"] = task_run.start(call, arguments)
+            say = progress.say if progress.heard else None
+            result["task_arn"] = task_run.start(call, arguments, patience=params["wait_timeout"], delay=params["wait_delay"], say=say)
             if not params["wait"]:
                 return result
             following = task_run.TaskRun(
                 *(call, params["cluster"], definition, result["task_arn"]),
                 wait_timeout=params["wait_timeout"],
                 wait_delay=params["wait_delay"],
-                say=progress.say if progress.heard else None,
+                say=say,
             )
             succeeded, ended = following.finish()
     except Interrupted as interrupted:
@@ -252,7 +267,7 @@ def main():
                 },
             },
             "launch_type": {"type": "str", "choices": ["FARGATE", "EC2", "EXTERNAL"], "default": "FARGATE"},
-            "started_by": {"type": "str", "default": "atena-aws"},
+            "started_by": {"type": "str"},
             "client_token": {"type": "str", "no_log": False},
             "wait": {"type": "bool", "default": True},
             "wait_timeout": {"type": "int", "default": 900},

@@ -58,7 +58,7 @@ class Database(World):
         self._write("deregister")
         del self.definitions[taskDefinition]
 
-    def speak(self, call, arguments):
+    def speak(self, call, arguments, **_options):
         command = arguments["overrides"]["containerOverrides"][0]["command"]
         self._write(" ".join(command))
         self.said.append(json.dumps(arguments))
@@ -261,7 +261,7 @@ def test_a_user_that_could_not_be_shut_out_is_by_the_next_run(world):
     rotation(world).run()
     real = world.speak
 
-    def fails_once(call, arguments):
+    def fails_once(call, arguments, **_options):
         world.works = "prepare" in json.dumps(arguments)
         return real(call, arguments)
 

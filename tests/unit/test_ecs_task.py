@@ -113,3 +113,50 @@ SERVICE = {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["s1"], "
 )
 def test_network_given_wins_over_the_services_own(service, given, wanted):
     assert ecs_task.network_of(service, given) == wanted
+
+
+# --- Who decides, and who stopped it -------------------------------------------------------------------------------------
+DEFINITION = {"containerDefinitions": [{"name": "api"}, {"name": "logs", "essential": True}, {"name": "helper", "essential": False}]}
+COMMANDED = {"overrides": {"containerOverrides": [{"name": "api", "command": ["migrate"]}]}}
+
+
+def judged(*containers, **more):
+    return ecs_task.outcome({**COMMANDED, **stopped(*containers), **more}, DEFINITION)
+
+
+def test_a_container_that_aws_put_into_the_task_does_not_decide():
+    """GuardDuty's agent, whose image the execution role may not pull: it is in no task definition."""
+    agent = {"name": "aws-guardduty-agent-0a1b", "reason": "CannotPullContainerError: access denied"}
+    ended = judged({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 0}, agent)
+    assert ended["state"] == "succeeded" and "aws-guardduty-agent-0a1b never ran" in ended["beside"]
+    assert judged({"name": "api", "exitCode": 1}, agent)["state"] == "failed"
+
+
+def test_a_container_that_is_not_essential_does_not_decide_and_is_told():
+    ended = judged({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 0}, {"name": "helper", "exitCode": 9})
+    assert (ended["state"], ended["beside"]) == ("succeeded", "container helper exited with code 9")
+
+
+def test_an_essential_one_decides_unless_ecs_ended_it_after_the_work_was_done():
+    assert judged({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 143})["state"] == "succeeded"
+    assert judged({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 2})["state"] == "failed"
+    assert judged({"name": "api", "exitCode": 1}, {"name": "logs", "exitCode": 143})["state"] == "failed"
+
+
+def test_without_a_command_the_essential_ones_decide():
+    task = stopped({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 143}, {"name": "helper", "exitCode": 9})
+    assert ecs_task.outcome(task, DEFINITION)["state"] == "failed"
+
+
+@pytest.mark.parametrize("code", ["UserInitiated", "SpotInterruption", "TerminationNotice"])
+@pytest.mark.parametrize("exit_code", [0, 143, None])
+def test_what_was_stopped_from_outside_is_incomplete_whatever_its_exit_code(code, exit_code):
+    ended = judged({"name": "api", "exitCode": exit_code}, {"name": "logs", "exitCode": 0}, stopCode=code, stoppedReason="somebody")
+    assert ended["state"] == "incomplete"
+    assert code in ended["reason"] and "part of its work" in ended["reason"]
+
+
+@pytest.mark.parametrize("code", ["EssentialContainerExited", "TaskFailedToStart", None])
+def test_any_other_stop_is_judged_by_exit_codes(code):
+    assert judged({"name": "api", "exitCode": 0}, {"name": "logs", "exitCode": 0}, stopCode=code)["state"] == "succeeded"
+    assert judged({"name": "api", "exitCode": 1}, stopCode=code)["state"] == "failed"

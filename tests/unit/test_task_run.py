@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, ecs_logs, task_run
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 
 SINCE = datetime(2026, 1, 2, tzinfo=UTC)
 ARN = "arn:aws:ecs:us-east-1:1:task/atena-prod-cluster/0f1e"
@@ -152,3 +152,102 @@ def test_a_guard_ends_the_waiting(follow):
 
     with pytest.raises(CallFailed, match="lock"):
         follow(Ecs(RUNNING), guard=guard).finish()
+
+
+# --- Answers that do not come --------------------------------------------------------------------------------------------
+REQUEST = {"cluster": "c", "taskDefinition": "arn:td/api:1", "startedBy": "atena-aws/r-1", "clientToken": "r-1"}
+
+
+class Lossy(Ecs):
+    """RunTask's answers are lost so many times; carried_out: though ECS starts the task."""
+
+    def __init__(self, *states, lost=1, carried_out=True, **more):
+        super().__init__(*states, **more)
+        self.lost, self.carried_out, self.sent, self.running = lost, carried_out, [], []
+
+    def run_task(self, **arguments):
+        self.sent.append(arguments["clientToken"])
+        if self.carried_out:
+            self.running = [ARN]
+        if self.lost:
+            self.lost -= 1
+            raise Unanswered("Could not run it: the connection was reset.")
+        return self.run
+
+    def pages(self, service, operation, doing, key, /, **arguments):
+        return self.running if (arguments["startedBy"], arguments["desiredStatus"]) == ("atena-aws/r-1", "RUNNING") else []
+
+
+@pytest.fixture
+def clock(follow):
+    """Lets time pass without waiting, as for `follow`."""
+    return lambda ecs: follow(ecs)
+
+
+def test_a_task_whose_start_was_not_answered_is_found(clock):
+    ecs = Lossy(lost=99)
+    clock(ecs)
+    assert task_run.start(ecs, REQUEST, patience=60) == ARN
+    assert ecs.sent == ["r-1"]
+
+
+def test_one_that_was_not_started_is_asked_for_again_by_the_same_token(clock):
+    ecs = Lossy(lost=2, carried_out=False)
+    clock(ecs)
+    assert task_run.start(ecs, REQUEST, patience=60) == ARN
+    assert ecs.sent == ["r-1"] * 3
+
+
+def test_where_nothing_is_ever_known_it_is_not_called_not_started(clock):
+    ecs = Lossy(lost=10**6, carried_out=False)
+    clock(ecs)
+    with pytest.raises(Unanswered, match="Whether arn:td/api:1 was started is not known") as failed:
+        task_run.start(ecs, REQUEST, patience=60)
+    assert not isinstance(failed.value, task_run.NotStarted) and ecs.clock >= 60
+
+
+def test_what_others_have_started_is_not_taken_for_it(clock):
+    ecs = Lossy(lost=1)
+    clock(ecs)
+    ecs.pages = lambda *arguments, **more: pytest.fail("looked for tasks of a name that is not its own")
+    assert task_run.start(ecs, {**REQUEST, "startedBy": "somebody"}, patience=60) == ARN
+
+
+def test_a_refusal_is_not_started_and_after_a_lost_answer_it_proves_nothing(clock):
+    refused = failure("Could not run it: AccessDeniedException", "AccessDeniedException")
+
+    class Refusing(Lossy):
+        def run_task(self, **arguments):
+            if self.lost:
+                return super().run_task(**arguments)
+            raise refused
+
+    for lost, kind in ((0, task_run.NotStarted), (1, CallFailed)):
+        ecs = Refusing(lost=lost, carried_out=False)
+        clock(ecs)
+        with pytest.raises(kind) as failed:
+            task_run.start(ecs, REQUEST, patience=60)
+        assert isinstance(failed.value, task_run.NotStarted) == (not lost) and failed.value.code == "AccessDeniedException"
+
+
+def test_ecs_that_does_not_answer_for_a_while_is_asked_again(follow):
+    told = []
+    ecs = Ecs(RUNNING, RUNNING, ENDED)
+    answers, real = iter([None, *[Unanswered("Could not read: reset.")] * 5, failure("Could not read: slow down.", "Throttling")]), ecs.describe_tasks
+
+    def describe_tasks(**arguments):
+        broken = next(answers, None)
+        if broken:
+            raise broken
+        return real(**arguments)
+
+    ecs.describe_tasks = describe_tasks
+    succeeded, result = follow(ecs, say=told.append).finish()
+    assert succeeded and result["outcome"] == "succeeded" and ecs.stops == []
+    assert any("Looking again" in line for line in told)
+
+
+def test_a_task_that_its_time_ended_has_failed_also_for_the_next_run(follow):
+    task = state("STOPPED", 143, startedAt=SINCE, stopCode="UserInitiated", stoppedReason="atena.aws: longer than 900 s")
+    assert follow(Ecs(task)).finish()[1]["outcome"] == "failed"
+    assert follow(Ecs({**task, "stoppedReason": "somebody"})).finish()[1]["outcome"] == "incomplete"
