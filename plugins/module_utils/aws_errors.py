@@ -7,7 +7,10 @@ An exception of botocore's becomes a CallFailed in one place, `failure_of`; ever
 
 from __future__ import annotations
 
+import copy
 import re
+import time
+from email.utils import parsedate_to_datetime
 
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors'). botocore's own lists, at both
 # ends of what is supported, are compared with this one by tests/unit/test_aws_errors.py. LimitExceededException is none: the services use it for quotas.
@@ -39,6 +42,9 @@ _CREDENTIALS = frozenset(
         *("InvalidSignatureException", "InvalidAccessKeyId", "RequestExpired", "TokenRefreshRequired", "InvalidToken", "IncompleteSignature"),
     }
 )
+# What AWS says where the clock of the caller is wrong: by code, or within a code that says other things, too.
+_SKEWED = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"})
+_SIGNED_AT = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 # botocore's own, by name: nothing was sent.
 _NO_CREDENTIALS = frozenset(
     {
@@ -71,7 +77,9 @@ class CallFailed(Exception):
 
     def saying(self, message: str) -> CallFailed:
         """The same failure in other words."""
-        return type(self)(message, self.code, self.status, self.request_id, self.said)
+        again = copy.copy(self)
+        again.args = (message,)
+        return again
 
 
 def facts_of(failed: Exception) -> dict:
@@ -133,7 +141,7 @@ def kind_of(code: str, status: int = 0, message: str = "") -> type[CallFailed]:
         return Throttled
     if status >= 500:
         return ServiceFailed
-    if code in _CREDENTIALS:
+    if code in _CREDENTIALS or code in _SKEWED:
         return CredentialsRefused
     if _DENIED.match(code):
         return Denied
@@ -218,10 +226,24 @@ def error_code(error: Exception) -> str:
     return response.get("Error", {}).get("Code", "")
 
 
+def _clock_remedy(error: Exception, code: str, message: str) -> str:
+    """What to do where AWS refuses a call because of the moment at which it was signed; '' of any other error."""
+    if code not in _SKEWED and not _SIGNED_AT.search(message):
+        return ""
+    date = (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    off = ""
+    try:
+        seconds = round(time.time() - parsedate_to_datetime(date).timestamp())
+        off = f" is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} AWS's"
+    except (TypeError, ValueError):
+        off = " differs from AWS's by more than five minutes"
+    return f"This machine's clock{off}. Set it (`timedatectl set-ntp true`), then run the playbook again; nothing was done."
+
+
 def explain(error: Exception, doing: str) -> str:
     """One paragraph: 'Could not <doing>: <AWS's words>. <remedy>'. `doing` completes 'Could not'."""
     message = (getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error)
     code = error_code(error)
-    remedy = _REMEDIES.get(code) or _BOTOCORE_REMEDIES.get(type(error).__name__, "")
+    remedy = _clock_remedy(error, code, message) or _REMEDIES.get(code) or _BOTOCORE_REMEDIES.get(type(error).__name__, "")
     head = f"Could not {doing}: {code + ': ' if code else ''}{message}".rstrip(". ")
     return f"{head}. {remedy}".strip()

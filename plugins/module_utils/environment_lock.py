@@ -74,12 +74,19 @@ def iso(moment: float) -> str:
 
 
 def from_item(item: dict | None) -> dict | None:
-    """The lock's attributes as plain values. What a damaged item lacks is '' or 0, so that it counts as expired."""
+    """The lock's attributes as plain values. What an item lacks is '' or 0, so that it counts as expired; `damaged`: it has an expires_at, and that is no
+    moment, so that nobody knows whether it has expired."""
     if not item:
         return None
     lock = {name: item.get(name, {}).get("S", "") for name in _TEXTS}
     lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
-    lock["expires_at"] = int(float(item.get("expires_at", {}).get("N", "0")))
+    lock["expires_at"], lock["damaged"] = 0, False
+    if "expires_at" in item:
+        try:
+            lock["expires_at"] = int(float(item["expires_at"]["N"]))
+            iso(lock["expires_at"])
+        except (KeyError, ValueError, OverflowError, OSError):
+            lock["expires_at"], lock["damaged"] = 0, True
     return lock
 
 
@@ -89,7 +96,7 @@ def to_item(lock: dict) -> dict:
 
 
 def expired(lock: dict, now: float) -> bool:
-    return lock["expires_at"] <= now
+    return not lock.get("damaged") and lock["expires_at"] <= now
 
 
 def public(lock: dict | None) -> dict | None:
@@ -107,10 +114,19 @@ def standing_text(name: str, lock: dict | None, now: float) -> str:
     """Who holds the lock, in a sentence."""
     if lock is None:
         return f"{name} is not locked."
+    if lock.get("damaged"):
+        return f"{name} is locked by {whose(lock)}, but the lock's item is damaged: its expires_at is no moment, so that it never expires by itself."
     if expired(lock, now):
         return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock['expires_at'])}, and the next run takes it over."
     until = f"in {lock['expires_at'] - int(now)} s, at {iso(lock['expires_at'])}"
     return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; it expires {until}, unless it is renewed."
+
+
+def damaged_text(lock: dict, table: str) -> str:
+    return (
+        f"The lock of {lock['name']} cannot be read: the item {PREFIX}{lock['name']} in the table {table} has an expires_at that is no moment. It belongs to "
+        f"{whose(lock)}. Nothing was changed. When that run has ended, take the lock away: lock.yml -e lock_force={lock['name']}"
+    )
 
 
 def taken_text(lock: dict, now: float, waited: float = 0) -> str:
@@ -201,6 +217,8 @@ class Lock:
                 # Also so when a first attempt arrived, its answer was lost, and the retry was refused: by ourselves.
                 self.prove()
                 return {"token": self.token, "acquired": False, "taken_over": None}
+            if found and found["damaged"]:
+                raise LockTaken(damaged_text(found, self.table), public(found))
             if (found is None or expired(found, self.now)) and self._take(found, reason, operator):
                 taken_over = public(found)
                 if taken_over:
@@ -214,6 +232,8 @@ class Lock:
                     shown = found["token"]
                     say(f"Waiting up to {round(wait - waited)} s for the lock of {self.name}, held by {whose(found)}.")
                 self._sleep(min(next(pause), wait - waited))
+            else:
+                self._sleep(next(pause))  # somebody else was faster
 
     def _take(self, found: dict | None, reason: str, operator: str) -> bool:
         """One conditional write: of many that try at the same time, one succeeds."""
@@ -235,6 +255,17 @@ class Lock:
     def release(self) -> bool:
         """Gives it back. False if it was not this token's any more, in which case nothing is done."""
         return self._delete(self.token, "release")
+
+    def give_back(self, warn) -> None:
+        """Releases it at the end of a run, whose own outcome matters more: where that cannot be done, `warn` takes a sentence on what that means."""
+        try:
+            self.release()
+        except CallFailed as failed:
+            left = round(self.expires_in - (self._monotonic() - (self._renewed if self._renewed is not None else self._monotonic())))
+            warn(
+                f"The lock of {self.name} could not be given back: {failed} It expires by itself in {max(left, 1)} s. Until then other runs are refused; they "
+                f"wait for it with -e atena_lock_wait_seconds={max(left, 1) + 30}, and lock.yml -e lock_force={self.name} takes it away."
+            )
 
     def force_release(self) -> dict | None:
         """Takes it away from whoever holds it. Returns whose it was, or None. A lock that changes hands meanwhile stays."""

@@ -11,7 +11,7 @@ import uuid
 from ansible_collections.atena.aws.plugins.module_utils import ecs_exec
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_tasks
+from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_tasks, described_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.log_output import Unheard
@@ -60,7 +60,7 @@ class ExecRun:
                     "Run restart.yml for a new task, and diagnose.yml if that is the same."
                 )
             time.sleep(1)
-            self.task = describe_tasks(self._call, self._cluster, [self.task["taskArn"]])[0]
+            self.task = described_task(self._call, self._cluster, self.task["taskArn"])
 
     def _any_task(self, service):
         doing = f"list the tasks of {self._service}"
@@ -154,8 +154,8 @@ class ExecRun:
         if self.output.around:
             words.append(f"What was said instead: {' / '.join(self.output.around)}")
         try:
-            task = describe_tasks(self._call, self._cluster, [self.task["taskArn"]])[0]
-        except (CallFailed, IndexError):
+            task = described_task(self._call, self._cluster, self.task["taskArn"])
+        except CallFailed:
             return " ".join(words)
         if task.get("lastStatus") == ecs_exec.RUNNING and task.get("desiredStatus") == ecs_exec.RUNNING:
             words.append("The task still runs. The container needs /bin/sh; what killed the command may also have been its own doing, or a lack of memory.")

@@ -86,7 +86,7 @@ class GuardRun:
                 lock.check()
                 return self._stop_again(verdict)
         finally:
-            self.lock.release()
+            self.lock.give_back(self._say)
 
     def _stop_again(self, verdict: guard.Verdict) -> tuple[bool, guard.Verdict]:
         try:

@@ -12,7 +12,7 @@ import contextlib
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pace
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.progress import clock
 
@@ -53,6 +53,8 @@ _HOPELESS = {
     "insufficient-capacity": "AWS has no capacity for its class in this zone.",
 }
 _SILENCE = 30
+# Seconds between two looks after something was sent, and how many refusals in a row contradict what a look shows.
+_SECOND_LOOK, _REFUSALS = 3, 4
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -159,7 +161,7 @@ class Database:
 
     def _reach(self, goal: str, operation: str, status: str) -> dict:
         """Brings the instance to the goal. Somebody's own change may come in between: it is looked at again, and told again what to do."""
-        deadline = Deadline(self.timeout)
+        deadline, refusals = Deadline(self.timeout), 0
         while True:
             action, found = self.settle(goal)
             if action == DONE:
@@ -171,11 +173,13 @@ class Database:
             try:
                 self.call("rds", operation, f"{goal} the database {self.identifier}", DBInstanceIdentifier=self.identifier)
                 self._say(f"told to {goal}")
-            except CallFailed as failed:
-                # It changed its state between the look and the call; or the call was carried out and its answer lost.
-                if "InvalidDBInstanceState" not in failed.code or self.describe()["DBInstanceStatus"] == status:
+            except Conflict as failed:
+                # It changed its state between the look and the call; the call was carried out and its answer lost; or the look was behind, which it can be
+                # for seconds: one that shows the state in which this would work is a contradiction, but no proof.
+                refusals += 1
+                if "InvalidDBInstanceState" not in failed.code or (refusals >= _REFUSALS and self.describe()["DBInstanceStatus"] == status):
                     raise
-            self._branches.sleep(pace(deadline.elapsed, self.delay))
+            self._branches.sleep(max(min(self.delay, _SECOND_LOOK), pace(deadline.elapsed, self.delay)))
 
     def stop(self) -> dict:
         """Stops it and waits until it is stopped. Returns it as described then."""

@@ -15,12 +15,19 @@ def services_of(call, cluster: str) -> dict:
     return describe_services(call, cluster, sorted(arn.rsplit("/", 1)[-1] for arn in arns))
 
 
+# ECS lists the task and does not describe it ('MISSING'): it has only just been started, or ended an hour ago. That is no proof that it has stopped.
+UNSEEN = "MISSING"
+
+
 def tasks_of(call, cluster: str) -> list[dict]:
-    """Every described task of the cluster that is not STOPPED, one-off ones too. A task that is told to stop is listed with those that stopped."""
+    """Every task of the cluster that is not known to be STOPPED, one-off ones too, as described; of those that are listed only, {"taskArn", "lastStatus":
+    UNSEEN}. A task that is told to stop is listed with those that stopped."""
     arns = set()
     for desired in ("RUNNING", "STOPPED"):
         arns.update(call.pages("ecs", "list_tasks", f"list the tasks of {cluster}", "taskArns", cluster=cluster, desiredStatus=desired))
-    return [task for task in describe_tasks(call, cluster, sorted(arns)) if task.get("lastStatus") != "STOPPED"]
+    found = describe_tasks(call, cluster, sorted(arns))
+    unseen = arns - {task["taskArn"] for task in found}
+    return [task for task in found if task.get("lastStatus") != "STOPPED"] + [{"taskArn": arn, "lastStatus": UNSEEN} for arn in sorted(unseen)]
 
 
 def nat_gateway(call, name: str) -> dict | None:

@@ -59,7 +59,6 @@ class PowerRun:
         self.steps: list[dict] = []
         self.begin = time.monotonic()
         self.warnings: list[str] = []
-        self.waited = False
         self.result = {"changed": False, "outcome": "", "name": params["name"], "wanted": self.WANTED, "lines": []}
 
     @property
@@ -110,9 +109,9 @@ class PowerRun:
             return self._nothing()
         self.refuse()
         with interruptible(), self._locked():
-            if self.waited:
-                self.look()  # somebody else may have done it meanwhile
-                self.refuse()
+            # Somebody else may have changed something since: what was read before the lock decides no write.
+            self.look()
+            self.refuse()
             if not self.steps:
                 return self._nothing()
             self._work()
@@ -127,15 +126,12 @@ class PowerRun:
 
     @contextlib.contextmanager
     def _locked(self):
-        started = time.monotonic()
-        taken = self.lock.acquire(self.VERB, self.params["operator"], self.params["lock"]["wait"], self.say)
-        self.waited = taken["taken_over"] is not None or time.monotonic() - started > 1
+        self.lock.acquire(self.VERB, self.params["operator"], self.params["lock"]["wait"], self.say)
         try:
             with self.lock.held(on_lost=self.branches.end):
                 yield
         finally:
-            with contextlib.suppress(CallFailed):  # it expires by itself, and what happened matters more
-                self.lock.release()
+            self.lock.give_back(self.warnings.append)
 
     def _work(self) -> None:
         try:

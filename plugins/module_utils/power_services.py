@@ -9,11 +9,13 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadlin
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
-from ansible_collections.atena.aws.plugins.module_utils.power_read import services_of, tasks_of
+from ansible_collections.atena.aws.plugins.module_utils.power_read import UNSEEN, services_of, tasks_of
 from ansible_collections.atena.aws.plugins.module_utils.progress import clock
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun
 
 _SILENCE = 30
+# Seconds after which it is looked at again whether really all tasks have stopped.
+_SECOND_LOOK = 3
 # After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
 _STOP_PATIENCE = 180
 
@@ -83,7 +85,8 @@ class Down:
             self._branches.guard()
             tasks = tasks_of(self.call, self.cluster)
             if not tasks:
-                # One that starts others, or somebody's RunTask, may have come in between.
+                # What follows cannot be undone, and one look is no proof: ECS's lists are behind at times, and somebody's RunTask may come in between.
+                self._branches.sleep(min(self.delay, _SECOND_LOOK))
                 if not tasks_of(self.call, self.cluster):
                     self._say("tasks: all are stopped")
                     return list(told.values())
@@ -91,6 +94,7 @@ class Down:
             names = sorted(name_of(task) for task in tasks)
             if deadline.passed:
                 stray = [task for task in tasks if one_off(task) and task.get("desiredStatus") != "STOPPED" and task["taskArn"] not in told]
+                stray = [task for task in stray if task["lastStatus"] != UNSEEN]  # StopTask does not find it either
                 for task in stray:
                     told[task["taskArn"]] = name_of(task)
                     self._say(f"tasks: {name_of(task)} takes too long and is told to stop")

@@ -109,8 +109,8 @@ class Release:
         if self.nothing_to_do:
             return self._confirm()
         with interruptible(), self._locked():
-            if self.waited:
-                self.plan()  # somebody else may have released meanwhile
+            # Somebody else may have released since: what was read before the lock decides no write.
+            self.plan()
             if self.nothing_to_do:
                 return self._confirm()
             return self._release()
@@ -146,16 +146,13 @@ class Release:
 
     @contextlib.contextmanager
     def _locked(self):
-        started = time.monotonic()
         kind = "rollback" if self.goal else "deploy"
-        taken = self.lock.acquire(f"{kind} {self.result['release'][:12]}", self.params["operator"], self.params["lock"]["wait"], self.say)
-        self.waited = taken["taken_over"] is not None or time.monotonic() - started > 1
+        self.lock.acquire(f"{kind} {self.result['release'][:12]}", self.params["operator"], self.params["lock"]["wait"], self.say)
         try:
             with self.lock.held():
                 yield
         finally:
-            with contextlib.suppress(CallFailed):  # it expires by itself, and what happened matters more
-                self.lock.release()
+            self.lock.give_back(self.warnings.append)
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
     def _release(self) -> dict:

@@ -55,6 +55,23 @@ def test_it_says_what_failed_why_and_what_to_do(error, words):
         assert word in text
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        ("InvalidSignatureException", "Signature expired: 20270101T000000Z is now earlier than 20270101T001500Z"),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20270101T001000Z is still later than 20270101T000500Z"),
+        ("RequestExpired", "Request has expired."),
+    ],
+)
+def test_a_wrong_clock_is_named_as_such(code, message):
+    error = refused(code, message)
+    assert "This machine's clock differs from AWS's" in explain(error, "read it")
+    error.response["ResponseMetadata"]["HTTPHeaders"] = {"date": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    assert "behind AWS's. Set it" in explain(error, "read it")
+    assert type(failure_of(error, "read it")) is CredentialsRefused
+
+
 def test_an_error_without_a_remedy_is_still_a_sentence():
     assert explain(refused("SomethingNew", "No."), "read it") == "Could not read it: SomethingNew: No."
 

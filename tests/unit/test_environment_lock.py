@@ -448,6 +448,42 @@ def test_a_damaged_item_locks_nobody_out(clock, table):
     assert clock.lock().acquire("deploy", ANA)["acquired"]
 
 
+@pytest.mark.parametrize("expires_at", [{"S": "tomorrow"}, {"N": "1e400"}, {"N": "9" * 30}, {"NULL": True}])
+def test_a_lock_whose_expiry_cannot_be_read_is_named_and_not_waited_for_in_a_spin(clock, table, expires_at):
+    item = {"LockID": {"S": "atena.aws/atena-prod"}, "owner": {"S": ANA}, "token": {"S": "t"}, "expires_at": expires_at}
+    table.items["atena.aws/atena-prod"] = dict(item)
+    with pytest.raises(LockTaken, match="the item atena.aws/atena-prod in the table locks.*lock.yml -e lock_force=atena-prod"):
+        clock.lock().acquire("deploy", ANA, wait=900)
+    assert table.operations == ["get_item"] and table.items["atena.aws/atena-prod"] == item
+    assert "is damaged" in locks.standing_text("atena-prod", clock.lock().read(), table.now)
+    assert clock.lock().force_release()["owner"] == ANA and not table.items
+
+
+def test_between_two_attempts_there_is_always_a_pause(clock, table, monkeypatch):
+    """Somebody is always faster: the item that was judged is another one's when it is written."""
+    lock, attempts = clock.lock(), []
+
+    def take(*_):
+        attempts.append(clock.ticks)
+        return len(attempts) == 5
+
+    monkeypatch.setattr(lock, "_take", take)
+    lock.acquire("deploy", ANA)
+    assert all(later > earlier for earlier, later in zip(attempts, attempts[1:], strict=False))
+
+
+def test_a_lock_that_cannot_be_given_back_says_for_how_long_it_stands(clock, table):
+    lock, said = clock.lock(), []
+    lock.acquire("deploy", ANA)
+
+    def refuse(**_):
+        raise failure("Could not release the lock: ExpiredTokenException.", "ExpiredTokenException")
+
+    table.delete_item = refuse
+    lock.give_back(said.append)
+    assert "could not be given back" in said[0] and "-e atena_lock_wait_seconds=" in said[0] and "lock_force=atena-prod" in said[0]
+
+
 def test_what_is_shown_of_a_lock_is_all_but_its_token(clock):
     lock = clock.lock()
     lock.acquire("deploy", ANA)

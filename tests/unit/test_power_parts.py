@@ -169,6 +169,36 @@ def test_a_state_that_changed_under_the_call_is_looked_at_again(clock):
     assert rds.sent == [("stop_db_instance", "db")] * 2
 
 
+def test_a_look_that_is_behind_does_not_fail_a_stop_that_was_carried_out(clock):
+    """RDS shows 'available' for seconds after it was told to stop, and refuses to be told again."""
+
+    class Behind(Rds):
+        def __call__(self, service, operation, doing, /, **arguments):
+            told_before = any(sent == "stop_db_instance" for sent, _ in self.sent)
+            if operation == "stop_db_instance" and told_before:
+                self.refuse[operation] = "InvalidDBInstanceState"
+            answer = super().__call__(service, operation, doing, **arguments)
+            if operation == "stop_db_instance":
+                self.states = ["available", "available", "available", "stopping", "stopped"]
+            return answer
+
+    rds = Behind("available")
+    assert database(rds, clock).stop()["DBInstanceStatus"] == "stopped"
+    assert len(rds.sent) > 1
+
+
+def test_a_refusal_that_every_look_contradicts_ends_some_time(clock):
+    class Refusing(Rds):
+        def __call__(self, service, operation, doing, /, **arguments):
+            self.refuse["stop_db_instance"] = "InvalidDBInstanceState"
+            return super().__call__(service, operation, doing, **arguments)
+
+    rds = Refusing("available")
+    with pytest.raises(CallFailed, match="stop the database db"):
+        database(rds, clock).stop()
+    assert 2 < len(rds.sent) < 10
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [("storage-full", "more storage"), ("incompatible-parameters", "parameter group"), ("storage-optimization", "can take hours"), ("modifying", "more time")],
@@ -288,6 +318,47 @@ def test_a_task_that_is_told_to_stop_is_waited_for_until_it_is_stopped(clock):
     clock.at[100] = lambda: ecs.tasks["t/1"].update(lastStatus="STOPPED")
     assert down(ecs, clock).all_stopped(900) == []
     assert clock.now >= 100 and ecs.sent == []
+
+
+def test_a_task_that_is_listed_and_not_described_has_not_stopped(clock):
+    """DescribeTasks answers MISSING for a task that runs: nothing that cannot be undone may follow from that."""
+    ecs = Ecs(("t/1", "service:workers"), counts={"workers": 0})
+    hidden = ecs.tasks.pop("t/1")
+    ecs.pages = lambda service, operation, doing, key, /, **arguments: (
+        ["arn:aws:ecs:r:1:service/c/workers"]
+        if operation == "list_services"
+        else ["t/1"]
+        if clock.now < 100 and arguments["desiredStatus"] == "RUNNING"
+        else []
+    )
+    clock.at[50] = lambda: ecs.tasks.update({"t/1": {**hidden, "lastStatus": "STOPPED"}})
+    down(ecs, clock).all_stopped(900)
+    assert clock.now >= 50
+    assert power_services.tasks_of(ecs, "c") == []
+
+
+def test_one_that_is_never_described_ends_the_stop_without_being_told_to(clock):
+    ecs = Ecs(("t/1", "service:workers"), counts={"workers": 0})
+    ecs.tasks.clear()
+    ecs.pages = lambda service, operation, doing, key, /, **arguments: ["arn:x:service/c/workers"] if operation == "list_services" else ["t/1"]
+    with pytest.raises(CallFailed, match="1 .somebody, missing.*database and Redis were not touched"):
+        down(ecs, clock).all_stopped(300)
+    assert ecs.sent == []
+
+
+def test_that_all_have_stopped_is_seen_twice_some_seconds_apart(clock):
+    """A list that is behind: nobody seems to run, and then somebody does."""
+    ecs, looks = Ecs(("t/1", "service:workers"), counts={"workers": 0}), []
+
+    def pages(service, operation, doing, key, /, **arguments):
+        if arguments.get("desiredStatus") != "RUNNING":
+            return ["arn:x:service/c/workers"] if operation == "list_services" else []
+        looks.append(clock.now)
+        return ["t/1"] if len(looks) in (2, 3) else []
+
+    ecs.pages = pages
+    down(ecs, clock).all_stopped(900)
+    assert len(looks) >= 5 and looks[1] - looks[0] >= 3
 
 
 def test_a_one_off_task_may_end_by_itself_and_is_stopped_after_its_time(clock):

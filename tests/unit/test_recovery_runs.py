@@ -186,7 +186,7 @@ class Lock:
     def held(self, on_lost=None):
         yield
 
-    def release(self):
+    def give_back(self, _warn):
         pass
 
     def check(self):
