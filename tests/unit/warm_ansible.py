@@ -7,6 +7,8 @@ are the server's, and a test about them needs the program itself.
 """
 
 import atexit
+import gc
+import importlib
 import json
 import os
 import select
@@ -17,6 +19,22 @@ from pathlib import Path
 
 # A run that hangs is told as such instead of hanging the tests. No outcome depends on it: it is far beyond what a busy machine needs.
 HANGS = 600
+# A run would import these itself, each run anew.
+IMPORTS = [
+    "ansible.executor.task_queue_manager",
+    "ansible.module_utils.basic",
+    "ansible.playbook.handler_task_include",
+    "ansible.plugins.callback.default",
+    "ansible.plugins.connection.ssh",
+    "ansible.plugins.inventory.script",
+    "ansible.plugins.shell.sh",
+    "ansible.plugins.strategy.linear",
+    "multiprocessing.popen_fork",
+    "multiprocessing.shared_memory",
+    "multiprocessing.synchronize",
+    "tomllib",
+    "xml.dom.minidom",
+]
 
 
 class WarmAnsible:
@@ -54,11 +72,12 @@ def become(asked: dict) -> None:
 def main() -> None:
     import ansible.cli.playbook
     import ansible.config.manager
-    import ansible.executor.task_queue_manager  # noqa: F401 - a run would import these itself, each anew
-    import ansible.module_utils.basic  # noqa: F401
-    import ansible.plugins.callback.default  # noqa: F401
-    import ansible.plugins.strategy.linear  # noqa: F401
 
+    for name in IMPORTS:
+        importlib.import_module(name)
+    # What is here now stays as long as the process: no fork need look through it for garbage, and so copy it.
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # readline and no loop over the file, which reads ahead: a fork must not find another run's line in its buffer.
     while line := sys.stdin.readline():
