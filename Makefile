@@ -15,7 +15,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 unexport PYTHONDONTWRITEBYTECODE
 LAB_INVENTORY := -i inventories/lab
 
-.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-all test-soak bench docs build
+.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-all test-soak test-diff bench docs build
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-all: test-unit venv ## All tests but those that take hours
 
 test-soak: venv ## What takes hours
 	@tests/bin/test-lab --tier soak
+
+test-diff: venv ## What a change takes from tests and refusals: BASE=<commit> (else where this branch left main), MOVES=1 for what only moved
+	@tests/bin/test-diff $(if $(MOVES),--moves) $(BASE)
 
 bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench

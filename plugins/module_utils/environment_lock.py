@@ -333,7 +333,7 @@ class Lock:
         """
         self.prove()
         stop = threading.Event()
-        thread = threading.Thread(target=self._keep, args=(stop, on_lost), name=f"lock of {self.name}", daemon=True)
+        thread = threading.Thread(target=self._keep, args=(stop, on_lost, self._monotonic()), name=f"lock of {self.name}", daemon=True)
         thread.start()
         try:
             yield self
@@ -342,9 +342,9 @@ class Lock:
             # A renewal that is under way meanwhile does no harm: it is conditional on the token.
             thread.join(timeout=2)
 
-    def _keep(self, stop: threading.Event, on_lost) -> None:
+    def _keep(self, stop: threading.Event, on_lost, beat: float) -> None:
+        """beat: when it was renewed, by the clock of the one who starts the thread: on a busy machine that is not when the thread begins."""
         in_background()
-        beat = self._monotonic()
         # In short waits, which do not count what the machine sleeps; the clock does, so that a renewal is due at once when it wakes.
         while not stop.wait(min(_LOOK_EVERY, self.expires_in / 3)):
             if self._monotonic() - beat < self.expires_in / 3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -33,6 +34,11 @@ TO_ADD = """playbooks/{playbook} has no entry in extensions/awx/job_templates.ym
 """
 
 
+@functools.cache
+def parsed(file: Path):
+    return yaml.safe_load(file.read_text())
+
+
 def of(verb):
     return next(template for template in TEMPLATES if template["verb"] == verb)
 
@@ -61,7 +67,7 @@ def roles(playbook: str) -> set[tuple[str, str]]:
                 else:
                     look(value)
 
-    look(yaml.safe_load((CHECKOUT / "playbooks" / playbook).read_text()))
+    look(parsed(CHECKOUT / "playbooks" / playbook))
     return found
 
 
@@ -69,7 +75,7 @@ def inputs(playbook: str) -> dict[str, tuple[str, dict]]:
     """{variable: (role, option)} of everything that the roles of a playbook take."""
     known = {}
     for role, entry in sorted(roles(playbook)):
-        specs = yaml.safe_load((CHECKOUT / "roles" / role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+        specs = parsed(CHECKOUT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
         known |= {name: (role, option) for name, option in specs.get(entry, {}).get("options", {}).items()}
     return known
 

@@ -245,7 +245,7 @@ def test_of_many_at_the_same_time_exactly_one_gets_a_free_lock(clock):
     def attempt(_):
         lock = clock.lock()
         found = lock.read()
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return lock._take(found, "deploy", ANA)
 
     with ThreadPoolExecutor(8) as pool:
@@ -260,7 +260,7 @@ def test_of_many_at_the_same_time_exactly_one_takes_over_an_expired_lock(clock):
     def attempt(_):
         lock = clock.lock()
         found = lock.read()
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         return lock._take(found, "infra", BO)
 
     with ThreadPoolExecutor(8) as pool:
@@ -312,6 +312,20 @@ def test_held_renews_from_a_thread_while_the_work_goes_on(clock, table):
     with lock.held():
         table.before["update_item"] = renewed.set
         clock.pass_(0.01)
+        assert renewed.wait(timeout=30)
+
+
+def test_the_time_until_the_thread_begins_counts(clock, table, monkeypatch):
+    lock = clock.lock(expires_in=0.03)
+    lock.acquire("deploy", ANA)
+    renewed = threading.Event()
+
+    def begins_late():
+        table.before["update_item"] = renewed.set
+        clock.pass_(0.01)
+
+    monkeypatch.setattr(locks, "in_background", begins_late)
+    with lock.held():
         assert renewed.wait(timeout=30)
 
 

@@ -93,7 +93,7 @@ class Site:
         given = {"TERRAFORM_VERSION": "9.9.9", "TERRAFORM_URL": address, "TERRAFORM_INTO": str(self.into), "PYCMD": sys.executable}
         command = next(step for step in STEPS if step.startswith("RUN set -eu;")).removeprefix("RUN ")
         environment = {**os.environ, **given, "TERRAFORM_SHA256_AMD64": "", "TERRAFORM_SHA256_ARM64": "", f"TERRAFORM_SHA256_{self.arch}": checksum}
-        return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def site(tmp_path):
 def address(site, tmp_path):
     handler = functools.partial(_Quiet, directory=str(tmp_path / "site"))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

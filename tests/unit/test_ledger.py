@@ -335,7 +335,7 @@ def test_of_many_at_the_same_time_exactly_one_creates(bucket):
     together = threading.Barrier(8)
 
     def attempt(number):
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         try:
             Ledger(bucket, "state", PREFIX).create({**record("a"), "host": str(number)})
         except CallFailed:

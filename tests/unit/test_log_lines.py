@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import log_lines
-from ansible_collections.atena.aws.plugins.module_utils.log_lines import Seen, as_json, as_text, moment, zone_named
+from ansible_collections.atena.aws.plugins.module_utils.log_lines import REMEMBERED, Seen, as_json, as_text, moment, zone_named
 from ansible_collections.atena.aws.plugins.modules.ecs_service_logs_info import span
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
@@ -108,6 +108,13 @@ def test_what_is_remembered_has_an_end_and_nothing_is_shown_twice_for_it():
     seen.rest(now=1000)
     assert seen.begin == 900
     assert all(event(at) in seen for at in range(900, 1000))
+
+
+def test_so_many_are_remembered_unless_said_otherwise():
+    seen = Seen(0)
+    for at in range(REMEMBERED + 10):
+        seen.add(event(at))
+    assert len(seen) == REMEMBERED == 20_000
 
 
 def test_an_event_becomes_a_line_for_people():

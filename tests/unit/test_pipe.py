@@ -60,5 +60,5 @@ def test_a_screen_that_is_gone_stops_who_writes(screen, monkeypatch):
 
         writer = threading.Thread(target=write, daemon=True)
         writer.start()
-        writer.join(10)
+        writer.join(60)
         assert not writer.is_alive()

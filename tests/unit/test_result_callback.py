@@ -1,16 +1,18 @@
-"""The callback as Ansible runs it: real playbooks without AWS, beside which it lies as it does beside the collection's own."""
+"""The callback as Ansible runs it: real playbooks without AWS, beside which it lies as it does beside the collection's own.
+
+The runs are forks of a process that has Ansible imported (warm_ansible.py). Where what a run inherits or how it ends is the point, it is the program.
+"""
 
 import json
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from warm_ansible import HANGS, WarmAnsible
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What a run shows of custom statistics is what AWX keeps as a job's artifacts: both are read from the same place at the same moment.
@@ -19,28 +21,39 @@ SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
 VARIABLES = {"atena_name": "env-{{ inventory_hostname }}", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
 
 
-class Here:
-    """A directory with a playbook, run as a user of the installed collection runs it: without an ansible.cfg."""
+@pytest.fixture(scope="module")
+def ansible(tmp_path_factory):
+    """What all runs share, as of a user of the installed collection: no ansible.cfg, and no ANSIBLE_ variables of the one who runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    own = {"HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
+    warm = WarmAnsible(home, {**inherited, **own})
+    yield warm
+    warm.end()
 
-    def __init__(self, directory):
-        self.directory, self.file = directory, directory / "out" / "result.json"
+
+class Here:
+    """A directory with a playbook."""
+
+    def __init__(self, directory, ansible):
+        self.directory, self.file, self.ansible = directory, directory / "out" / "result.json", ansible
         beside = directory / "callback_plugins"
         beside.mkdir()
         shutil.copy(CHECKOUT / "playbooks/callback_plugins/atena_aws_result_file.py", beside)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        own = {"HOME": str(directory / "home"), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
-        self.environment = {**inherited, **own}
 
-    def command(self, tasks, *arguments, hosts="one,"):
+    def arguments(self, tasks, *arguments, hosts="one,", asked=True):
         play = {"hosts": "all", "gather_facts": False, "connection": "local", "vars": {**VARIABLES}, "tasks": tasks}
         (self.directory / "play.yml").write_text(json.dumps([play]))
-        ansible = Path(sys.executable).with_name("ansible-playbook")
-        return [sys.executable, str(ansible), "-i", hosts, "play.yml", *arguments]
+        asks = ["-e", f"atena_result_file={self.file}"] if asked else []
+        return ["-i", hosts, "play.yml", *asks, *arguments]
 
     def run(self, tasks, *arguments, hosts="one,", asked=True, **environment):
-        asks = ["-e", f"atena_result_file={self.file}"] if asked else []
-        command = self.command(tasks, *asks, *arguments, hosts=hosts)
-        return subprocess.run(command, cwd=self.directory, env={**self.environment, **environment}, capture_output=True, text=True, timeout=120)
+        return self.ansible.run(self.arguments(tasks, *arguments, hosts=hosts, asked=asked), self.directory, environment)
+
+    def program(self, arguments, **streams):
+        """ansible-playbook itself. Its tasks have the number of its process as $RUN."""
+        command = ["sh", "-c", 'RUN=$$ exec "$@"', "sh", sys.executable, str(Path(sys.executable).with_name("ansible-playbook")), *arguments]
+        return subprocess.run(command, cwd=self.directory, env=self.ansible.environment, text=True, timeout=HANGS, **streams)
 
     @property
     def result(self):
@@ -48,8 +61,8 @@ class Here:
 
 
 @pytest.fixture
-def here(tmp_path):
-    return Here(tmp_path)
+def here(tmp_path, ansible):
+    return Here(tmp_path, ansible)
 
 
 def statistics(done):
@@ -61,7 +74,7 @@ BROKEN = {"name": "Break it", "fail": {"msg": "It broke. Do this."}}
 
 
 def test_a_run_that_succeeds(here):
-    done = here.run([FINE])
+    done = here.program(here.arguments([FINE]), capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     result = here.result
     assert set(result) == {
@@ -167,15 +180,10 @@ def test_a_file_that_cannot_be_written_is_a_warning(here):
 
 
 def test_an_interrupted_run_has_failed(here):
-    started = here.directory / "started"
-    command = here.command([{"name": "Take long", "shell": f"touch {started}; exec sleep 60"}], "-e", f"atena_result_file={here.file}")
-    process = subprocess.Popen(command, cwd=here.directory, env=here.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not started.exists():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) != 0
+    # The task interrupts the run that it is of, and lasts until that is over.
+    slow = {"name": "Take long", "shell": "kill -INT $RUN; while kill -0 $RUN; do sleep 0.1; done"}
+    done = here.program(here.arguments([slow]), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert done.returncode != 0
     assert here.result["outcome"] == "failed"
     assert "in the task 'Take long'" in here.result["reason"]
 
@@ -184,9 +192,8 @@ def test_it_comes_along_with_an_imported_playbook(here):
     """As where a project's playbook imports one of the collection's."""
     outer = here.directory / "outer"
     outer.mkdir()
-    here.command([FINE])
+    here.arguments([FINE])
     (outer / "all.yml").write_text(json.dumps([{"import_playbook": "../play.yml"}]))
-    command = [*here.command([FINE])[:2], "-i", "one,", "outer/all.yml", "-e", f"atena_result_file={here.file}"]
-    done = subprocess.run(command, cwd=here.directory, env=here.environment, capture_output=True, text=True, timeout=120)
+    done = here.program(["-i", "one,", "outer/all.yml", "-e", f"atena_result_file={here.file}"], capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert here.result["playbook"] == "all.yml"

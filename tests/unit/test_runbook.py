@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -17,6 +18,11 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in (CHECK
 
 def name(cell: str) -> str:
     return cell.strip("*`")
+
+
+@functools.cache
+def functions(file: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
 def below() -> dict[str, list[str]]:
@@ -49,5 +55,4 @@ def test_a_row_is_whole_and_names_what_is_there(row):
     for playbook in re.findall(r"`(\w+\.yml)", row[1]):
         assert (CHECKOUT / "playbooks" / playbook).is_file()
     file, test = name(row[2]).split("::")
-    tree = ast.parse((CHECKOUT / "tests" / "lab" / file).read_text())
-    assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert test in functions(CHECKOUT / "tests" / "lab" / file)

@@ -79,7 +79,7 @@ def test_a_terraform_that_survived_its_run_is_known_and_keeps_its_files(make, tm
     leftover = terraform.data / f"atena-run-{dead.pid}-x"
     leftover.mkdir(parents=True)
     for here, survives in ((terraform.directory, True), (tmp_path, False)):  # another process may have got the number
-        process = subprocess.Popen(["sleep", "60"], cwd=here)
+        process = subprocess.Popen(["cat"], cwd=here, stdin=subprocess.PIPE)
         try:
             (leftover / "process").write_text(str(process.pid))
             assert terraform.survivors() == ([process.pid] if survives else [])
@@ -174,16 +174,16 @@ ME = f"{getpass.getuser()}@{socket.gethostname()}"
 LOCKED = """
 if [ "$1" = force-unlock ]; then echo "$3" > unlocked; exit 0; fi
 [ -e unlocked ] && exit 0
-cat answer
+sed "s/NOW/$(date -u '+%Y-%m-%d %H:%M:%S.123456789 +0000 UTC')/" answer
 exit 1
 """
 
 
 @pytest.fixture
 def locked(make):
-    def locked(who, seconds):
+    def locked(who, created="NOW"):
+        """NOW: when Terraform runs, as that of a lock that it takes."""
         terraform = make(LOCKED)
-        created = datetime.datetime.fromtimestamp(time.time() + seconds, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.123456789 +0000 UTC")
         detail = f"Lock Info:\\n  ID:        an-id\\n  Operation: plan\\n  Who:       {who}\\n  Created:   {created}\\n".replace("\\n", "\n")
         diagnostic = {"severity": "error", "summary": "Error acquiring the state lock", "detail": detail}
         (terraform.directory / "answer").write_text(json.dumps({"type": "diagnostic", "diagnostic": diagnostic}) + "\n")
@@ -194,16 +194,17 @@ def locked(make):
 
 def test_a_lock_whose_answer_was_lost_is_given_back_and_the_command_repeated(locked, monkeypatch):
     monkeypatch.setattr(terraform_cli, "others_at_work", lambda *_: False)
-    terraform = locked(ME, 1)
+    terraform = locked(ME)
     with terraform.scratch() as scratch:
         terraform.checked("plan", "plan", scratch=scratch)
     assert (terraform.directory / "unlocked").read_text().strip() == "an-id"
 
 
-@pytest.mark.parametrize(("who", "seconds", "others"), [(ME, -60, False), ("somebody@elsewhere", 1, False), (ME, 1, True)])
-def test_a_lock_that_may_be_somebody_elses_stays(locked, monkeypatch, who, seconds, others):
+@pytest.mark.parametrize(("who", "before", "others"), [(ME, 60, False), ("somebody@elsewhere", 0, False), (ME, 0, True)])
+def test_a_lock_that_may_be_somebody_elses_stays(locked, monkeypatch, who, before, others):
     monkeypatch.setattr(terraform_cli, "others_at_work", lambda *_: others)
-    terraform = locked(who, seconds)
+    earlier = datetime.datetime.fromtimestamp(time.time() - before, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.123456789 +0000 UTC")
+    terraform = locked(who, earlier if before else "NOW")
     with terraform.scratch() as scratch, pytest.raises(TerraformError, match="force-unlock an-id"):
         terraform.checked("plan", "plan", scratch=scratch)
     assert not (terraform.directory / "unlocked").exists()

@@ -72,7 +72,7 @@ class Server:
                 self.received += data
 
     def end(self):
-        self.thread.join(5)
+        self.thread.join(60)
         self.listener.close()
 
 
@@ -86,8 +86,8 @@ def no_proxy(monkeypatch):
 def test_a_message_in_parts_with_a_ping_between_them(torn):
     server = Server(b"\x02\x02ab" + b"\x89\x02hi" + b"\x80\x01c" + b"\x81\x01d", torn=torn)
     client = WebSocket(server.url)
-    assert client.receive(5) == b"abc"
-    assert client.receive(5) == b"d"
+    assert client.receive(60) == b"abc"
+    assert client.receive(60) == b"d"
     assert client.receive(0.05) is None
     client.send(BINARY, b"answer")
     client.close()
@@ -105,7 +105,7 @@ def test_a_message_in_parts_with_a_ping_between_them(torn):
 def test_a_closing_frame_is_told_with_its_reason():
     server = Server(b"\x88\x09\x03\xf0" + b"expired")
     with pytest.raises(WebSocketError, match=r"127.0.0.1 ended the connection \(1008 expired\)"):
-        WebSocket(server.url).receive(5)
+        WebSocket(server.url).receive(60)
 
 
 def test_a_refusal_is_told():
@@ -136,7 +136,7 @@ def test_a_proxy_is_asked_for_a_tunnel(monkeypatch):
     monkeypatch.setenv("no_proxy", "")
     with pytest.raises(WebSocketError, match="407"):
         WebSocket("ws://ssmmessages.example/v1")
-    thread.join(5)
+    thread.join(60)
     listener.close()
     assert asked[0].startswith(b"CONNECT ssmmessages.example:80 HTTP/1.")
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNz" in asked[0]

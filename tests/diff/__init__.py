@@ -1,0 +1,1 @@
+"""What a change takes away from tests and refusals: `make test-diff`."""
