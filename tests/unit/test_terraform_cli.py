@@ -220,14 +220,15 @@ def beside(tmp_path):
         (tmp_path / name).mkdir()
     (tmp_path / "here" / "backend_override.tf.json").write_text("the same")
 
-    def beside(command, backend="the same", endpoint="a", then=lambda process: None):
+    def beside(command, backend="the same", endpoint="a", then=lambda process: None, becomes=""):
         if backend:
             (tmp_path / "there" / "backend_override.tf.json").write_text(backend)
         process = subprocess.Popen(command, cwd=tmp_path / "there", env={"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": endpoint}, start_new_session=True)
         started.append(process)
-        # A script's process has the script's arguments once its interpreter runs.
-        until = time.monotonic() + 10
-        while "60" not in Path(f"/proc/{process.pid}/cmdline").read_text() and time.monotonic() < until:
+        # A wrapper's process has the program's name once it has become that, and the arguments a moment later.
+        program, until = os.path.realpath(becomes or command[0]), time.monotonic() + 10
+        while os.readlink(f"/proc/{process.pid}/exe") != program or "60" not in Path(f"/proc/{process.pid}/cmdline").read_text():
+            assert time.monotonic() < until, os.readlink(f"/proc/{process.pid}/exe")
             time.sleep(0.01)
         then(process)
         (tmp_path / "proc" / "self").mkdir(parents=True)
@@ -265,19 +266,19 @@ WAITING = "import time; time.sleep(60)"
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "becomes"),
     [
-        ("terraform", "#!/bin/sh\nsleep 60\n"),
-        ("terraform", f"#!{sys.executable}\n{WAITING}\n"),
+        ("terraform", "#!/bin/sh\nsleep 60\n", "/bin/sh"),
+        ("terraform", f"#!{sys.executable}\n{WAITING}\n", sys.executable),
         # As the lab's own: a shell that becomes an interpreter, which reads the same file.
-        ("terraform", f'#!/bin/sh\n"""exec" {sys.executable} -IS "$0" "$@" #"""\n{WAITING}\n'),
+        ("terraform", f'#!/bin/sh\n"""exec" {sys.executable} -IS "$0" "$@" #"""\n{WAITING}\n', sys.executable),
         # As of distributions that wrap programs: the name that was called stands in the arguments only.
-        ("wrapper", f'#!/bin/bash\nexec -a "${{0%/*}}/terraform" {shutil.which("sleep")} "$@"\n'),
+        ("wrapper", f'#!/bin/bash\nexec -a "${{0%/*}}/terraform" {shutil.which("sleep")} "$@"\n', shutil.which("sleep")),
     ],
     ids=["shell", "interpreter", "launcher", "renamed"],
 )
-def test_a_terraform_counts_whatever_runs_it(beside, program, name, text):
-    assert beside([program(name, text), "60"]) is True
+def test_a_terraform_counts_whatever_runs_it(beside, program, name, text, becomes):
+    assert beside([program(name, text), "60"], becomes=becomes) is True
 
 
 def test_a_terraform_counts_that_was_replaced_by_a_newer_one_meanwhile(beside, program):
@@ -313,7 +314,7 @@ def test_other_programs_do_not_count(beside, program):
 
 
 def test_an_argument_that_names_terraform_does_not_make_it_one(beside, program):
-    assert beside([program("sleeper", "#!/bin/sh\nsleep 60\n"), "60", "/usr/bin/terraform"]) is False
+    assert beside([program("sleeper", "#!/bin/sh\nsleep 60\n"), "60", "/usr/bin/terraform"], becomes="/bin/sh") is False
 
 
 def test_without_proc_nothing_is_known(tmp_path):
