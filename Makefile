@@ -20,7 +20,7 @@ LAB_INVENTORY := -i inventories/lab
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: venv ## Make the virtual environment, check (and on Debian as root: install) Docker and Terraform
+setup: venv ## Make the virtual environment, check Docker, Terraform and the rest
 	@lab/lab doctor
 
 venv: $(STAMP) $(LINK)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from . import apprepo, docker, doctor, emulator, engine, images, settings, state, terraform, welcome
+from . import apprepo, docker, doctor, emulator, engine, images, own_terraform, settings, state, terraform, welcome
 from .report import LabError, say, step
 from .settings import Settings
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     commands.add_parser("up", help="start the lab; what runs already is left as it is")
     down_parser = commands.add_parser("down", help="stop the lab and remove its containers, network and state")
-    down_parser.add_argument("--images", action="store_true", help="remove the lab's base images and the offline provider too")
+    down_parser.add_argument("--images", action="store_true", help="remove the lab's base images, its offline provider and its own Terraform too")
     down_parser.add_argument("--engine", action="store_true", help="stop Docker's engine too, if a lab started it")
     commands.add_parser("status", help="what runs")
     logs_parser = commands.add_parser("logs", help="the output of the emulator or of a service's newest task")
@@ -38,7 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="check what the lab needs of this machine")
     options = parser.parse_args(arguments)
     # root's own directories, which a shell opened with plain `su` leaves out: dockerd and debootstrap are there.
-    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    path = os.environ.get("PATH", os.defpath)
+    os.environ["PATH"] = os.pathsep.join([path, "/usr/local/sbin", "/usr/sbin", "/sbin"])
     try:
         lab = settings.read()
         match options.command:
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "logs":
                 logs(lab, options.of, options.lines, options.follow)
             case "env":
-                env(lab)
+                env(lab, path)
             case "welcome":
                 welcome.greet(lab)
             case "doctor":
@@ -181,6 +182,7 @@ def logs(lab: Settings, of: str, lines: int, follow: bool) -> None:
     subprocess.run(["docker", "logs", "--tail", str(lines), *(["--follow"] if follow else []), names[0]], check=False)
 
 
-def env(lab: Settings) -> None:
-    for name, value in settings.shell_environment(lab, terraform.configuration(lab)).items():
+def env(lab: Settings, path: str) -> None:
+    own = own_terraform.executable(lab)
+    for name, value in settings.shell_environment(lab, terraform.configuration(lab), own.parent if own else None, path).items():
         print(f"export {name}={shlex.quote(value)}")

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import emulator, engine, packages, process
+from . import emulator, engine, own_terraform, packages, process
 from .report import LabError, say
 from .settings import LAB_ROOT, Settings
 
-TERRAFORM_MINIMUM = (1, 7, 0)
 FREE_DISK_GIGABYTES = 3.0
-
-TERRAFORM_REMEDY = (
-    "Get Terraform 1.7.0 or later from HashiCorp: on Debian, add its repository (https://developer.hashicorp.com/terraform/install shows the three "
-    "commands) and `apt-get install terraform`; elsewhere unpack the zip for your system from https://releases.hashicorp.com/terraform/ into a "
-    "directory of your PATH."
-)
 
 
 def check_system(_: Settings) -> str:
@@ -57,27 +48,6 @@ def check_docker(_: Settings) -> str:
     if shutil.which("docker"):
         engine.check_client()
     return f"Docker engine {version}"
-
-
-def terraform_version(output: str) -> tuple[int, int, int] | None:
-    try:
-        text = str(json.loads(output)["terraform_version"])
-    except (ValueError, KeyError, TypeError):
-        return None
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)", text)
-    return (int(match[1]), int(match[2]), int(match[3])) if match else None
-
-
-def check_terraform(_: Settings) -> str:
-    if shutil.which("terraform") is None:
-        raise LabError("Terraform is not installed.", TERRAFORM_REMEDY)
-    found = terraform_version(process.run(["terraform", "version", "-json"], check=False).stdout)
-    if found is None:
-        raise LabError("The terraform command does not tell its version.", TERRAFORM_REMEDY)
-    text = ".".join(str(part) for part in found)
-    if found < TERRAFORM_MINIMUM:
-        raise LabError(f"Terraform {text} is too old: adopting resources with `for_each` in import blocks came with 1.7.0.", TERRAFORM_REMEDY)
-    return f"Terraform {text}"
 
 
 def check_git(_: Settings) -> str:
@@ -122,7 +92,7 @@ CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("system", check_system),
     ("python", check_python),
     ("docker", check_docker),
-    ("terraform", check_terraform),
+    ("terraform", own_terraform.check),
     ("git", check_git),
     ("disk", require_disk),
     ("port", check_port),

@@ -87,8 +87,8 @@ def read(environ: dict[str, str] | None = None) -> Settings:
     return Settings(prefix=prefix, port=int(port_text), directory=directory, offline_provider=provider)
 
 
-def shell_environment(settings: Settings, terraform_rc: Path | None) -> dict[str, str]:
-    """The variables that point every AWS client, and Terraform, at this lab."""
+def shell_environment(settings: Settings, terraform_rc: Path | None, programs: Path | None = None, path: str = "") -> dict[str, str]:
+    """The variables that point every AWS client, and Terraform, at this lab. programs: a directory to be found first in `path`."""
     values = {
         "AWS_ENDPOINT_URL": settings.endpoint_url,
         "AWS_REGION": REGION,
@@ -101,4 +101,6 @@ def shell_environment(settings: Settings, terraform_rc: Path | None) -> dict[str
     }
     if terraform_rc is not None:
         values["TF_CLI_CONFIG_FILE"] = str(terraform_rc)
+    if programs is not None:
+        values["PATH"] = os.pathsep.join([str(programs), *(part for part in path.split(os.pathsep) if part != str(programs))])
     return values

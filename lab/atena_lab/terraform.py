@@ -1,15 +1,14 @@
-"""Terraform in the lab: the real provider where its registry answers, the offline one where it does not."""
+"""Terraform in the lab: the machine's or the lab's own, with the real provider where its registry answers and the offline one where it does not."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from . import process
+from . import own_terraform, process
 from .emulator import python
 from .process import run
 from .settings import LAB_ROOT, Settings
@@ -26,6 +25,12 @@ def configuration(settings: Settings) -> Path | None:
 
 
 def ensure(settings: Settings) -> str:
+    """Have Terraform, and a provider for it."""
+    own, provider = own_terraform.ensure(settings), ensure_provider(settings)
+    return f"{own}; {provider}" if own else provider
+
+
+def ensure_provider(settings: Settings) -> str:
     """Have a provider for Terraform to use. What an earlier run decided holds: states were written since then."""
     settings.terraform.mkdir(parents=True, exist_ok=True)
     marker = settings.terraform / REGISTRY_MARKER
@@ -82,7 +87,8 @@ def registry_answers(timeout: float = 3.0) -> bool:
 
 
 def describe(settings: Settings) -> str:
-    if shutil.which("terraform") is None:
+    own, file = own_terraform.executable(settings), configuration(settings)
+    found = str(own) if own else own_terraform.of_machine()
+    if found is None:
         return "not installed"
-    file = configuration(settings)
-    return f"offline provider, {file}" if file else "provider from registry.terraform.io"
+    return f"{found}, {f'offline provider, {file}' if file else 'provider from registry.terraform.io'}"

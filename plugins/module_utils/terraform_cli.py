@@ -258,14 +258,31 @@ def others_at_work(executable, directory, environment, proc="/proc"):
     """Whether another Terraform may work on this machine on the state of this working copy; where that cannot be told, one may."""
     if not os.path.isdir(os.path.join(proc, "self")):
         return True
-    wanted, here = os.path.basename(os.path.realpath(executable)), _backend(directory, environment)
+    names, here = {"terraform", os.path.basename(executable), os.path.basename(os.path.realpath(executable))}, _backend(directory, environment)
     for process in Path(proc).glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
-            if os.path.basename(os.readlink(process / "exe")) == wanted:
+            if process.name != str(os.getpid()) and (not names.isdisjoint(_names(process)) or _started_by_a_run(process)):
                 variables = dict(entry.partition("=")[::2] for entry in (process / "environ").read_text(errors="replace").split("\0"))
                 there = _backend(os.readlink(process / "cwd"), variables)
                 if there is None or there == here:
                     return True
+    return False
+
+
+def _names(process):
+    """What a process goes by: its program may be an interpreter, such as of a wrapper, or have been replaced by a newer one since it was started."""
+    arguments = (process / "cmdline").read_text(errors="replace").split("\0")
+    script = next((argument for argument in arguments[1:] if not argument.startswith("-")), "")
+    program = os.readlink(process / "exe").removesuffix(" (deleted)")
+    return {os.path.basename(name) for name in (program, arguments[0], script)} | {(process / "comm").read_text(errors="replace").rstrip("\n")}
+
+
+def _started_by_a_run(process):
+    """Whether a run in the process's working copy noted it as its Terraform, whatever it is called."""
+    for note in Path(os.readlink(process / "cwd"), ".terraform").glob(f"{_SCRATCH}*/{_PROCESS}"):
+        with contextlib.suppress(OSError):  # its run has ended meanwhile
+            if note.read_text() == process.name:
+                return True
     return False
 
 

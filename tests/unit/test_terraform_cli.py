@@ -4,9 +4,11 @@ import datetime
 import getpass
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -210,26 +212,111 @@ def test_a_lock_that_may_be_somebody_elses_stays(locked, monkeypatch, who, befor
     assert not (terraform.directory / "unlocked").exists()
 
 
-@pytest.mark.parametrize(("backend", "endpoint", "expected"), [("the same", "a", True), ("the same", "b", False), ("another", "a", False), (None, "a", True)])
-def test_a_terraform_counts_unless_it_works_on_another_state(tmp_path, backend, endpoint, expected):
-    (tmp_path / "here").mkdir()
+# --- Another Terraform on this machine, as real processes ----------------------------------------------------------------
+@pytest.fixture
+def beside(tmp_path):
+    """Starts a program in a working copy of its own, and asks whether a Terraform of this state may be at work; of all processes only that one is seen."""
+    started = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
     (tmp_path / "here" / "backend_override.tf.json").write_text("the same")
-    (tmp_path / "there").mkdir()
-    if backend:
-        (tmp_path / "there" / "backend_override.tf.json").write_text(backend)
-    process = tmp_path / "proc" / "4711"
-    process.mkdir(parents=True)
-    (tmp_path / "proc" / "self").mkdir()
-    (process / "exe").symlink_to("/usr/bin/terraform")
-    (process / "cwd").symlink_to(tmp_path / "there")
-    (process / "environ").write_text(f"HOME=/root\0AWS_ENDPOINT_URL={endpoint}\0")
-    here = {"AWS_ENDPOINT_URL": "a", "PATH": "/bin"}
-    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path / "here", here, tmp_path / "proc") is expected
+
+    def beside(command, backend="the same", endpoint="a", then=lambda process: None, becomes=""):
+        if backend:
+            (tmp_path / "there" / "backend_override.tf.json").write_text(backend)
+        process = subprocess.Popen(command, cwd=tmp_path / "there", env={"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": endpoint}, start_new_session=True)
+        started.append(process)
+        # A wrapper's process has the program's name once it has become that, and the arguments a moment later.
+        program, until = os.path.realpath(becomes or command[0]), time.monotonic() + 10
+        while os.readlink(f"/proc/{process.pid}/exe") != program or "60" not in Path(f"/proc/{process.pid}/cmdline").read_text():
+            assert time.monotonic() < until, os.readlink(f"/proc/{process.pid}/exe")
+            time.sleep(0.01)
+        then(process)
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / str(process.pid)).symlink_to(f"/proc/{process.pid}")
+        return terraform_cli.others_at_work("/usr/bin/terraform", tmp_path / "here", {"AWS_ENDPOINT_URL": "a", "PATH": "/bin"}, tmp_path / "proc")
+
+    yield beside
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def test_other_programs_do_not_count_and_without_proc_nothing_is_known(tmp_path):
-    (tmp_path / "proc" / "self").mkdir(parents=True)
-    (tmp_path / "proc" / "4711").mkdir()
-    (tmp_path / "proc" / "4711" / "exe").symlink_to("/usr/bin/python3")
-    assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, {}, tmp_path / "proc") is False
+@pytest.fixture
+def program(tmp_path):
+    def program(name, text=None):
+        """An executable; without a text it is sleep, as a binary."""
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        if text is None:
+            shutil.copy(shutil.which("sleep"), path)
+        else:
+            path.write_text(text)
+        path.chmod(0o755)
+        return str(path)
+
+    return program
+
+
+@pytest.mark.parametrize(("backend", "endpoint", "expected"), [("the same", "a", True), ("the same", "b", False), ("another", "a", False), (None, "a", True)])
+def test_a_terraform_counts_unless_it_works_on_another_state(beside, program, backend, endpoint, expected):
+    assert beside([program("terraform"), "60"], backend, endpoint) is expected
+
+
+WAITING = "import time; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "becomes"),
+    [
+        ("terraform", "#!/bin/sh\nsleep 60\n", "/bin/sh"),
+        ("terraform", f"#!{sys.executable}\n{WAITING}\n", sys.executable),
+        # As the lab's own: a shell that becomes an interpreter, which reads the same file.
+        ("terraform", f'#!/bin/sh\n"""exec" {sys.executable} -IS "$0" "$@" #"""\n{WAITING}\n', sys.executable),
+        # As of distributions that wrap programs: the name that was called stands in the arguments only.
+        ("wrapper", f'#!/bin/bash\nexec -a "${{0%/*}}/terraform" {shutil.which("sleep")} "$@"\n', shutil.which("sleep")),
+    ],
+    ids=["shell", "interpreter", "launcher", "renamed"],
+)
+def test_a_terraform_counts_whatever_runs_it(beside, program, name, text, becomes):
+    assert beside([program(name, text), "60"], becomes=becomes) is True
+
+
+def test_a_terraform_counts_that_was_replaced_by_a_newer_one_meanwhile(beside, program):
+    binary = program("terraform")
+    # Called through a link of another name: nothing but its program tells.
+    link = Path(binary).with_name("other")
+    link.symlink_to(binary)
+    assert beside([str(link), "60"], then=lambda _: os.unlink(binary)) is True
+
+
+def test_what_a_run_started_counts_whatever_it_is_called(beside, program, tmp_path):
+    def note(process):
+        scratch = tmp_path / "there" / ".terraform" / f"atena-run-{os.getpid()}-x"
+        scratch.mkdir(parents=True)
+        (scratch / "process").write_text(str(process.pid))
+
+    assert beside([program("tf-1.9"), "60"], then=note) is True
+
+
+def test_the_executable_counts_under_its_own_name_too(program, tmp_path):
+    process = subprocess.Popen([program("tf-1.9"), "60"], cwd=tmp_path)
+    try:
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / str(process.pid)).symlink_to(f"/proc/{process.pid}")
+        assert terraform_cli.others_at_work("/opt/tf-1.9", tmp_path, {}, tmp_path / "proc") is True
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_other_programs_do_not_count(beside, program):
+    assert beside([program("sleeper"), "60"]) is False
+
+
+def test_an_argument_that_names_terraform_does_not_make_it_one(beside, program):
+    assert beside([program("sleeper", "#!/bin/sh\nsleep 60\n"), "60", "/usr/bin/terraform"], becomes="/bin/sh") is False
+
+
+def test_without_proc_nothing_is_known(tmp_path):
     assert terraform_cli.others_at_work("/usr/bin/terraform", tmp_path, {}, tmp_path / "nothing") is True

@@ -68,21 +68,6 @@ def test_an_engine_with_vfs_is_refused_and_not_left_running(monkeypatch):
     assert stopped
 
 
-@pytest.mark.parametrize(
-    ("output", "version"),
-    [('{"terraform_version": "1.7.0"}', (1, 7, 0)), ('{"terraform_version": "1.12.0-beta1"}', (1, 12, 0)), ("Terraform v1.2", None), ("{}", None)],
-)
-def test_terraforms_version_is_read(output, version):
-    assert doctor.terraform_version(output) == version
-
-
-def test_an_old_terraform_is_told_with_its_remedy(monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: name)
-    monkeypatch.setattr(doctor.process, "run", lambda *a, **k: type("Result", (), {"stdout": '{"terraform_version": "1.5.7"}'}))
-    with pytest.raises(LabError, match=r"Terraform 1\.5\.7 is too old.*hashicorp"):
-        doctor.check_terraform(settings.read({}))
-
-
 def test_a_full_disk_is_told_before_anything_is_built(tmp_path):
     lab = settings.read({"ATENA_LAB_DIR": str(tmp_path / "not" / "there")})
     with pytest.raises(LabError, match="GB free"):

@@ -1,5 +1,5 @@
 import pytest
-from atena_lab import process, settings, terraform
+from atena_lab import own_terraform, process, settings, terraform
 
 
 @pytest.fixture
@@ -14,6 +14,7 @@ def lab(tmp_path, monkeypatch):
 
         monkeypatch.setattr(terraform, "run", run)
         monkeypatch.setattr(terraform, "registry_answers", lambda: registry)
+        monkeypatch.setattr(own_terraform, "ensure", lambda _: None)
         return settings.read({"ATENA_LAB_DIR": str(tmp_path), "ATENA_LAB_OFFLINE_PROVIDER": choice})
 
     yield make
