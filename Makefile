@@ -7,7 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 LINK := .collections/ansible_collections/atena/aws
 STAMP := $(VENV)/.requirements
-REQUIREMENTS := lab/requirements.txt tests/requirements.txt
+# The emulator insists on one version of botocore, the playbooks do not: it has an environment of its own.
+LAB_VENV := .lab/emulator-venv
+LAB_STAMP := $(LAB_VENV)/.requirements
+LAB_REQUIREMENTS := lab/requirements.txt tests/emulator/requirements.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Anything may be set in the caller's shell; the checkout's own settings are what these targets are about.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -20,13 +23,17 @@ LAB_INVENTORY := -i inventories/lab
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: venv ## Make the virtual environment, check (and on Debian as root: install) Docker and Terraform
+setup: venv ## Make the virtual environments, check (and on Debian as root: install) Docker and Terraform
 	@lab/lab doctor
 
-venv: $(STAMP) $(LINK)
+venv: $(STAMP) $(LAB_STAMP) $(LINK)
 
-$(STAMP): $(REQUIREMENTS) tests/constraints.txt
-	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt $(REQUIREMENTS)
+$(STAMP): tests/requirements.txt tests/constraints.txt
+	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt tests/requirements.txt
+	@touch $@
+
+$(LAB_STAMP): $(LAB_REQUIREMENTS) lab/constraints.txt
+	@tests/bin/make-venv $(PYTHON) $(LAB_VENV) lab/constraints.txt $(LAB_REQUIREMENTS)
 	@touch $@
 
 # ansible.cfg makes the checkout resolve as the collection atena.aws through this link.
@@ -47,6 +54,7 @@ lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
 
 test-unit: venv ## Decisions, tested on recorded answers
 	@pytest tests/unit
+	@$(LAB_VENV)/bin/pytest tests/emulator
 
 test-lab: venv ## The real thing: playbooks against a lab of their own
 	@tests/bin/test-lab
