@@ -4,7 +4,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import error_code, explain
 from ansible_collections.atena.aws.plugins.modules.caller_identity_info import region_problem
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ParamValidationError
 
 
 def refused(code, message="Words of AWS."):
@@ -18,6 +18,7 @@ def refused(code, message="Words of AWS."):
         (refused("AccessDeniedException"), ["IAM permissions"]),
         (refused("ClusterNotFoundException"), ["Run infra.yml first"]),
         (NoCredentialsError(), ["Set AWS_PROFILE"]),
+        (ParamValidationError(report='Unknown parameter in input: "Durability"'), ["Durability", "pip install --upgrade boto3"]),
         (EndpointConnectionError(endpoint_url="http://localhost:1"), ["http://localhost:1", "AWS_ENDPOINT_URL"]),
     ],
 )
