@@ -18,10 +18,10 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 unexport PYTHONDONTWRITEBYTECODE
 LAB_INVENTORY := -i inventories/lab
 
-.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-soak bench docs build
+.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-soak test-matrix test-trixie bench docs build
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: venv ## Make the virtual environments, check (and on Debian as root: install) Docker and Terraform
 	@lab/lab doctor
@@ -63,6 +63,12 @@ test: test-unit test-lab ## Both
 
 test-soak: venv ## What takes long by nature
 	@tests/bin/test-lab -m soak
+
+test-matrix: venv ## With the oldest and newest Python, Ansible, boto3 and Terraform: unit tests, a first day
+	@tests/bin/test-matrix
+
+test-trixie: ## make demo in Debian 13 (root; debootstrap)
+	@tests/bin/test-trixie demo
 
 bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench
