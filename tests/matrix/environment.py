@@ -16,7 +16,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 MATRIX = CHECKOUT / ".lab" / "matrix"
 # As the project's own tests have it.
 TESTED_WITH = [line for line in (CHECKOUT / "tests" / "requirements.txt").read_text().splitlines() if line.startswith("pytest==")]
-DEPENDS_ON = ("amazon.aws", "community.aws", "community.docker", "community.general")
 
 
 class Lack(Exception):
@@ -98,15 +97,21 @@ def make(end: End, environ: Mapping[str, str]) -> None:
 
 
 def bring_collections(end: End) -> None:
-    """Into the environment's site-packages, where the package itself would put them: 90 of its 100 collections are no matter of ours."""
+    """Into the environment's site-packages, where the package itself would put them: most of its 100 collections are no matter of ours."""
     site = Path(run(end.interpreter, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])").strip())
     with tempfile.TemporaryDirectory() as temporary:
         run(end.interpreter, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", temporary, f"ansible=={end.ansible}")
         with zipfile.ZipFile(next(Path(temporary).glob("*.whl"))) as wheel:
-            extract(wheel, site, DEPENDS_ON)
+            extract(wheel, site, depends_on(end))
 
 
-def extract(wheel: zipfile.ZipFile, into: Path, names: tuple[str, ...]) -> list[str]:
+def depends_on(end: End) -> list[str]:
+    # There PyYAML is, as ansible-core needs it; here it may not be.
+    tell = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load(sys.argv[1])['dependencies'])))"
+    return json.loads(run(end.interpreter, "-c", tell, (CHECKOUT / "galaxy.yml").read_text()))
+
+
+def extract(wheel: zipfile.ZipFile, into: Path, names: list[str]) -> list[str]:
     """These collections and those that they depend on."""
     members, wanted, brought = wheel.namelist(), list(names), []
     while wanted:

@@ -79,7 +79,7 @@ def test_of_a_wheel_only_the_collections_wanted_are_taken_and_what_they_need(tmp
             archive.writestr(f"{root}/plugins/it.py", "")
             archive.writestr(f"{root}/tests/it.py", "")
     with zipfile.ZipFile(wheel) as archive:
-        assert environment.extract(archive, tmp_path / "site", ("a.one",)) == ["a.one", "b.two"]
+        assert environment.extract(archive, tmp_path / "site", ["a.one"]) == ["a.one", "b.two"]
     files = {str(path.relative_to(tmp_path / "site" / "ansible_collections")) for path in (tmp_path / "site").rglob("*.py")}
     assert files == {"a/one/plugins/it.py", "b/two/plugins/it.py"}
 
