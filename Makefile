@@ -7,7 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 LINK := .collections/ansible_collections/atena/aws
 STAMP := $(VENV)/.requirements
-REQUIREMENTS := lab/requirements.txt tests/requirements.txt
+# The emulator insists on one version of botocore, the playbooks do not: it has an environment of its own.
+LAB_VENV := .lab/emulator-venv
+LAB_STAMP := $(LAB_VENV)/.requirements
+LAB_REQUIREMENTS := lab/requirements.txt tests/emulator/requirements.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Anything may be set in the caller's shell; the checkout's own settings are what these targets are about.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
@@ -15,18 +18,22 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 unexport PYTHONDONTWRITEBYTECODE
 LAB_INVENTORY := -i inventories/lab
 
-.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-all test-soak test-diff bench docs build
+.PHONY: help setup venv demo demo-down lint test test-unit test-lab test-all test-soak test-diff test-matrix test-trixie bench docs build
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: venv ## Make the virtual environment, check Docker, Terraform and the rest
+setup: venv ## Make the virtual environments, check Docker, Terraform and the rest
 	@lab/lab doctor
 
-venv: $(STAMP) $(LINK)
+venv: $(STAMP) $(LAB_STAMP) $(LINK)
 
-$(STAMP): $(REQUIREMENTS) tests/constraints.txt
-	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt $(REQUIREMENTS)
+$(STAMP): tests/requirements.txt tests/constraints.txt
+	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt tests/requirements.txt
+	@touch $@
+
+$(LAB_STAMP): $(LAB_REQUIREMENTS) lab/constraints.txt
+	@tests/bin/make-venv $(PYTHON) $(LAB_VENV) lab/constraints.txt $(LAB_REQUIREMENTS)
 	@touch $@
 
 # ansible.cfg makes the checkout resolve as the collection atena.aws through this link.
@@ -47,6 +54,7 @@ lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
 
 test-unit: venv ## Decisions, tested on recorded answers
 	@pytest tests/unit
+	@$(LAB_VENV)/bin/pytest tests/emulator
 
 test-lab: venv ## The core of the lab's tests: every playbook, a night, a recovery, faults (tests/lab/tiers.py)
 	@tests/bin/test-lab --tier core $(addprefix --also ,$(ALSO))
@@ -61,6 +69,12 @@ test-soak: venv ## What takes hours
 
 test-diff: venv ## What a change takes from tests and refusals: BASE=<commit> (else where this branch left main), MOVES=1 for what only moved
 	@tests/bin/test-diff $(if $(MOVES),--moves) $(BASE)
+
+test-matrix: venv ## With the oldest and newest Python, Ansible, boto3 and Terraform: unit tests, a first day
+	@tests/bin/test-matrix
+
+test-trixie: ## make demo in Debian 13 (root; debootstrap)
+	@tests/bin/test-trixie demo
 
 bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench

@@ -29,7 +29,8 @@ def check_system(_: Settings) -> str:
 def check_python(_: Settings) -> str:
     if find_spec("ministack") is None:
         raise LabError(
-            "The lab's Python packages are not installed.", f"Run `make setup`, or `pip install -r {LAB_ROOT / 'requirements.txt'}` in the project's .venv."
+            f"The emulator's Python packages are not installed in {sys.prefix}.",
+            f"Run `make setup`, or `pip install -c {LAB_ROOT / 'constraints.txt'} -r {LAB_ROOT / 'requirements.txt'}` in a virtual environment.",
         )
     return f"Python {sys.version.split()[0]}, {sys.prefix}"
 

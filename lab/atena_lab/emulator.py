@@ -18,8 +18,8 @@ START_TIMEOUT = 60.0
 
 
 def python() -> str:
-    """The project's virtual environment if there is one: it has the emulator."""
-    candidate = CHECKOUT / ".venv" / "bin" / "python"
+    """The emulator's own virtual environment if there is one: the playbooks' may have another botocore."""
+    candidate = CHECKOUT / ".lab" / "emulator-venv" / "bin" / "python"
     return str(candidate) if candidate.exists() else sys.executable
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import process
 from .images import CACHE
-from .packages import install_debian_package
+from .packages import install_debian_package, is_known
 from .report import LabError, say
 
 PID_FILE = CACHE / "dockerd.pid"
@@ -76,7 +76,7 @@ def ensure() -> str:
     else:
         how = "running"
     if shutil.which("docker") is None:
-        install_debian_package("docker.io", "The docker command")
+        install_command()
     check_client()
     driver = process.run(["docker", "info", "--format", "{{.Driver}}"]).stdout.strip()
     if driver == "vfs":
@@ -87,6 +87,14 @@ def ensure() -> str:
             "Put /var/lib/docker on a file system that overlay2 works on (ext4, xfs), e.g. by a mount or a symbolic link, and start again.",
         )
     return f"Docker {running} with {driver}, {how}"
+
+
+def install_command() -> None:
+    """The docker command: since Debian 13 a package of its own, which docker.io only recommends; before, a part of docker.io."""
+    install_debian_package("docker-cli" if is_known("docker-cli") else "docker.io", "The docker command")
+    # The package lists may have come with the engine just now.
+    if shutil.which("docker") is None:
+        install_debian_package("docker-cli", "The docker command")
 
 
 def check_client() -> None:

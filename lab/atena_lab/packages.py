@@ -13,6 +13,11 @@ def can_install() -> bool:
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
+def is_known(package: str) -> bool:
+    """By the package lists that are there; an image that never ran `apt-get update` knows none."""
+    return shutil.which("apt-cache") is not None and run(["apt-cache", "show", package], check=False).returncode == 0
+
+
 def install_debian_package(package: str, purpose: str) -> None:
     if not can_install():
         raise LabError(f"{purpose} is missing, and only root on Debian can have the lab install it.", f"Install it: `sudo apt-get install {package}`.")

@@ -111,7 +111,7 @@ options:
         description: Whether data are tiered to SSD (r6gd nodes).
         type: bool
       durability:
-        description: The durability setting of a group.
+        description: The durability setting of a group. Needs a boto3 that knows it; 1.35.69 does not.
         type: str
       at_rest_encryption:
         description: Whether a group is encrypted at rest.

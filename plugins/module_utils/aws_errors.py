@@ -210,6 +210,8 @@ _REMEDIES = {
 }
 
 _BOTOCORE_REMEDIES = {
+    "ParamValidationError": "If it is an unknown parameter, the installed boto3 is older than that part of AWS: `pip install --upgrade boto3` where Ansible's "
+    "modules run.",
     "NoCredentialsError": "No AWS credentials were found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`.",
     "PartialCredentialsError": "Only half of the AWS credentials is set. Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
     "ProfileNotFound": "Correct AWS_PROFILE, or make that profile with `aws configure --profile`.",

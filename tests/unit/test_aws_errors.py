@@ -46,6 +46,7 @@ def refused(code, message="Words of AWS.", status=400):
         (refused("AccessDeniedException"), ["IAM permissions"]),
         (refused("ClusterNotFoundException"), ["Run infra.yml first"]),
         (NoCredentialsError(), ["Set AWS_PROFILE"]),
+        (ParamValidationError(report='Unknown parameter in input: "Durability"'), ["Durability", "pip install --upgrade boto3"]),
         (EndpointConnectionError(endpoint_url="http://localhost:1"), ["http://localhost:1", "AWS_ENDPOINT_URL"]),
     ],
 )

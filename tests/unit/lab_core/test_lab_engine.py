@@ -12,6 +12,47 @@ def proc(tmp_path, pid, name):
     return tmp_path / "proc"
 
 
+class Apt:
+    """apt-get and apt-cache of a Debian: which packages hold the docker command, and whether its lists are there yet."""
+
+    def __init__(self, folder, holds, known, listed=True):
+        self.folder, self.log = folder, folder / "log"
+        packages, lists = " ".join(known), folder / "lists"
+        if listed:
+            lists.touch()
+        self._script("apt-cache", f'test -e {lists} || exit 100; case " {packages} " in *" $2 "*) exit 0;; esac; exit 100')
+        install = f'case " {packages} " in *" $4 "*) ;; *) exit 100;; esac; echo "$4" >>{self.log}; [ "$4" != {holds} ] || : >{folder}/docker'
+        self._script(
+            "apt-get", f'[ "$1" != update ] || {{ touch {lists}; exit 0; }}; test -e {lists} || exit 100; {install}; chmod 755 {folder}/docker || true'
+        )
+
+    def _script(self, name, text):
+        (self.folder / name).write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{text}\n")
+        (self.folder / name).chmod(0o755)
+
+    @property
+    def installed(self):
+        return self.log.read_text().split()
+
+
+@pytest.mark.parametrize(
+    ("holds", "known", "listed", "installed"),
+    [
+        ("docker.io", ["docker.io"], True, ["docker.io"]),
+        ("docker-cli", ["docker.io", "docker-cli"], True, ["docker-cli"]),
+        ("docker-cli", ["docker.io", "docker-cli"], False, ["docker.io", "docker-cli"]),
+    ],
+    ids=["Debian 12", "Debian 13", "Debian 13 before its first update"],
+)
+def test_the_docker_command_is_installed_from_the_package_that_holds_it(tmp_path, monkeypatch, holds, known, listed, installed):
+    apt = Apt(tmp_path, holds, known, listed)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    engine.install_command()
+    assert apt.installed == installed
+    assert (tmp_path / "docker").exists()
+
+
 def test_the_pid_file_of_a_killed_engine_is_removed(tmp_path):
     file = tmp_path / "docker.pid"
     file.write_text("4711")

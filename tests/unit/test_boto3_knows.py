@@ -1,0 +1,60 @@
+"""Every operation that the plugins ask AWS for, and every argument that they name, is known to the boto3 that is installed: from its oldest version on."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from pathlib import Path
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+SESSION = botocore.session.get_session()
+SERVICES = set(SESSION.get_available_services())
+
+
+@functools.cache
+def asked() -> list[tuple[str, str, str, frozenset[str]]]:
+    """Of calls with a service and an operation side by side: where, both, and the arguments in AWS's own spelling."""
+    found = []
+    for file in sorted(PLUGINS.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args[:3]]
+            for service, operation in zip(words, words[1:], strict=False):
+                if service in SERVICES and isinstance(operation, str) and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", operation):
+                    # Those in lower case are some helper's own too.
+                    named = frozenset(word.arg for word in node.keywords if word.arg and re.search("[A-Z]", word.arg))
+                    found.append((f"{file.relative_to(PLUGINS)}:{node.lineno}", service, operation, named))
+    return found
+
+
+@pytest.fixture(scope="module")
+def operations():
+    """By service and snake-case name."""
+    known = {}
+    for service in {service for _, service, _, _ in asked()}:
+        model = SESSION.get_service_model(service)
+        known[service] = {xform_name(name): functools.partial(model.operation_model, name) for name in model.operation_names}
+    return known
+
+
+def test_the_calls_are_found():
+    """Of what is looked for in the source, and could be missed all at once by a change of its style."""
+    assert len({(service, operation) for _, service, operation, _ in asked()}) > 60
+
+
+def test_each_operation_is_known(operations):
+    assert [f"{where}: {service} {operation}" for where, service, operation, _ in asked() if operation not in operations[service]] == []
+
+
+def test_and_so_is_each_argument(operations):
+    unknown = []
+    for where, service, operation, named in asked():
+        shape = operations[service][operation]().input_shape
+        unknown += [f"{where}: {service} {operation} {name}" for name in sorted(named - set(shape.members if shape else ()))]
+    assert unknown == []
