@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
-LINK := .collections/ansible_collections/atena/aws
 STAMP := $(VENV)/.requirements
 REQUIREMENTS := lab/requirements.txt tests/requirements.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -23,16 +22,11 @@ help: ## Show the targets
 setup: venv ## Make the virtual environment, check (and on Debian as root: install) Docker and Terraform
 	@lab/lab doctor
 
-venv: $(STAMP) $(LINK)
+venv: $(STAMP)
 
 $(STAMP): $(REQUIREMENTS) tests/constraints.txt
 	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt $(REQUIREMENTS)
 	@touch $@
-
-# ansible.cfg makes the checkout resolve as the collection atena.aws through this link.
-$(LINK):
-	@mkdir -p $(dir $@)
-	@ln -sfn ../../.. $@
 
 demo: setup ## Everything up on this machine, to a healthy, deployed application
 	@lab/lab up
