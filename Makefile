@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
-LINK := .collections/ansible_collections/atena/aws
 STAMP := $(VENV)/.requirements
 # The emulator insists on one version of botocore, the playbooks do not: it has an environment of its own.
 LAB_VENV := .lab/emulator-venv
@@ -26,7 +25,7 @@ help: ## Show the targets
 setup: venv ## Make the virtual environments, check Docker, Terraform and the rest
 	@lab/lab doctor
 
-venv: $(STAMP) $(LAB_STAMP) $(LINK)
+venv: $(STAMP) $(LAB_STAMP)
 
 $(STAMP): tests/requirements.txt tests/constraints.txt
 	@tests/bin/make-venv $(PYTHON) $(VENV) tests/constraints.txt tests/requirements.txt
@@ -35,11 +34,6 @@ $(STAMP): tests/requirements.txt tests/constraints.txt
 $(LAB_STAMP): $(LAB_REQUIREMENTS) lab/constraints.txt
 	@tests/bin/make-venv $(PYTHON) $(LAB_VENV) lab/constraints.txt $(LAB_REQUIREMENTS)
 	@touch $@
-
-# ansible.cfg makes the checkout resolve as the collection atena.aws through this link.
-$(LINK):
-	@mkdir -p $(dir $@)
-	@ln -sfn ../../.. $@
 
 demo: setup ## Everything up on this machine, to a healthy, deployed application
 	@lab/lab up

@@ -17,6 +17,7 @@ SECONDS: dict[str, int] = {
     "test_power_faults.py": 357,
     "test_rollback.py": 340,
     "test_modules_as_documented.py": 331,
+    "test_upgrade.py": 330,
     "test_many_releases.py": 294,
     "test_secrets_verbs.py": 275,
     "test_release.py": 229,

@@ -1,5 +1,6 @@
-"""Every command that README and docs tell people to type is typed here, as it stands: against the lab's inventory, and with --check where it takes something
-away or takes long - there it is run for real by the test that `FOR_REAL` names.
+"""Every command that README and docs tell people to type is typed here, as it stands, in the directory that they name: a fresh clone of this repository, which
+knows nothing of this one's settings. What its inventories/prod says is the lab. --check is added where a command takes something away or takes long - there
+it is run for real by the test that `FOR_REAL` names.
 """
 
 from __future__ import annotations
@@ -7,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 
 import pytest
 from conftest import CHECKOUT
+from typed import clone, commands
 
 pytestmark = [pytest.mark.lab, pytest.mark.soak]
-PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+COMMANDS = commands("README.md", "docs/*.md")
 # These are run by other tests, as they need what no lab has: an AWX server, GitHub's API, somebody who types Ctrl-C.
 ELSEWHERE = {
     "extensions/awx/configure.yml": "test_awx_configure.py",
@@ -38,27 +41,15 @@ REFUSED = {
 }
 
 
-def commands() -> list:
-    """[(id, command line)] of the code blocks, indented or fenced; a comment behind a command is left out."""
-    found, before = [], r"\s*([A-Z_]+=(\$\(.*\)|\S+) |pass .*\| )?"
-    for page in PAGES:
-        fenced = False
-        for number, line in enumerate(page.read_text().splitlines(), 1):
-            if line.lstrip().startswith("```"):
-                fenced = not fenced
-            elif (fenced or line.startswith("    ") or re.match(r" {3}\S", line)) and re.match(f"{before}ansible-playbook ", line):
-                found.append(pytest.param(re.sub(r"\s+# .*$", "", line).strip(), id=f"{page.name}:{number}"))
-    return found
-
-
 @pytest.fixture(scope="module")
 def desk(lab, tmp_path_factory):
-    """A directory with what the commands name: a vault file, a file with a token, a `pass`, and the lab's inventory as the one that is meant."""
-    place = tmp_path_factory.mktemp("desk")
-    for name in ("playbooks", "inventories", "extensions"):
-        (place / name).symlink_to(CHECKOUT / name)
-    for playbook in (CHECKOUT / "playbooks").glob("*.yml"):
-        (place / playbook.name).symlink_to(playbook)
+    """The clone, with what the commands name: a vault file, a file with a token, a `pass`, and the lab as the environment that the inventories describe."""
+    place = clone(tmp_path_factory.mktemp("desk") / "checkout")
+    shutil.rmtree(place / "inventories" / "prod")
+    shutil.copytree(place / "inventories" / "lab", place / "inventories" / "prod")
+    # docs/install.md's own, whose directory is the reader's.
+    (place / "hosts.yml").symlink_to("inventories/lab/hosts.yml")
+    (place / "group_vars").symlink_to("inventories/lab/group_vars")
     (place / "token.txt").write_text("an-admin-token-from-a-file")
     (place / "vault-password").write_text("open sesame")
     values = {name: f"from-the-vault-{name.lower()}" for name in ("CLAUDE_API_KEY", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN")}
@@ -76,9 +67,6 @@ def fitted(command: str, lab) -> str:
     """The command with what only the reader's own environment has."""
     running = lab.client("ecs").list_tasks(cluster=lab.cluster, serviceName=f"{lab.name}-api")["taskArns"][0].rsplit("/", 1)[1]
     for theirs, ours in {
-        "PATH/": "",
-        "-i inventories/prod": "-i inventories/lab",
-        "-i hosts.yml": "-i inventories/lab",
         "--ask-vault-pass": "--vault-password-file vault-password",
         "release=3f2a91c0d4e5…": f"release={lab.app.commit}",
         "exec_task=3f2a91c7": f"exec_task={running[:8]}",
@@ -86,14 +74,14 @@ def fitted(command: str, lab) -> str:
         "ADMIN_TOKEN=...": "ADMIN_TOKEN=an-admin-token-of-the-environment",
     }.items():
         command = command.replace(theirs, ours)
-    named = re.search(r"(?:playbooks/|atena\.aws\.|ansible-playbook )(\w+?)(?:\.yml)?(?: |$)", command.replace("-i inventories/lab ", ""))
+    named = re.search(r"(?:playbooks/|atena\.aws\.)(\w+?)(?:\.yml)?(?: |$)", command)
     if "--check" not in command and (named[1] in FOR_REAL or any(word in command for word in FOR_REAL if "=" in word)):
         command += " --check"
     return command
 
 
 def test_there_are_commands_and_what_is_left_to_other_tests_is_there():
-    found = [parameter.values[0] for parameter in commands()]
+    found = [one.line for one in COMMANDS]
     assert len(found) > 40
     for file in {*ELSEWHERE.values(), *FOR_REAL.values()}:
         assert (CHECKOUT / "tests" / "lab" / file).exists(), file
@@ -101,10 +89,12 @@ def test_there_are_commands_and_what_is_left_to_other_tests_is_there():
         assert any(word in command for command in found), word
 
 
-@pytest.mark.parametrize("command", [one for one in commands() if not any(word in one.values[0] for word in ELSEWHERE)])
+@pytest.mark.parametrize("command", [pytest.param(one.line, id=one.place) for one in COMMANDS if not any(word in one.line for word in ELSEWHERE)])
 def test_a_command_of_the_docs_does_what_it_says(lab, desk, command):
     typed = fitted(command, lab)
-    environment = {**os.environ, "PATH": f"{desk / 'bin'}:{os.environ['PATH']}", "ANSIBLE_INVENTORY": "inventories/lab", "ANSIBLE_NOCOLOR": "1"}
+    # What `tests/bin/test-lab` sets of Ansible for the other tests is what a reader does not have.
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    environment = {**theirs, "PATH": f"{desk / 'bin'}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
     done = subprocess.run(
         ["bash", "-c", typed], cwd=desk, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900
     )
