@@ -129,8 +129,7 @@ duration_seconds:
 
 import time
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
 from ansible_collections.atena.aws.plugins.module_utils.exec_run import ExecRun, NotRun
@@ -186,7 +185,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "service": {"type": "str", "required": True},

@@ -182,8 +182,7 @@ duration_seconds:
 
 import time
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
@@ -225,7 +224,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "task_definition": {"type": "str"},

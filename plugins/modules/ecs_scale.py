@@ -146,8 +146,7 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import power_state, service_scale
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
@@ -207,7 +206,7 @@ def main():
         "key": {"type": "str", "no_log": False},
         **{name: {"type": "int"} for name in ("count", "min", "max")},
     }
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "dict", "required": True, "options": service},

@@ -171,8 +171,7 @@ interrupted:
 
 import datetime
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import log_lines
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
@@ -251,7 +250,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "services": {
                 "type": "list",

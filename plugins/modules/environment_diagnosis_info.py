@@ -156,8 +156,7 @@ key:
   type: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import evidence
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
@@ -196,7 +195,7 @@ def keep(module, call, diagnosis):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},

@@ -151,8 +151,7 @@ problems:
   elements: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import cost_read, destroy_record, environment_lock, environment_read
 from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_state, power_text, prices, redis_snapshot, status_text
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
@@ -268,7 +267,7 @@ def read_destroyed(call, where):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},

@@ -167,14 +167,13 @@ verdict:
   elements: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import preflight
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "cluster": {"type": "str"},

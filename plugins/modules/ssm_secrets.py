@@ -122,8 +122,7 @@ lines:
   sample: ["ADMIN_TOKEN  set      version 2, last changed 2026-01-31T12:00:00+00:00"]
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
@@ -177,7 +176,7 @@ def work(module, call):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "path": {"type": "str", "required": True},
             "names": {"type": "list", "elements": "str", "required": True},

@@ -154,8 +154,7 @@ differs:
   elements: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, rotation_record, secret_listing, secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below, side_by_side
@@ -189,7 +188,7 @@ def look(module, call):
 
 def main():
     record = {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "path": {"type": "str", "required": True},
             "cluster": {"type": "str", "required": True},

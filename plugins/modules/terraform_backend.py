@@ -94,8 +94,7 @@ import json
 import time
 from functools import partial
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils import terraform_backend as backend
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, CallFailed, Deadline, pauses
 
@@ -256,7 +255,7 @@ def work(module, call):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
             "table": {"type": "str", "required": True},
