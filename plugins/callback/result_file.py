@@ -42,7 +42,7 @@ _STATISTIC = "atena_result"
 
 
 def _now():
-    return datetime.datetime.now(datetime.UTC)
+    return datetime.datetime.now(result_file.UTC)
 
 
 def _statistics():

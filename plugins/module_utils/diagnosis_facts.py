@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import datetime
 from urllib.parse import urlsplit
 
 from ansible_collections.atena.aws.plugins.module_utils import task_references
@@ -20,7 +20,7 @@ _EVENTS = 30
 
 def moment(value) -> str:
     """ISO 8601 in UTC, '' for nothing."""
-    return value.astimezone(UTC).isoformat(timespec="seconds") if value else ""
+    return value.astimezone(datetime.UTC).isoformat(timespec="seconds") if value else ""
 
 
 def service_entry(service: dict) -> dict:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from datetime import UTC, datetime
+import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, preflight_sources, task_references
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts as facts_of
@@ -270,7 +270,7 @@ def diagnose(call, request: dict) -> dict:
     ("ansible-playbook {playbook}": how the remedies name a playbook). diagnosis.as_text() makes it readable, evidence.save() and .upload() keep
     it. All of it is JSON, and no secret's value is in it. ECS knows a task that ended for about an hour, so services can be brought back first.
     """
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts = gather(call, request)
     facts.update(at=now, request={key: value for key, value in request.items() if value})
     return {"format": FORMAT, "at": now, "environment": request["name"], "findings": diagnosis.findings(facts), "facts": facts}

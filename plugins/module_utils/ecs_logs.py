@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import datetime
 import time
-from datetime import UTC, datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of_task
@@ -73,7 +73,10 @@ def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
     except NotFound:
         return []
     return [
-        {"at": datetime.fromtimestamp(event.get("timestamp", 0) / 1000, UTC).isoformat(timespec="seconds"), "message": event["message"].rstrip("\n")}
+        {
+            "at": datetime.datetime.fromtimestamp(event.get("timestamp", 0) / 1000, datetime.UTC).isoformat(timespec="seconds"),
+            "message": event["message"].rstrip("\n"),
+        }
         for event in answer["events"]
     ][-count:]
 

@@ -9,7 +9,7 @@ import heapq
 import json
 import re
 import zoneinfo
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 _AGO = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -45,7 +45,7 @@ def moment(text: str, now: datetime.datetime, zone: datetime.tzinfo, what: str) 
     found = found if found.tzinfo else found.replace(tzinfo=zone)
     if found > now:
         raise ValueError(f"{what}: {text} has not come yet; it is {now.astimezone(zone).isoformat(timespec='seconds')}.")
-    return found.astimezone(UTC)
+    return found.astimezone(datetime.UTC)
 
 
 def milliseconds(when: datetime.datetime) -> int:

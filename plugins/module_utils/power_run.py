@@ -17,7 +17,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power_branches import Br
 from ansible_collections.atena.aws.plugins.module_utils.power_database import Database
 from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, executable_path
 
 # Clients that threads need are made one after the other before, each the first time that one is asked for.
 _CLIENTS = ("s3", "ecs", "rds", "elasticache", "elbv2", "ec2", "dynamodb", "application-autoscaling")
@@ -217,7 +217,7 @@ class PowerRun:
 def find_terraform(module):
     """Puts Terraform's path into the options; fails where it, or its working copy, is not there."""
     options = module.params["terraform"]
-    executable = module.get_bin_path(options["executable"])
+    executable = executable_path(options["executable"])
     if executable is None:
         module.fail_json(
             msg=f"There is no '{options['executable']}' in PATH. Nothing was changed. Install Terraform 1.7 or newer from "

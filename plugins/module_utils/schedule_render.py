@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from ansible_collections.atena.aws.plugins.module_utils.working_hours import (
     DAY,
@@ -78,7 +78,7 @@ def cron(schedule: Schedule, now: datetime.datetime) -> list[dict]:
             lines.append({"cron": f"{minute} {hour} * * {days_field}", "action": action, "local": f"{clock(minutes)} {days_text(days)}", "valid": valid})
     keep = schedule.keep_on_until
     if keep is not None and keep > now:
-        at = keep.astimezone(UTC)
+        at = keep.astimezone(datetime.UTC)
         entry = {"cron": f"{at.minute} {at.hour} {at.day} {at.month} *", "action": STOP, "local": local_text(keep, schedule.zone), "valid": "once"}
         lines.append(entry)
     return lines
@@ -119,7 +119,7 @@ def action_lines(actions: list[dict], zone, now: datetime.datetime) -> list[str]
 
 
 def _line(action: dict, zone, now: datetime.datetime) -> str:
-    utc = action["at"].astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    utc = action["at"].astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     special = "" if action["why"] in (HOURS_BEGIN, HOURS_END) else f": {action['why']}"
     return f"{action['action']:5}  {local_text(action['at'], zone)} = {utc}, {_ahead(action['at'] - now)}{special}"
 

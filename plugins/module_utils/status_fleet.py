@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.status_text import age, is_destroyed, is_stopped
 
@@ -13,7 +13,7 @@ _SHORT = 8
 _NONE = "-"
 
 
-def row(document: dict, now: datetime) -> list[str]:
+def row(document: dict, now: datetime.datetime) -> list[str]:
     """The cells of one environment. document: what status.yml tells of it; one that could not be read has only `environment` and `error`."""
     if "error" in document:
         return [document["environment"], "not read", *[_NONE] * (len(_HEAD) - 3), "1"]
@@ -43,20 +43,20 @@ def _power(document: dict) -> str:
     return power["state"] if power.get("state") in ("stopping", "starting") else "stopped" if is_stopped(document) else "on"
 
 
-def _release(services: list[dict], now: datetime) -> str:
+def _release(services: list[dict], now: datetime.datetime) -> str:
     """The release, or several where services run different ones; with the age of the newest."""
     names = list(dict.fromkeys(service["release"][:_SHORT] for service in services if service["release"]))
     moments = [service["released_at"] for service in services if service.get("released_at")]
     return "+".join(names) + (f" {age(max(moments), now)}" if moments else "") if names else _NONE
 
 
-def _database(database: dict | None, now: datetime) -> str:
+def _database(database: dict | None, now: datetime.datetime) -> str:
     if not database:
         return _NONE
     return database["status"] + (f", backup {age(database['newest_backup'], now)}" if database["newest_backup"] else ", no backup")
 
 
-def _redis(document: dict, now: datetime) -> str:
+def _redis(document: dict, now: datetime.datetime) -> str:
     snapshot, redis = document.get("redis_snapshot"), document["redis"]
     told = f", snapshot {age(snapshot['created_at'], now)}" if snapshot and snapshot["created_at"] else ""
     return (redis["status"] if redis else "none") + told
@@ -70,9 +70,9 @@ def _cost(cost: dict | None) -> str:
     return _NONE if not cost else "?" if "error" in cost else f"${cost['now']:.0f}"
 
 
-def table(documents: list[dict], now: datetime | None = None) -> list[str]:
+def table(documents: list[dict], now: datetime.datetime | None = None) -> list[str]:
     """One line for each environment, then a line for each that needs attention."""
-    now = now or datetime.now(UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     rows = [list(_HEAD), *(row(document, now) for document in documents)]
     widths = [max(len(cells[column]) for cells in rows) for column in range(len(_HEAD))]
     text = ["  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]

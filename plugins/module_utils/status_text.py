@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import destroy_record
 
 
-def age(then: str, now: datetime) -> str:
+def age(then: str, now: datetime.datetime) -> str:
     """'3 min', '5 h', '12 d' since an ISO 8601 moment."""
-    seconds = (now - datetime.fromisoformat(then)).total_seconds()
+    seconds = (now - datetime.datetime.fromisoformat(then)).total_seconds()
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {word}"
@@ -27,7 +27,7 @@ def waits_for(service: dict, deployment: dict) -> str:
     return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has told nothing yet"
 
 
-def service_line(service: dict, now: datetime | None = None) -> str:
+def service_line(service: dict, now: datetime.datetime | None = None) -> str:
     targets = service["targets"]
     health = f", {targets.count('healthy')} of {len(targets)} targets healthy" if service["has_load_balancer"] else ""
     release = service["release"] or ("no release yet" if service["is_template"] else "unknown release")
@@ -40,7 +40,7 @@ def service_line(service: dict, now: datetime | None = None) -> str:
     )
 
 
-def snapshot_text(snapshot: dict | None, now: datetime) -> str:
+def snapshot_text(snapshot: dict | None, now: datetime.datetime) -> str:
     """Of Redis: ', last snapshot a-redis-stop-1 of 5 h ago'; '' for none."""
     if not snapshot:
         return ""
@@ -58,9 +58,9 @@ def cost_line(cost: dict | None) -> list[str]:
     return [f"cost: ${cost['now']:.2f} a month at the present rate ({rest})"]
 
 
-def summary(result: dict, now: datetime | None = None) -> list[str]:
+def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
-    now = now or datetime.now(UTC)
+    now = now or datetime.datetime.now(datetime.UTC)
     if is_destroyed(result):
         return [f"environment: {destroy_record.says(result['destroyed'])}", *lock_line(result), *cost_line(result.get("cost"))]
     lines = power_lines(result.get("power"))

@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ansible.module_utils.common.process import get_bin_path
 from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
 
 # The version that infra/versions.tf demands, said here in better words.
@@ -56,6 +57,14 @@ def version_problem(version, executable="terraform"):
         f"{executable} is Terraform {version}, but {wanted} or newer is needed (for_each in import blocks). Nothing was changed. Install a newer "
         "one from https://developer.hashicorp.com/terraform/install, or name it with infra_terraform_executable."
     )
+
+
+def executable_path(name):
+    """Where this command is, or None. (AnsibleAWSModule has no get_bin_path in amazon.aws 9.)"""
+    try:
+        return get_bin_path(name)
+    except ValueError:
+        return None
 
 
 class Terraform:

@@ -12,7 +12,7 @@ import datetime
 import re
 import zoneinfo
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START, STOP = "start", "stop"
@@ -71,7 +71,7 @@ def parse(data: dict) -> Schedule:
     for index, entry in enumerate(given):
         hours.append(tried(f"hours[{index}]", _hours, entry, None))
     holidays = [tried(f"holidays[{index}]", _holiday, value, None) for index, value in enumerate(data.get("holidays") or [])]
-    keep = tried("keep_on_until", lambda value: _moment_of(value, zone or UTC), data["keep_on_until"], None) if data.get("keep_on_until") else None
+    keep = tried("keep_on_until", lambda value: _moment_of(value, zone or datetime.UTC), data["keep_on_until"], None) if data.get("keep_on_until") else None
     if problems:
         raise ValueError("\n".join(problems))
     ranges = tuple(item for item in holidays if isinstance(item[0], datetime.date))
@@ -161,7 +161,7 @@ def _moment_of(value, zone) -> datetime.datetime:
         at = None
     if at is None or ":" not in text:
         raise ValueError(f"'{text}' is no date with a time of day; say it in local time: \"2027-03-05 22:00\"")
-    at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(datetime.UTC)
     return at if at == at.replace(second=0, microsecond=0) else at.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
@@ -173,7 +173,7 @@ def clock(minutes: int) -> str:
 def moment(day: datetime.date, minutes: int, zone) -> datetime.datetime:
     """The UTC moment of so many minutes after a local day's midnight, as clocks on the wall count them."""
     wall = datetime.datetime.combine(day, datetime.time()) + timedelta(minutes=minutes)
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    return wall.replace(tzinfo=zone).astimezone(datetime.UTC)
 
 
 def spans(schedule: Schedule, begin: datetime.datetime, end: datetime.datetime) -> list[tuple[datetime.datetime, datetime.datetime]]:

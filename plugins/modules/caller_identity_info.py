@@ -69,9 +69,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 
 
 def region_problem(region, known):
@@ -90,7 +89,7 @@ def region_problem(region, known):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={"expected_account_id": {"type": "str"}},
         supports_check_mode=True,
     )

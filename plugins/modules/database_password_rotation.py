@@ -172,10 +172,9 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.database_rotation import DatabaseRotation
-from ansible_collections.atena.aws.plugins.module_utils.rotation_run import ROTATION_OPTIONS, run_module
+from ansible_collections.atena.aws.plugins.module_utils.rotation_run import run_module, ROTATION_OPTIONS
 
 
 def main():
@@ -185,7 +184,7 @@ def main():
         "command": {"type": "list", "elements": "str", "required": True},
         "timeout": {"type": "int", "default": 300},
     }
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             **ROTATION_OPTIONS,
             "database": {"type": "str", "required": True},

@@ -138,8 +138,7 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
 from ansible_collections.atena.aws.plugins.module_utils.restore_arguments import ARGUMENTS
 from ansible_collections.atena.aws.plugins.module_utils.restore_run import Remove, Restore, Undo
@@ -160,7 +159,7 @@ def summary(result):
 
 
 def main():
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     find_terraform(module)
     run_module(module, KINDS[module.params["mode"]], summary)
 

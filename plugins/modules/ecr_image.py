@@ -132,11 +132,10 @@ import base64
 import concurrent.futures
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import docker_cli, ecr_plan
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import absent_as, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import put_tag
 
 _UNKNOWN = "sha256:known-after-push"
@@ -223,7 +222,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "tag": {"type": "str", "required": True},

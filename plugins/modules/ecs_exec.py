@@ -129,17 +129,16 @@ duration_seconds:
 
 import time
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import facts_of, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
 from ansible_collections.atena.aws.plugins.module_utils.exec_run import ExecRun, NotRun
 from ansible_collections.atena.aws.plugins.module_utils.failure_words import exit_code_means
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress, plain
+from ansible_collections.atena.aws.plugins.module_utils.progress import plain, Progress
 
 
 def run(module):
@@ -187,7 +186,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "service": {"type": "str", "required": True},

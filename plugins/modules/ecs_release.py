@@ -349,10 +349,9 @@ duration_seconds:
   type: float
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.release_arguments import ARGUMENTS
@@ -361,7 +360,7 @@ from ansible_collections.atena.aws.plugins.module_utils.release_text import summ
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec=ARGUMENTS, required_one_of=[("release", "rollback_to")], mutually_exclusive=[("release", "rollback_to")], supports_check_mode=True
     )
     progress = Progress(module.params["progress_file"])

@@ -148,13 +148,12 @@ duration_seconds:
   type: float
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import facts_of, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
+from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text, RolloutRun
 
 
 def run(module):
@@ -194,7 +193,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "services": {

@@ -196,13 +196,12 @@ duration_seconds:
 
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import facts_of, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 
 
@@ -241,7 +240,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "task_definition": {"type": "str"},

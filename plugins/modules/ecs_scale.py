@@ -146,13 +146,12 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, facts_of, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import power_state, service_scale
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import facts_of, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
 
@@ -210,7 +209,7 @@ def main():
         "key": {"type": "str", "no_log": False},
         **{name: {"type": "int"} for name in ("count", "min", "max")},
     }
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "dict", "required": True, "options": service},

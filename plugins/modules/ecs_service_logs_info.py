@@ -171,12 +171,11 @@ interrupted:
 
 import datetime
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import log_lines
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
 from ansible_collections.atena.aws.plugins.module_utils.log_search import GroupReader, LogSearch
@@ -252,7 +251,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "services": {
                 "type": "list",

@@ -179,12 +179,11 @@ differences:
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_read, redis_restore, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 
 
@@ -277,7 +276,7 @@ class Run:
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

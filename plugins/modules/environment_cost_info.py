@@ -187,20 +187,19 @@ comparison_lines:
 
 import os
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import cost_items, cost_plan, cost_read, cost_run, power_state, price_list
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.prices import PricesUnusable
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, TerraformError
 
 
 def find_terraform(module):
     """Terraform's path; fails where it, or its working copy, is not there."""
     options = module.params["plan"]
-    executable = module.get_bin_path(options["executable"])
+    executable = executable_path(options["executable"])
     if executable is None:
         module.fail_json(msg=f"There is no '{options['executable']}' in PATH. Install Terraform 1.7 or newer, or name it with infra_terraform_executable.")
     if not os.path.isdir(options["project_path"]):
@@ -234,7 +233,7 @@ def result(module):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},

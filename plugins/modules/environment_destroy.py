@@ -100,8 +100,7 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.destroy_run import Destroy
 from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
 from ansible_collections.atena.aws.plugins.module_utils.recovery_arguments import COMMON
@@ -118,7 +117,7 @@ def summary(result):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             **COMMON,
             "confirm": {"type": "str", "default": ""},

@@ -156,11 +156,10 @@ key:
   type: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import evidence
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis_read import diagnose
 
@@ -197,7 +196,7 @@ def keep(module, call, diagnosis):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},

@@ -119,18 +119,17 @@ started_at:
   type: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import DEFAULT_EXPIRY
 from ansible_collections.atena.aws.plugins.module_utils.guard_run import GuardRun
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "database_id": {"type": "str", "required": True},
             "power": {

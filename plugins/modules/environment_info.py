@@ -151,15 +151,24 @@ problems:
   elements: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
-from ansible_collections.atena.aws.plugins.module_utils import cost_read, destroy_record, environment_lock, environment_read
-from ansible_collections.atena.aws.plugins.module_utils import power_journal, power_state, power_text, prices, redis_snapshot, status_text
+from ansible_collections.atena.aws.plugins.module_utils import (
+    cost_read,
+    destroy_record,
+    environment_lock,
+    environment_read,
+    power_journal,
+    power_state,
+    power_text,
+    prices,
+    redis_snapshot,
+    status_text,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, brief
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import absent_as, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import brief, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import active_services, describe_task_definition, target_states
-from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import RELEASE_TAG, is_template, tags_of
+from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template, tags_of, RELEASE_TAG
 from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
 
 
@@ -269,7 +278,7 @@ def read_destroyed(call, where):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "services": {"type": "list", "elements": "str", "required": True},

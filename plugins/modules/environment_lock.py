@@ -143,11 +143,10 @@ says:
   sample: ["Waiting up to 900 s for the lock of atena-prod, held by arn:aws:iam::123456789012:user/ana on ana@desk ('deploy', since 2026-01-31T12:00:00Z)."]
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, told
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 
 
 def hold(module, call, lock):
@@ -201,7 +200,7 @@ def work(module, call):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "table": {"type": "str", "required": True},
             "name": {"type": "str", "required": True},

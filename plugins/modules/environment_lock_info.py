@@ -79,15 +79,14 @@ says:
   sample: "atena-prod is not locked."
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "table": {"type": "str", "required": True},
             "name": {"type": "str", "required": True},

@@ -216,8 +216,7 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.power_arguments import ARGUMENTS
 from ansible_collections.atena.aws.plugins.module_utils.power_restore import RestoreRedis
 from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
@@ -227,7 +226,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power_text import summar
 
 
 def main():
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     find_terraform(module)
     kind = {"stopped": Stop, "started": Start, "redis_restored": RestoreRedis}[module.params["state"]]
     run_module(module, kind, summary)

@@ -90,16 +90,15 @@ redis_from: {description: From what Redis is made., returned: "O(phase=begin)", 
 lines: {description: The same for people., returned: "O(phase=begin)", type: list, elements: str}
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.redeploy_run import Redeploy
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "phase": {"type": "str", "choices": ["begin", "end"], "required": True},

@@ -99,12 +99,11 @@ repository:
 """
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import github_secrets as secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.github_api import GitHub, GitHubFailed
 from ansible_collections.atena.aws.plugins.module_utils.stored_object import StoredObject
 
@@ -150,7 +149,7 @@ def work(module, caller, lock):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "repository": {"type": "str", "required": True},
             "secrets": {"type": "dict", "required": True, "no_log": True},

@@ -122,12 +122,11 @@ lines:
   sample: ["ADMIN_TOKEN  set      version 2, last changed 2026-01-31T12:00:00+00:00"]
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import LABEL
 
 
@@ -178,7 +177,7 @@ def work(module, call):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "path": {"type": "str", "required": True},
             "names": {"type": "list", "elements": "str", "required": True},

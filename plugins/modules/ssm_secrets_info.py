@@ -154,11 +154,10 @@ differs:
   elements: str
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, rotation_record, secret_listing, secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below, side_by_side
 
 
@@ -190,7 +189,7 @@ def look(module, call):
 
 def main():
     record = {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "path": {"type": "str", "required": True},
             "cluster": {"type": "str", "required": True},

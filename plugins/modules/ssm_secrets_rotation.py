@@ -118,13 +118,12 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
-from ansible_collections.atena.aws.plugins.module_utils.rotation_run import ROTATION_OPTIONS, Rotation, run_module
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.rotation_run import run_module, ROTATION_OPTIONS, Rotation
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             **ROTATION_OPTIONS,
             "names": {"type": "list", "elements": "str", "required": True},

@@ -235,25 +235,24 @@ terraform_version:
 import contextlib
 import os
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import (
-    destroy_record,
     cost_plan,
     cost_text,
+    destroy_record,
     power_journal,
     prices,
     redeploy_run,
+    terraform_plan as plans,
     terraform_run,
     terraform_saved,
 )
-from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS, usage
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, LockLost, holding
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import usage, COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS, LockLost
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, Terraform, TerraformError
 from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
 
 
@@ -355,7 +354,7 @@ def locked_work(module, terraform):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "project_path": {"type": "path", "required": True},
             "allow_destroy": {"type": "list", "elements": "str", "default": []},
@@ -383,7 +382,7 @@ def main():
         mutually_exclusive=[("save_plan", "plan_file")],
         supports_check_mode=True,
     )
-    executable = module.get_bin_path(module.params["executable"])
+    executable = executable_path(module.params["executable"])
     if executable is None:
         module.fail_json(
             msg=f"There is no '{module.params['executable']}' in PATH. Nothing was changed. Install Terraform 1.7 or newer from "

@@ -94,11 +94,10 @@ import json
 import time
 from functools import partial
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-
 from ansible_collections.atena.aws.plugins.module_utils import terraform_backend as backend
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, Deadline, pauses
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, Denied, NotFound, told
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses, Caller, Deadline
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed, Conflict, Denied, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 
 
 def read(call, service, operation, doing, **arguments):
@@ -245,7 +244,7 @@ def work(module, call):
 
 
 def main():
-    module = AnsibleAWSModule(
+    module = AwsModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},
             "table": {"type": "str", "required": True},

@@ -55,8 +55,8 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils import requirements, terraform_plan as plans
+from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, Terraform, TerraformError
 
 
 def main():
@@ -64,7 +64,8 @@ def main():
         argument_spec={"project_path": {"type": "path", "required": True}, "executable": {"type": "str", "default": "terraform"}},
         supports_check_mode=True,
     )
-    executable = module.get_bin_path(module.params["executable"])
+    requirements.refuse_old_python(module)
+    executable = executable_path(module.params["executable"])
     if executable is None:
         module.fail_json(
             msg=f"There is no '{module.params['executable']}' in PATH. Install Terraform 1.7 or newer, or name it with infra_terraform_executable."

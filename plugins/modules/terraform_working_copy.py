@@ -92,6 +92,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.atena.aws.plugins.module_utils import requirements
+
 _SUFFIXES = (".tf", ".tf.json", ".tftpl", ".tfvars", ".tfvars.json")
 _VERSIONS = "versions_override.tf.json"
 
@@ -145,6 +147,7 @@ def main():
         },
         supports_check_mode=True,
     )
+    requirements.refuse_old_python(module)
     source, target = Path(module.params["source"]), Path(module.params["path"])
     if not configuration_files(source):
         module.fail_json(msg=f"There is no Terraform configuration in {source}.")

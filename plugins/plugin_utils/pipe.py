@@ -29,7 +29,7 @@ def by_pipe(prefix):
 class _PipeTail(Tail):
     """Shows what comes through a pipe, many lines at a time where there are many."""
 
-    def run(self):
+    def _run(self):
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             while not self._ended.is_set():
@@ -45,7 +45,7 @@ class _PipeTail(Tail):
 
     def finish(self):
         self._ended.set()
-        self.join()
+        self._thread.join()
         if self._handle is not None:
             os.close(self._handle)
         self._remove()

@@ -77,11 +77,14 @@ def _by_file(prefix):
     return Tail(*tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP), prefix)
 
 
-class Tail(threading.Thread):
-    """Shows the lines of a file as they come."""
+class Tail:
+    """Shows the lines of a file as they come, in a thread of its own.
+
+    It has the thread instead of being one: threading.Thread's private names are its own (`_handle` since Python 3.13), and may be any tomorrow.
+    """
 
     def __init__(self, handle, path, prefix):
-        super().__init__(daemon=True, name="progress")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._handle, self.path, self._prefix = handle, path, prefix
         self._rest, self._at, self._pid = b"", 0, None
         self._ended, self._came = threading.Event(), []
@@ -89,7 +92,10 @@ class Tail(threading.Thread):
         # Whoever reads a JSON document from standard output wants nothing else there.
         self._to_stderr = C.DEFAULT_STDOUT_CALLBACK.endswith("json")
 
-    def run(self):
+    def start(self):
+        self._thread.start()
+
+    def _run(self):
         # A signal that the system hands to this thread would not wake the main one, whose handler is waited for.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -102,7 +108,7 @@ class Tail(threading.Thread):
 
     def finish(self):
         self._ended.set()
-        self.join()
+        self._thread.join()
         os.close(self._handle)
         self._remove()
 

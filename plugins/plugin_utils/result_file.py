@@ -11,6 +11,8 @@ import os
 import tempfile
 
 FORMAT = 1
+# datetime.UTC came with Python 3.11, and the refusal of an older one is an outcome too.
+UTC = datetime.timezone(datetime.timedelta(0))
 SUCCEEDED, FAILED = "succeeded", "failed"
 _COLLECTION = "atena.aws."
 
@@ -80,7 +82,7 @@ def reason_of(task_name: str, result: dict) -> str:
 
 # --- One environment's outcome ----------------------------------------------------------------------------------------
 def stamp(now: datetime.datetime) -> str:
-    return now.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Outcome:

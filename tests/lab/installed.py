@@ -14,6 +14,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import yaml
 from conftest import CHECKOUT, Run
 
 # Told to every Python process of the environment: which files of the checkout it opens. The lab's own directory is no part of it.
@@ -68,7 +69,7 @@ class Installed:
     def _bring_dependencies(self) -> None:
         """Those of galaxy.yml and what they need themselves."""
         shipped = Path(sysconfig.get_paths()["purelib"]) / "ansible_collections"
-        wanted, brought = ["amazon.aws", "community.aws", "community.docker", "community.general"], set()
+        wanted, brought = list(yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())["dependencies"]), set()
         while wanted:
             name = wanted.pop()
             if name in brought:
