@@ -379,6 +379,9 @@ class TestService:
             world.update("web", world.define(server("newer"), stopTimeout=1))
             world.stable("web")
             caller.join()
+            # The service is stable when the old task was told to stop; until it has ended, it is still asked: nothing is drained.
+            group = world.describe("web")["loadBalancers"][0]["targetGroupArn"]
+            until(lambda: [entry["TargetHealth"]["State"] for entry in world.health(group)] == ["healthy"])
         assert [status for status, _ in answers] == [502]
         assert get(world) == (200, b"newer")
 

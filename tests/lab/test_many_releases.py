@@ -82,9 +82,13 @@ def test_ten_releases_and_no_failed_request(lab):
 
 
 def test_the_visitor_sees_failed_requests_without_draining(lab):
-    """Else the tests here could not fail."""
-    before = lab.app.commit
+    """Else the tests here could not fail. The task that leaves no longer listens for a second before it ends: in no time at all nobody may ask it."""
+    before, source = lab.app.commit, lab.app.read(API)
+    closed = "    server.server_close()\n"
+    assert source.count(closed) == 1
     try:
+        lab.app.change("Slow to end", **{API: source.replace(closed, f"{closed}    threading.Event().wait(1)\n")})
+        lab.playbook("deploy.yml").must_succeed()
         lab.app.change("Harmless", **{API: f"{lab.app.read(API)}\n# {uuid.uuid4()}\n"})
         with Faults(lab.endpoint) as faults:
             faults.drain_not_at_all()

@@ -159,7 +159,7 @@ class _Agent:
     def __init__(self, session: str, receive: Any, send: Any) -> None:
         self._id, self._session = session, _sessions.pop(session, None)
         self._receive, self._send = receive, send
-        self._sequence, self._terminal = 0, None
+        self._sequence, self._terminal, self._running = 0, None, ""
         self._unacknowledged: dict[int, bytes] = {}
         self._agreed = asyncio.Event()
 
@@ -205,8 +205,7 @@ class _Agent:
 
     async def _interrupt(self) -> None:
         if self._terminal is not None:
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(self._terminal.sendall, b"\x03")
+            await asyncio.to_thread(_end, self._terminal, self._running)
 
     async def _output(self, payload: bytes, payload_kind: int) -> None:
         message = pack("output_stream_data", payload, self._sequence, payload_kind)
@@ -230,7 +229,7 @@ class _Agent:
         await self._output(json.dumps({"HandshakeTimeToComplete": 1_000_000, "CustomerMessage": ""}).encode(), HANDSHAKE_COMPLETE)
         said = ""
         try:
-            self._terminal = await asyncio.to_thread(_started, self._session["container"], self._session["command"])
+            self._terminal, self._running = await asyncio.to_thread(_started, self._session["container"], self._session["command"])
             while data := await asyncio.to_thread(self._terminal.recv, CHUNK):
                 await self._output(data, PLAIN)
         except Exception as error:  # the container is gone, or has no such program
@@ -240,11 +239,20 @@ class _Agent:
         await self._send({"type": "websocket.send", "bytes": pack("channel_closed", json.dumps({**closed, "SchemaVersion": 1, "Output": said}).encode())})
 
 
-def _started(container: str, command: str) -> Any:
-    """The socket of a terminal in the container, in which the command runs."""
+def _started(container: str, command: str) -> tuple[Any, str]:
+    """The socket of a terminal in the container, in which the command runs; the engine's id of it."""
     engine = ecs._get_docker().api
     made = engine.exec_create(container, shlex.split(command), stdin=True, tty=True, user="0", environment={"TERM": "xterm-256color", "LANG": "C.UTF-8"})
     stream = engine.exec_start(made["Id"], tty=True, socket=True)
     terminal = getattr(stream, "_sock", stream)
     terminal.settimeout(None)
-    return terminal
+    return terminal, made["Id"]
+
+
+def _end(terminal: Any, running: str) -> None:
+    """Ctrl-C until the command has ended: one that comes before a shell has started its program is lost."""
+    engine, deadline = ecs._get_docker().api, time.monotonic() + PATIENCE
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline and engine.exec_inspect(running)["Running"]:
+            terminal.sendall(b"\x03")
+            time.sleep(SEND_AGAIN)
