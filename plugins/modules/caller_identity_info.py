@@ -64,12 +64,12 @@ region:
 import re
 
 try:
-    import botocore.exceptions
     import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule says so
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import explain
+from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 
 
@@ -99,9 +99,9 @@ def main():
     if problem:
         module.fail_json(msg=problem)
     try:
-        identity = module.client("sts").get_caller_identity()
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        module.fail_json(msg=explain(error, "read the caller's identity from STS"))
+        identity = Caller(module)("sts", "get_caller_identity", "read the caller's identity from STS")
+    except CallFailed as failed:
+        module.fail_json(**told(failed))
     expected = module.params["expected_account_id"]
     if expected and identity["Account"] != expected:
         module.fail_json(
