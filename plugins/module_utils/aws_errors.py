@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
+
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors'). botocore's own lists, at both
 # ends of what is supported, are compared with this one by tests/unit/test_aws_errors.py. LimitExceededException is none: the services use it for quotas.
 THROTTLES = frozenset(
@@ -151,7 +153,7 @@ def failure_of(error: Exception, doing: str) -> CallFailed:
     """botocore's exception as one of ours. `doing` completes 'Could not'."""
     answer = getattr(error, "response", None) or {}
     code, status = error_code(error), status_of(error)
-    said = answer.get("Error", {}).get("Message", "")
+    said = shown(answer.get("Error", {}).get("Message", ""))
     facts = (explain(error, doing), code, status, answer.get("ResponseMetadata", {}).get("RequestId", ""), said)
     if answer:
         return kind_of(code, status, said)(*facts)
@@ -220,7 +222,7 @@ def error_code(error: Exception) -> str:
 
 def explain(error: Exception, doing: str) -> str:
     """One paragraph: 'Could not <doing>: <AWS's words>. <remedy>'. `doing` completes 'Could not'."""
-    message = (getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error)
+    message = shown((getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error))
     code = error_code(error)
     remedy = _REMEDIES.get(code) or _BOTOCORE_REMEDIES.get(type(error).__name__, "")
     head = f"Could not {doing}: {code + ': ' if code else ''}{message}".rstrip(". ")

@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import in_background
+from ansible_collections.atena.aws.plugins.module_utils.redaction import clean
 
 PREFIX = "atena.aws/"
 DEFAULT_EXPIRY = 300
@@ -77,7 +78,7 @@ def from_item(item: dict | None) -> dict | None:
     """The lock's attributes as plain values. What a damaged item lacks is '' or 0, so that it counts as expired."""
     if not item:
         return None
-    lock = {name: item.get(name, {}).get("S", "") for name in _TEXTS}
+    lock = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
     lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
     lock["expires_at"] = int(float(item.get("expires_at", {}).get("N", "0")))
     return lock
