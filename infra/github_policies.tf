@@ -186,8 +186,8 @@ locals {
         ]
       },
       { Effect = "Allow", Resource = [local.own.families], Action = ["ecs:TagResource"] },
-      # Whether a secret is set, and set to something: the preflight asks before anything is built.
-      { Effect = "Allow", Resource = [local.own.secrets, "${local.own.secrets}/*"], Action = ["ssm:GetParameters", "ssm:GetParametersByPath"] },
+      # Whether a secret is set, and set to something: the preflight asks before anything is built. The values, earlier ones too, are taken out of what is shown.
+      { Effect = "Allow", Resource = [local.own.secrets, "${local.own.secrets}/*"], Action = ["ssm:GetParameterHistory", "ssm:GetParameters", "ssm:GetParametersByPath"] },
       { Effect = "Allow", Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"], Action = ["kms:Decrypt"], Condition = local.decrypt },
       { Effect = "Allow", Resource = local.own.task_roles, Action = ["iam:GetRole", "iam:SimulatePrincipalPolicy"] },
       {

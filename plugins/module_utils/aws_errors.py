@@ -12,6 +12,8 @@ import re
 import time
 from email.utils import parsedate_to_datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
+
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors'). botocore's own lists, at both
 # ends of what is supported, are compared with this one by tests/unit/test_aws_errors.py. LimitExceededException is none: the services use it for quotas.
 THROTTLES = frozenset(
@@ -159,7 +161,7 @@ def failure_of(error: Exception, doing: str) -> CallFailed:
     """botocore's exception as one of ours. `doing` completes 'Could not'."""
     answer = getattr(error, "response", None) or {}
     code, status = error_code(error), status_of(error)
-    said = answer.get("Error", {}).get("Message", "")
+    said = shown(answer.get("Error", {}).get("Message", ""))
     facts = (explain(error, doing), code, status, answer.get("ResponseMetadata", {}).get("RequestId", ""), said)
     if answer:
         return kind_of(code, status, said)(*facts)
@@ -244,7 +246,7 @@ def _clock_remedy(error: Exception, code: str, message: str) -> str:
 
 def explain(error: Exception, doing: str) -> str:
     """One paragraph: 'Could not <doing>: <AWS's words>. <remedy>'. `doing` completes 'Could not'."""
-    message = (getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error)
+    message = shown((getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error))
     code = error_code(error)
     remedy = _clock_remedy(error, code, message) or _REMEDIES.get(code) or _BOTOCORE_REMEDIES.get(type(error).__name__, "")
     head = f"Could not {doing}: {code + ': ' if code else ''}{message}".rstrip(". ")

@@ -12,6 +12,7 @@ from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts a
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, explain
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, describe_tasks
+from ansible_collections.atena.aws.plugins.module_utils.known_secrets import earlier_values
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 FORMAT = 1
@@ -103,7 +104,7 @@ class _Reading:
         return environment_read.parameters_below(self.call, self.request["ssm_path"])
 
     def health(self, url):
-        status, content = health.ask(url, timeout=5)
+        status, content = health.read(url, timeout=5)  # which secrets are in it is known later
         return {"url": url, "status": status, "content": content}
 
     def first_round(self):
@@ -153,8 +154,8 @@ class _Reading:
         found, missing = environment_read.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
         return {"values": {parameter["Name"]: parameter["Value"] for parameter in found}, "missing": missing}
 
-    def third_round(self, definitions, tasks, outside, subnets):
-        parts = {}
+    def third_round(self, definitions, tasks, outside, subnets, parameters):
+        parts = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
         vpcs = sorted({subnet["VpcId"] for subnet in subnets})
         for key, (operation, items, *filters) in _NETWORK.items() if vpcs else ():
             doing = f"read the {key.replace('_', ' ')} of {', '.join(vpcs)}"
@@ -191,7 +192,7 @@ class _Reading:
             referred.update({reference: name for reference, name in names.items() if name})
         path = (self.request.get("ssm_path") or "").rstrip("/") + "/"
         outside = {name for name in referred.values() if not name.startswith(path)}
-        third = self.third_round(definitions, first["tasks"], outside, second.get("subnets", []))
+        third = self.third_round(definitions, first["tasks"], outside, second.get("subnets", []), parameters)
         others = third.get("other parameters") or {"values": {}, "missing": []}
         missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
 
@@ -205,7 +206,8 @@ class _Reading:
             found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
         found["secrets"] = self.secrets(parameters, referred, missing, found)
         self.attach_logs(found["tasks"], definitions, third)
-        values = [parameter["Value"] for parameter in parameters or [] if parameter["Type"] == "SecureString"] + list(others["values"].values())
+        values = [parameter["Value"] for parameter in parameters or [] if parameter["Type"] == "SecureString"]
+        values += [*others["values"].values(), *third.get("earlier values of the secrets", [])]
         knows_all = parameters is not None or not self.request.get("ssm_path")
         return self.redacted(found, values, knows_all and (not outside or third.get("other parameters") is not None))
 
@@ -248,7 +250,7 @@ class _Reading:
             for event in service["events"]:
                 event["message"] = redactor.text(event["message"])
         if found["health"]:
-            found["health"]["content"] = redactor.text(found["health"]["content"]) if knows_all else ""
+            found["health"]["content"] = health.beginning(redactor.text(found["health"]["content"])) if knows_all else ""
         found["logs_withheld"] = not knows_all
         found["unreadable"] = [{**item, "why": redactor.text(item["why"])} for item in self.unreadable]
         return redactor.everything(found)

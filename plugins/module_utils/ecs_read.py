@@ -7,10 +7,19 @@ from __future__ import annotations
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import tail_of_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs_task import outcome, task_id
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 
 # Limits of the API reference.
 _SERVICES_A_CALL = 10
 _TASKS_A_CALL = 100
+# What ECS tells in words, among them those of registries, load balancers and containers.
+_WORDS = ("message", "reason", "stoppedReason", "rolloutStateReason")
+
+
+def _shown(found: dict, *lists: str) -> dict:
+    """What ECS described, and what it holds in `lists`, with words that can be shown."""
+    words = {key: shown(found[key]) for key in _WORDS if found.get(key)}
+    return {**found, **words, **{key: [_shown(item) for item in found[key]] for key in lists if found.get(key)}}
 
 
 def active_services(call, cluster: str, names: list[str]) -> dict:
@@ -18,7 +27,8 @@ def active_services(call, cluster: str, names: list[str]) -> dict:
     found = {}
     for start in range(0, len(names), _SERVICES_A_CALL):
         answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=names[start : start + _SERVICES_A_CALL])
-        found.update({service["serviceName"]: service for service in answer["services"] if service["status"] == "ACTIVE"})
+        active = [service for service in answer["services"] if service["status"] == "ACTIVE"]
+        found.update({service["serviceName"]: _shown(service, "events", "deployments") for service in active})
     return found
 
 
@@ -56,7 +66,7 @@ def describe_tasks(call, cluster: str, arns: list[str]) -> list[dict]:
     tasks = []
     for start in range(0, len(arns), _TASKS_A_CALL):
         tasks.extend(call("ecs", "describe_tasks", f"read tasks of {cluster}", cluster=cluster, tasks=arns[start : start + _TASKS_A_CALL])["tasks"])
-    return tasks
+    return [_shown({**task, "containers": [_shown(item, "managedAgents") for item in task.get("containers", [])]}) for task in tasks]
 
 
 def described_task(call, cluster: str, arn: str) -> dict:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.failure_words import what_aws_says
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 
 RUNNING, SUCCEEDED, FAILED, INCOMPLETE = "running", "succeeded", "failed", "incomplete"
 # Stop codes (API reference of Task, stopCode) of a task that somebody, or AWS for reasons of its own, stopped: its work may be half done.
@@ -25,8 +26,8 @@ def start_failures(answer: dict) -> str | None:
     failures = answer.get("failures") or [{"reason": "RunTask started no task and named no failure"}]
     sentences = []
     for failure in failures:
-        reason = failure.get("reason", "unknown")
-        detail = f" ({failure['detail']})" if failure.get("detail") else ""
+        reason = shown(failure.get("reason", "unknown"))
+        detail = f" ({shown(failure['detail'])})" if failure.get("detail") else ""
         sentences.append(f"{reason}{detail}. {likely_cause(reason)}".strip())
     return " ".join(sentences)
 

@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import in_background
+from ansible_collections.atena.aws.plugins.module_utils.redaction import clean
 
 PREFIX = "atena.aws/"
 DEFAULT_EXPIRY = 300
@@ -78,7 +79,7 @@ def from_item(item: dict | None) -> dict | None:
     moment, so that nobody knows whether it has expired."""
     if not item:
         return None
-    lock = {name: item.get(name, {}).get("S", "") for name in _TEXTS}
+    lock = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
     lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
     lock["expires_at"], lock["damaged"] = 0, False
     if "expires_at" in item:

@@ -10,6 +10,7 @@ import time
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 
 DEFAULT_URL = "https://api.github.com"
 _VERSION = "2022-11-28"
@@ -107,6 +108,6 @@ class GitHub:
 
 def _message(body: bytes) -> str:
     try:
-        return str(json.loads(body).get("message", ""))[:200]
+        return shown(str(json.loads(body).get("message", "")))[:200]
     except (ValueError, AttributeError):
         return ""

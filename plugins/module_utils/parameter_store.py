@@ -65,7 +65,12 @@ def described_below(call, path: str) -> list[dict]:
 
 def history(call, path: str, name: str) -> list[dict]:
     """[{value, version, labels}] of a parameter, oldest first; [] if it does not exist. Parameter Store keeps the last hundred."""
-    found, token, where = [], {}, f"{path}/{name}"
+    return versions(call, f"{path}/{name}")
+
+
+def versions(call, where: str) -> list[dict]:
+    """The history of a parameter by its whole name."""
+    found, token = [], {}
     while True:
         answer = absent_as(
             {"Parameters": []},

@@ -6,17 +6,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
+
+from ansible_collections.atena.aws.plugins.module_utils.redaction import clean
 
 LONGEST = 1000
-# ECMA-48's escape sequences (CSI, OSC, and the short ones), as an application's log lines may hold them.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str, longest: int | None = LONGEST) -> str:
-    """The text without anything that moves a cursor, changes a colour or the direction of writing; cut where it is endless."""
-    text = _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", "    ")
+    """The clean text without tabs, cut where it is endless. To be used after the secrets are taken out: what is cut in half is no longer found."""
+    text = clean(text).replace("\t", "    ")
     return text if longest is None or len(text) <= longest else f"{text[:longest]} ... ({len(text) - longest} more characters)"
 
 

@@ -22,6 +22,7 @@ import time
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.rollout_view import stamp
 
 CLUSTER, GROUP = "cluster", "replication_group"
@@ -234,7 +235,7 @@ def last_events(call, cache_id: str, kind: str, most: int = 5) -> str:
     source = {CLUSTER: "cache-cluster", GROUP: "replication-group"}[kind]
     with contextlib.suppress(CallFailed):  # it only helps to explain
         found = pages(call, "describe_events", f"read the events of {cache_id}", "Events", SourceIdentifier=cache_id, SourceType=source, Duration=60)
-        messages = [event["Message"].rstrip(". ") for event in sorted(found, key=lambda event: iso(event.get("Date"))) if event.get("Message")]
+        messages = [shown(event["Message"]).rstrip(". ") for event in sorted(found, key=lambda event: iso(event.get("Date"))) if event.get("Message")]
         if messages:
             return f"ElastiCache's last words: {'; '.join(messages[-most:])}."
     return ""

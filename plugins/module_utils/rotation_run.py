@@ -7,6 +7,7 @@ What is done with each secret is decided in secret_rotation. database_rotation p
 
 from __future__ import annotations
 
+import functools
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, power_state, rotation_record, secret_readers, secret_rotation
@@ -15,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFa
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import ask, wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
@@ -240,7 +241,8 @@ class Rotation:
             address = f"http://{balancer['DNSName']}" if balancer else ""
         if not address:
             return ""
-        health = wait_until_healthy(address + options["path"], options["attempts"], options["delay"], self.say)
+        asked = functools.partial(ask, hide=self.redactor.text)
+        health = wait_until_healthy(address + options["path"], options["attempts"], options["delay"], self.say, asked)
         answer = f"{health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
         return "" if health["healthy"] else f"All services were stable, but {address}{options['path']} answered {answer}"
 
@@ -272,7 +274,7 @@ class Rotation:
     def _end(self, outcome: str, reason: str) -> None:
         """Where the end cannot be written the entry stays `running`, which the next run reads as interrupted."""
         self.result.update(outcome=outcome, secrets=self._entries(), duration_seconds=self.took)
-        reason = self.redactor.text(reason.splitlines()[0]) if reason else ""
+        reason = self.redactor.text(reason).splitlines()[0] if reason else ""
         try:
             self.record.end(outcome=outcome, reason=reason, ended_at=iso(time.time()), versions=self._versions())
         except CallFailed as failed:

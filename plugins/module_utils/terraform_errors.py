@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import re
 
+from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor, shown
+
 # What is said where AWS was given no credentials, ones that have expired, and ones that it does not know.
 _NONE = r"No valid credential sources|failed to refresh cached credentials|no EC2 IMDS role"
 _EXPIRED = r"ExpiredToken|token included in the request is expired|RequestExpired"
@@ -57,7 +59,8 @@ _REMEDIES = (
 
 _MOST_SHOWN = 5
 _FRAME = re.compile(r"^\s*[╷│╵]\s?")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# Takes what is not to be shown out of a diagnostic. Terraform marks what is sensitive; an error of AWS's or of a provider's may quote a URL.
+_REDACTOR = Redactor([])
 
 
 def from_stream(lines):
@@ -71,13 +74,13 @@ def from_stream(lines):
                 others.append(line.rstrip())
             continue
         if isinstance(message, dict) and message.get("type") == "diagnostic":
-            diagnostics.append(message["diagnostic"])
+            diagnostics.append(_REDACTOR.everything(message["diagnostic"]))
     return diagnostics, others
 
 
 def plain(text):
     """Text without colours and frames."""
-    return "\n".join(_FRAME.sub("", line) for line in _ANSI.sub("", text).splitlines())
+    return "\n".join(_FRAME.sub("", line) for line in shown(text).splitlines())
 
 
 def from_text(text):
@@ -86,7 +89,7 @@ def from_text(text):
     Each stands in a frame, whose first line is its summary: an 'Error:' further down is a cause that the detail quotes.
     """
     diagnostics, opened = [], False
-    for line in _ANSI.sub("", text).splitlines():
+    for line in shown(text).splitlines():
         start = re.match(r"│\s*(Error|Warning): (.*)", line)
         if opened and start:
             diagnostics.append({"severity": start[1].lower(), "summary": start[2], "detail": ""})

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.atena.aws.plugins.module_utils.progress import clock
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 
 _DOING = {"create": "creating", "update": "updating", "delete": "destroying", "read": "reading"}
 _DONE = {"create": "created", "update": "updated", "delete": "destroyed", "read": "read"}
@@ -28,6 +29,7 @@ def line(text: str) -> str | None:
     address, action = (hook.get("resource") or {}).get("addr"), hook.get("action")
     if not address or action not in _DOING:
         return None
+    address = shown(address)  # of for_each it has a key, which can be any text
     if kind == "apply_start":
         return f"{address}: {_DOING[action]}"
     elapsed = hook.get("elapsed_seconds", 0)

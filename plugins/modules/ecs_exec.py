@@ -150,7 +150,7 @@ def run(module):
     try:
         execution.find()
     except (NotRun, CallFailed) as why:
-        module.fail_json(msg=f"{why} Nothing was run.", **result)
+        module.fail_json(msg=redactor.text(f"{why} Nothing was run."), **result)
     result.update(changed=True, task=task_id(execution.task["taskArn"]), container=execution.container)
     if module.check_mode:
         return result
@@ -159,7 +159,7 @@ def run(module):
     output, began = LineOutput(progress, keep=params["limit"]), time.monotonic()
 
     def deliver(line):
-        line = redactor.text(plain(line, None))
+        line = plain(redactor.text(line), None)
         output.add(line, line, raw=True)
 
     def so_far(rc):

@@ -206,7 +206,7 @@ def show(params, search, output, counts, zone, redactor):
             continue
         counts[reader.service] += 1
         entry = log_lines.entry(event, reader.service, zone)
-        entry["message"] = redactor.text(entry["message"])
+        entry.update({key: redactor.name(entry[key]) for key in ("container", "task", "stream")}, message=redactor.text(entry["message"]))
         in_json = params["format"] == "json"
         line = log_lines.as_json(entry, params["environment"]) if in_json else log_lines.as_text(entry, width)
         output.add(line, (entry, line), raw=in_json)

@@ -10,6 +10,8 @@ import json
 import os
 import tempfile
 
+from ansible_collections.atena.aws.plugins.module_utils.redaction import clean
+
 FORMAT = 1
 # datetime.UTC came with Python 3.11, and the refusal of an older one is an outcome too.
 UTC = datetime.timezone(datetime.timedelta(0))
@@ -68,7 +70,7 @@ def lines_of(message) -> list[str]:
     """A debug message as lines: a text, or a list of texts."""
     if isinstance(message, (list, tuple)):
         return [line for part in message for line in lines_of(part)]
-    return [line for line in str(message).splitlines() if line.strip()]
+    return [line for line in clean(str(message)).splitlines() if line.strip()]
 
 
 def reason_of(task_name: str, result: dict) -> str:
@@ -76,7 +78,7 @@ def reason_of(task_name: str, result: dict) -> str:
     messages = [str(item.get("msg") or "") for item in _items(result) if item is result or item.get("failed")]
     text = "\n".join(message for message in messages if message) or str(result.get("msg") or "")
     if text:
-        return text
+        return clean(text)
     return f"The task '{task_name}' failed{', and its output is hidden' if 'censored' in result else ''}."
 
 

@@ -189,6 +189,18 @@ def test_no_secret_is_in_the_diagnosis_or_its_text():
     assert tail == ["token [secret]", "pin [secret] of 47110", "password [secret]", "key [secret]", "the real error"]
 
 
+def test_a_value_of_before_a_rotation_is_not_in_it_either(monkeypatch):
+    """The task that failed was started with it."""
+    changed = {**parameter("ADMIN_TOKEN", "the-new-token"), "Version": 2, "LastModifiedDate": datetime.now(UTC)}
+    monkeypatch.setitem(ANSWERS, "get_parameters_by_path", {"Parameters": [changed]})
+    history = {"Parameters": [{"Value": "a-very-secret-token", "Version": 1}, {"Value": "the-new-token", "Version": 2}]}
+    monkeypatch.setitem(ANSWERS, "get_parameter_history", history)
+    made = diagnose()
+    assert "a-very-secret-token" not in json.dumps(made) and made["facts"]["unreadable"] == []
+    made = diagnose(get_parameter_history=failure("Could not: AccessDenied", "AccessDenied"))
+    assert [item["part"] for item in made["facts"]["unreadable"]] == ["earlier values of the secrets"]
+
+
 @pytest.mark.parametrize("operation", sorted(set(ANSWERS) - {"describe_task_definition"}))
 def test_a_part_that_cannot_be_read_is_told_and_the_others_are_there(operation):
     made = diagnose(**{operation: failure("Could not: AccessDenied", "AccessDenied")})

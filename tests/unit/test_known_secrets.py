@@ -1,5 +1,9 @@
 """Secrets that the caller may read are taken out; where he may not, that is said."""
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils import known_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of, redactor_of_task
 
@@ -55,3 +59,69 @@ class TestOfATask:
 
         assert redactor_of_task(call, self.DEFINITION).text("postgres://u:pw@h") == "postgres://u:[secret]@h"
         assert redactor_of_task(None, {"containerDefinitions": [{"name": "api"}]}).text("x") == "x"
+
+
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
+
+
+class Store:
+    """A Parameter Store of {name: [values, the oldest first]}, all of them changed `days` ago."""
+
+    def __init__(self, days=1, refused=False, **values):
+        self.values, self.changed, self.refused, self.asked = values, NOW - timedelta(days=days), refused, []
+
+    def __call__(self, service, operation, doing, /, **arguments):
+        return getattr(self, operation)(**arguments)
+
+    def _entry(self, name):
+        values = self.values[name]
+        return {"Name": f"/a/b/{name}", "Type": "SecureString", "Value": values[-1], "Version": len(values), "LastModifiedDate": self.changed}
+
+    def get_parameters_by_path(self, **arguments):
+        return {"Parameters": [self._entry(name) for name in self.values]}
+
+    def get_parameters(self, Names, **arguments):
+        return {"Parameters": [self._entry(name.rpartition("/")[2]) for name in Names]}
+
+    def get_parameter_history(self, Name, **arguments):
+        self.asked.append(Name)
+        if self.refused:
+            raise failure("Could not read the earlier values: AccessDeniedException.", "AccessDeniedException")
+        return {"Parameters": [{"Value": value, "Version": at} for at, value in enumerate(self.values[Name.rpartition("/")[2]], 1)]}
+
+
+class TestEarlierValues:
+    """A task has the values of its start, and prints them also after a rotation."""
+
+    OF_BEFORE, OF_NOW = "zq7xw2lk-of-before", "zq7xw2lk-of-now"
+
+    @pytest.fixture(autouse=True)
+    def today(self, monkeypatch):
+        monkeypatch.setattr(known_secrets, "datetime", type("Today", (), {"now": staticmethod(lambda zone: NOW)}))
+
+    def test_a_value_of_before_a_rotation_goes(self):
+        redactor, unknown = redactor_of(Store(T=["CHANGE_ME", self.OF_BEFORE, self.OF_NOW]), "/a/b")
+        assert redactor.text(f"{self.OF_BEFORE} {self.OF_NOW} CHANGE_ME") == "[secret] [secret] CHANGE_ME" and unknown == ""
+
+    def test_of_a_task_too(self):
+        definition = {
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:42:task-definition/api:1",
+            "containerDefinitions": [{"name": "api", "secrets": [{"name": "T", "valueFrom": "arn:aws:ssm:eu-west-1:42:parameter/a/b/T"}]}],
+        }
+        assert redactor_of_task(Store(T=[self.OF_BEFORE, self.OF_NOW]), definition).text(f"at {self.OF_BEFORE}") == "at [secret]"
+
+    def test_what_never_changed_or_long_ago_costs_no_call(self):
+        for store in (Store(T=[self.OF_NOW]), Store(days=91, T=[self.OF_BEFORE, self.OF_NOW])):
+            redactor_of(store, "/a/b")
+            assert store.asked == []
+
+    def test_however_many_there_are_the_calls_and_the_values_have_an_end(self):
+        store = Store(**{f"T{number}": [f"zq7xw2lk-{number}-{version}-" for version in range(30)] for number in range(40)})
+        redactor, _ = redactor_of(store, "/a/b")
+        assert len(store.asked) == 20
+        assert [redactor.text(f"zq7xw2lk-0-{version}-") == "[secret]" for version in range(30)] == [False] * 24 + [True] * 6
+
+    def test_where_they_may_not_be_read_those_of_now_go_and_it_is_said(self):
+        redactor, unknown = redactor_of(Store(refused=True, T=[self.OF_BEFORE, self.OF_NOW]), "/a/b")
+        assert redactor.text(self.OF_NOW) == "[secret]"
+        assert "before they were changed" in unknown and "AccessDeniedException" in unknown
