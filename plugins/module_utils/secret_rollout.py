@@ -25,6 +25,10 @@ class SecretRollout(RolloutRun):
 
     _plan_back = _plan
 
+    def _theirs(self, name, service, arguments, back):
+        """Nobody's: new tasks of what a service runs undo nobody's deployment, and without them its tasks would keep the value that is taken back."""
+        return {}
+
     def revert(self, names=None):
         """As RolloutRun's, after the old values were written: whatever deployment there is by then may have tasks with the new ones."""
         wanted = list(self.items) if names is None else names
