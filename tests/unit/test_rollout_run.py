@@ -114,6 +114,7 @@ class Ecs:
             {
                 "taskArn": f"arn:task/c/lost{len(self.stopped)}",
                 "group": name,
+                "taskDefinitionArn": described["taskDefinition"],
                 "startedBy": described["deployments"][0]["id"],
                 "startedAt": "then",
                 "lastStatus": "STOPPED",
