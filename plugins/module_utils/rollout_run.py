@@ -276,16 +276,18 @@ class RolloutRun:
         if not wanted or state in (ecs_rollout.FAILED, ecs_rollout.TAKEN):
             return state, reason
         if not self._steady[name]:
+            if name in self._unseen:
+                return state, reason  # an answer that is behind says nothing about the tasks
             if self._since.pop(name, None) is not None:
                 lost = self._lost_tasks(name)
                 if lost:
                     why = rollout_view.failure(name, lost[-1])
                     return ecs_rollout.FAILED, f"{name}: it was steady, but not for {wanted} s: {why}"
             return state, reason
-        if name not in self._since:
-            self._since[name] = elapsed
+        if name not in self._ended_before:
             ended = tasks_that_ended(self.call, self.cluster, name, self.deployments[name])
-            self._ended_before.setdefault(name, frozenset(task["taskArn"] for task in ended))
+            self._ended_before[name] = frozenset(task["taskArn"] for task in ended)
+        self._since.setdefault(name, elapsed)
         steady = elapsed - self._since[name]
         if state == ecs_rollout.DONE and steady < wanted:
             return ecs_rollout.WATCHED, f"{name}: steady for {int(steady)} of {wanted} s"

@@ -412,6 +412,14 @@ def test_the_time_runs_beside_the_other_waiting_and_not_after_it(ecs):
     assert times[0] > 40 and 60 <= ecs.clock < 65
 
 
+def test_an_answer_that_is_behind_does_not_begin_the_time_anew(ecs):
+    before = copy.deepcopy(ecs.services["api"])
+    run = rollout(ecs, stable_seconds=60)
+    ecs.at_look = {ecs.looks + 46: lambda: ecs.stale.update(api=[before])}
+    assert run.roll_out() == {}
+    assert 60 <= ecs.clock < 65
+
+
 def test_the_deadline_does_not_cut_the_time_short_nor_make_it_a_failure(ecs):
     assert rollout(ecs, stable_seconds=60, wait_timeout=10).roll_out() == {}
     assert ecs.clock >= 60
