@@ -17,6 +17,19 @@ locals {
   # All secrets, unless the service names the ones it wants.
   service_secrets = { for name, service in var.services : name => sort(service.secrets == null ? local.known_secrets : service.secrets) }
 
+  # A start period of 0 is none, and AWS does not give it back.
+  health_checks = {
+    for name, service in var.services : name => merge(
+      {
+        command  = service.health_check.command
+        interval = service.health_check.interval
+        timeout  = service.health_check.timeout
+        retries  = service.health_check.retries
+      },
+      service.health_check.start_period == 0 ? {} : { startPeriod = service.health_check.start_period },
+    ) if service.health_check != null
+  }
+
   # Sorted lists and no empty keys: the definition that AWS gives back must read the same, or each plan would propose a
   # new revision.
   container_definitions = {
@@ -39,6 +52,7 @@ locals {
         }
       },
       length(service.command) == 0 ? {} : { command = service.command },
+      service.health_check == null ? {} : { healthCheck = local.health_checks[name] },
     )
   }
 }

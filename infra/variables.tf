@@ -109,7 +109,7 @@ variable "zones" {
 }
 
 variable "services" {
-  description = "The ECS services by name. The one with a port is reached through the load balancer."
+  description = "The ECS services by name. The one with a port is reached through the load balancer; health_check is the container's own."
   type = map(object({
     cpu               = number
     memory            = optional(number)
@@ -120,6 +120,13 @@ variable "services" {
     environment       = optional(map(string), {})
     secrets           = optional(list(string))
     command           = optional(list(string), [])
+    health_check = optional(object({
+      command      = list(string)
+      interval     = optional(number, 30)
+      timeout      = optional(number, 5)
+      retries      = optional(number, 3)
+      start_period = optional(number, 0)
+    }))
   }))
 
   validation {
@@ -150,6 +157,27 @@ variable "services" {
   validation {
     condition     = alltrue([for service in values(var.services) : contains(["X86_64", "ARM64"], service.architecture)])
     error_message = "A service's architecture must be X86_64 or ARM64."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) : service.health_check == null || try(
+        contains(["CMD", "CMD-SHELL"], service.health_check.command[0]) && length(service.health_check.command) >= 2, false
+      )
+    ])
+    error_message = "A service's health_check.command must be a list that begins with CMD or CMD-SHELL, such as [CMD-SHELL, \"test -e /tmp/alive\"]."
+  }
+
+  validation {
+    condition = alltrue([
+      for service in values(var.services) : service.health_check == null || try(
+        service.health_check.interval >= 5 && service.health_check.interval <= 300
+        && service.health_check.timeout >= 2 && service.health_check.timeout <= 60
+        && service.health_check.retries >= 1 && service.health_check.retries <= 10
+        && service.health_check.start_period >= 0 && service.health_check.start_period <= 300, false
+      )
+    ])
+    error_message = "ECS wants of a service's health_check: interval 5 to 300 s, timeout 2 to 60 s, retries 1 to 10, start_period 0 to 300 s."
   }
 }
 

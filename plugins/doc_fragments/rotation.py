@@ -67,7 +67,7 @@ options:
     type: int
     default: 3
   stable_seconds:
-    description: How long all services must stay well before the new values count as good; for what crashes only after a while.
+    description: How long the new tasks must stay up, once all run and are healthy, before the new values count as good; for what crashes only after a while.
     type: int
     default: 0
   log_lines:

@@ -87,6 +87,12 @@ def target_states(call, service: dict) -> list[str]:
     return states
 
 
+def running_tasks(call, cluster: str, service_name: str) -> list[dict]:
+    """The described tasks of a service that run or shall run."""
+    arns = call.pages("ecs", "list_tasks", f"list tasks of {service_name}", "taskArns", cluster=cluster, serviceName=service_name, desiredStatus="RUNNING")
+    return describe_tasks(call, cluster, arns)
+
+
 def tasks_that_ended(call, cluster: str, service_name: str, deployment_id: str) -> list[dict]:
     """The described tasks of a deployment that are stopped."""
     arns = call.pages(

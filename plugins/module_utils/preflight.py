@@ -16,6 +16,10 @@ from ansible_collections.atena.aws.plugins.module_utils.task_references import l
 __all__ = ["judge", "preflight", "verdict_lines"]
 
 _INFRA = "Run infra.yml."
+_ROLLING = (
+    "Set the service back to rolling deployments without hooks and bake time (console: Update service, Deployment options; or aws ecs update-service "
+    "--deployment-configuration with strategy=ROLLING), then check again."
+)
 _START = "Start the environment first (start.yml)."
 # ECS's own, when a container says nothing.
 _STOP_TIMEOUT = 30
@@ -322,6 +326,43 @@ def _health_path(subject: str, group: dict, expected: str | None) -> list[dict]:
     return [bad("health_path", subject, says, f"{_INFRA} Or correct health_check_path in atena_services.")]
 
 
+def check_strategy(facts: dict, request: dict) -> list[dict]:
+    """A release is a rolling deployment that nobody has to nod through. What was set by hand shows here, and not as a deployment that never ends."""
+    findings = []
+    for name, service in facts["services"].items():
+        if not service or unread(service):
+            continue
+        controller = (service.get("deploymentController") or {}).get("type") or "ECS"
+        configuration = service.get("deploymentConfiguration") or {}
+        strategy = configuration.get("strategy") or "ROLLING"
+        stages = _hooks(configuration)
+        if controller != "ECS":
+            says = f"its deployment controller is {controller}, which takes no new task definition from UpdateService."
+            findings.append(bad("strategy", name, says, f"Give the service the controller ECS again: {_INFRA}"))
+        elif strategy != "ROLLING":
+            extras = [f"{configuration['bakeTimeInMinutes']} min bake time"] if configuration.get("bakeTimeInMinutes") else []
+            extras += [f"{kind} hook at {stage}" for kind, stage in stages]
+            says = f"its deployment strategy is {strategy}{' with ' + ', '.join(extras) if extras else ''}; a release waits for a rolling one."
+            findings.append(bad("strategy", name, f"{says} A good release could be reverted at its deadline.", _ROLLING))
+        elif any(kind == "PAUSE" for kind, _ in stages):
+            where = ", ".join(stage for kind, stage in stages if kind == "PAUSE")
+            says = f"a PAUSE hook stops every deployment at {where} until somebody calls ContinueServiceDeployment."
+            findings.append(bad("strategy", name, f"{says} A good release could be reverted at its deadline.", _ROLLING))
+        elif stages:
+            says = f"each deployment waits for {', '.join(f'the {kind} hook at {stage}' for kind, stage in stages)}. How long that takes is not known here."
+            findings.append(doubt("strategy", name, says, _ROLLING))
+        else:
+            findings.append(good("strategy", name, "rolling"))
+    return findings
+
+
+def _hooks(configuration: dict) -> list[tuple[str, str]]:
+    """(kind, lifecycle stage) of each hook. Without a kind it is a Lambda function's: there was no other before PAUSE."""
+    return [
+        (hook.get("targetType") or "AWS_LAMBDA", stage) for hook in configuration.get("lifecycleHooks") or [] for stage in hook.get("lifecycleStages") or ["?"]
+    ]
+
+
 def check_deadline(facts: dict, request: dict) -> list[dict]:
     """A deployment that goes well ends before the rollout's deadline."""
     timeout, findings = request.get("rollout_timeout"), []
@@ -336,6 +377,8 @@ def check_deadline(facts: dict, request: dict) -> list[dict]:
         needed = sum(parts.values())
         sum_of = " + ".join(f"{seconds} s {what}" for what, seconds in parts.items() if seconds)
         remedy = "Raise atena_rollout_timeout_seconds, or lower atena_deregistration_delay_seconds or the service's stop_timeout and run infra.yml."
+        if parts["bake time"]:
+            remedy += f" {_ROLLING}"
         if needed >= timeout:
             findings.append(bad("deadline", name, f"a deployment may take {sum_of}, and the deadline is {timeout} s: it would be called failed.", remedy))
         elif timeout - needed < _SHORTEST_START:
@@ -349,6 +392,9 @@ def check_deadline(facts: dict, request: dict) -> list[dict]:
 def _waiting(name: str, service: dict, facts: dict) -> dict:
     """{what: seconds} that a deployment spends at the worst beside starting its tasks."""
     healthy = delay = 0
+    configuration = service.get("deploymentConfiguration") or {}
+    # Of another strategy check_strategy speaks, with its bake time.
+    bake = 60 * (configuration.get("bakeTimeInMinutes") or 0) if configuration.get("strategy") in (None, "ROLLING") else 0
     for item in service.get("loadBalancers", []):
         group, attributes = facts["target_groups"].get(item.get("targetGroupArn")), facts["attributes"].get(item.get("targetGroupArn"))
         broken = next((fact for fact in (group, attributes) if unread(fact)), None)
@@ -358,7 +404,7 @@ def _waiting(name: str, service: dict, facts: dict) -> dict:
             healthy = max(healthy, group.get("HealthCheckIntervalSeconds", 30) * group.get("HealthyThresholdCount", 5))
             delay = max(delay, int((attributes or {}).get("deregistration_delay.timeout_seconds", 300)))
     stop = max(container.get("stopTimeout", _STOP_TIMEOUT) for container in facts["definitions"][name]["containerDefinitions"])
-    return {"until a target counts as healthy": healthy, "deregistration delay": delay, "stopTimeout": stop}
+    return {"until a target counts as healthy": healthy, "deregistration delay": delay, "stopTimeout": stop, "bake time": bake}
 
 
 def check_database(facts: dict, request: dict) -> list[dict]:
@@ -399,6 +445,7 @@ CHECKS = (
     check_access,
     check_log_groups,
     check_target_groups,
+    check_strategy,
     check_deadline,
     check_way_out,
     check_security_groups,

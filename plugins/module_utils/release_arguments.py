@@ -20,6 +20,7 @@ ARGUMENTS = {
             "name": {"type": "str", "required": True},
             "images": {"type": "dict", "default": {}},
             "initial_count": {"type": "int", "default": 1},
+            "stable_seconds": {"type": "int", "default": 60},
             "health_path": {"type": "str"},
         },
     },

@@ -343,8 +343,8 @@ class Release:
 
     # --- Rolling out, and back ----------------------------------------------------------------------------------------
     def _new_rollout(self, previous: dict) -> RolloutRun:
-        counts = {item["name"]: item["initial_count"] for item in self.params["services"]}
-        items = [{"name": t.name, "task_definition": t.arn, "initial_count": counts[t.name], "previous": previous.get(t.name)} for t in self.targets]
+        given = {item["name"]: {key: item[key] for key in ("initial_count", "stable_seconds")} for item in self.params["services"]}
+        items = [{"name": t.name, "task_definition": t.arn, "previous": previous.get(t.name), **given[t.name]} for t in self.targets]
         options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
         rollout = RolloutRun(self.call, self.cluster, items, say=self.tell, guard=self.lock.check if previous else None, **options)
         rollout.read()
@@ -368,11 +368,14 @@ class Release:
         self._save(step="reverting")
         self.say("going back: " + (words or " ".join(failed.values())))
         lost = self.rollout.revert()
+        # What somebody else deployed meanwhile is theirs: it stays, and the release is not simply taken back.
+        taken = self.rollout.taken
+        lost = {**{name: failed.get(name, "") for name in taken}, **lost}
         reverted = [name for name in self.rollout.items if name not in lost]
         self._save(reverted=reverted, not_reverted=sorted(lost))
-        self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence)
-        text = failure_text(failed, evidence, reverted, lost) if failed else failure_text({"health": words}, {}, reverted, lost)
-        raise ReleaseFailed(text + found)
+        self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence, taken_over=taken)
+        text = failure_text(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken)
+        raise ReleaseFailed(text + found, ledger.INTERRUPTED if taken else ledger.FAILED)
 
     def _health(self) -> dict:
         options = self.params["health"]

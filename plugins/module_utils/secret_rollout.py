@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils import ecs_rollout
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun
 
 
@@ -25,9 +24,12 @@ class SecretRollout(RolloutRun):
 
     _plan_back = _plan
 
+    def _theirs(self, name, service, arguments, back):
+        """Nobody's: new tasks of what a service runs undo nobody's deployment, and without them its tasks would keep the value that is taken back."""
+        return {}
+
     def revert(self, names=None):
         """As RolloutRun's, after the old values were written: whatever deployment there is by then may have tasks with the new ones."""
         wanted = list(self.items) if names is None else names
-        found = describe_services(self.call, self.cluster, wanted)
-        self._before = {name: ecs_rollout.primary(service).get("id", "") for name, service in found.items()}
+        self._before = {name: ecs_rollout.primary(self._current(name)).get("id", "") for name in wanted}
         return super().revert(wanted)

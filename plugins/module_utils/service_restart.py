@@ -77,17 +77,17 @@ class RestartRun(RolloutRun):
                 "desiredCount": service["desiredCount"],
                 "is_first": is_template(describe_task_definition(self.call, service["taskDefinition"])),
             }
-            self.deployments[name] = self.deployments_before[name] = ecs_rollout.primary(service).get("id", "")
+            self.deployments_before[name] = ecs_rollout.primary(service).get("id", "")
             self.updates[name] = self._plan(name, service)
-            self.view.know(service)
+            self.observe(name, service)
         return services
 
     def _plan(self, name, service):
         return plan_restart(service, self.deployments_before[name])
 
-    def wait(self, names, to_the_end=True, longer=0):
+    def wait(self, names, to_the_end=True, longer=0, watched=()):
         """To the end of each: a service that is well says so, too, when another is not."""
-        return super().wait(names, to_the_end=to_the_end, longer=longer)
+        return super().wait(names, to_the_end=to_the_end, longer=longer, watched=watched)
 
     def still_running(self, failed):
         """The sentence on what answers now; '' if that cannot be read. `failed` as roll_out returns it."""

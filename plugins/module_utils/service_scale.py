@@ -91,15 +91,20 @@ class ScaleRun(RolloutRun):
             }
             self.updates[name] = self._plan(name, service)
             self.new_bounds[name] = autoscaling.changes(registered[name], self.items[name]["bounds"]) if name in registered else {}
-            self.deployments[name] = ecs_rollout.primary(service).get("id", "")
-            self.view.know(service)
+            self.observe(name, service)
         return services
 
     def _plan(self, name, service):
         return plan_count(service, self.items[name]["count"], self.new_deployment)
 
     def _plan_back(self, name, service):
+        if service["desiredCount"] not in (self.items[name]["count"], self.previous[name]["desiredCount"]):
+            raise CallFailed(f"its desired count is {service['desiredCount']} by now; somebody else, or autoscaling, set that, so it was left.")
         return plan_count(service, self.previous[name]["desiredCount"])
+
+    def _theirs(self, name, service, arguments, back):
+        """Nobody's: a count does not undo a deployment, whoever started that."""
+        return {}
 
     @property
     def changed(self):

@@ -7,7 +7,8 @@ version_added: 0.1.0
 short_description: Release all services of an environment together, or none
 description:
   - Under the environment's lock - preflight, prepare a revision of each service, write it into the ledger, migrate from the new revision, update
-    all services, wait for all, ask the application's health. On any failure every service goes back to what it had and is proved stable there.
+    all services, wait for all, ask the application's health. On any failure every service goes back to what it had and is proved stable there,
+    but for one that somebody else deployed meanwhile, which stays theirs; the release is then C(interrupted).
   - With O(rollback_to) it brings all services back to an earlier release of the ledger in the same way, without a migration.
   - What already runs is only looked at, without a writing call. A release whose run was killed is finished or taken back by the next one.
   - "The gap it closes: M(community.aws.ecs_service) and M(community.aws.ecs_task) know one service or task, no order, no way back and no record."
@@ -50,6 +51,12 @@ options:
         description: Desired count of a first release. Later releases leave the count alone.
         type: int
         default: 1
+      stable_seconds:
+        description:
+          - How long the new tasks must stay up once all of them run and are healthy. A task that ends by itself within that time fails the release.
+            It runs beside the load balancer's wait, such as its deregistration delay, and does not add to it. 0 turns it off.
+        type: int
+        default: 60
       health_path:
         description: Where the application answers health checks. The preflight compares it with the target group's path. Unset, that is not looked at.
         type: str
@@ -330,10 +337,16 @@ reverted:
   type: list
   elements: str
 not_reverted:
-  description: Services that could not be proved stable on what they had.
+  description: Services that could not be proved stable on what they had, and those in RV(taken_over).
   returned: when a rollout failed
   type: list
   elements: str
+taken_over:
+  description: >-
+    For each service that somebody else deployed meanwhile, and that was left to them, what took over - C(deployment_id), C(task_definition), and as
+    far as that tells it C(release) and C(registered_by), the principal that registered it.
+  returned: when a rollout failed
+  type: dict
 evidence:
   description: The file with the diagnosis; empty if none was saved.
   returned: when a migration or a rollout failed

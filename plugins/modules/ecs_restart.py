@@ -34,6 +34,12 @@ options:
     description: Longest pause between two looks, in seconds. The first are shorter.
     type: int
     default: 3
+  stable_seconds:
+    description:
+      - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
+        ends by itself within that time is a failure.
+    type: int
+    default: 0
   log_lines:
     description: How many of the last log lines of a failed task are reported.
     type: int
@@ -122,7 +128,7 @@ def refuse(call, params, restart):
 
 def run(module, call, lock):
     params, progress = module.params, Progress(module.params["progress_file"])
-    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+    options = {name: params[name] for name in ("wait_timeout", "wait_delay", "stable_seconds", "log_lines")}
     say = progress.say if progress.heard else None
     restart = service_restart.RestartRun(call, params["cluster"], params["services"], check_mode=module.check_mode, say=say, guard=lock.check, **options)
     restart.read()
@@ -159,6 +165,7 @@ def main():
             "power": power_state.POWER_OPTIONS,
             "wait_timeout": {"type": "int", "default": 900},
             "wait_delay": {"type": "int", "default": 3},
+            "stable_seconds": {"type": "int", "default": 0},
             "log_lines": {"type": "int", "default": 20},
             "progress_file": {"type": "path"},
             "lock": LOCK_OPTIONS,

@@ -9,10 +9,12 @@ short_description: Roll prepared task definitions out to ECS services, together 
 description:
   - Updates each service with one UpdateService call in the order given, waits for all deployments it started together, and on the
     failure of any one brings every service back to the task definition it had, waits until it is stable there, and fails with the reason.
+    A service that somebody else deployed meanwhile is left to them.
   - "The gap it closes: M(community.aws.ecs_service) waits for nothing on update, takes a rollback by ECS's circuit breaker for success,
     and resets an unset desired count to 0."
   - A deployment counts as done when it is the service's primary one, all its tasks run, no older one has tasks, and the service's targets
-    are healthy. C(rolloutState) alone is not trusted.
+    are healthy, as are the containers that have a health check of their own. C(rolloutState) alone is not trusted, nor is one answer that does not
+    show the deployment.
 author:
   - The atena.aws founders (@atena)
 options:
@@ -38,6 +40,9 @@ options:
         description:
           - The desired count when the service never ran a release, that is while it still has its template. Unset leaves the count alone.
             A later release never touches the count.
+        type: int
+      stable_seconds:
+        description: As O(stable_seconds), for this service.
         type: int
       previous:
         description:
@@ -65,7 +70,9 @@ options:
     type: int
     default: 3
   stable_seconds:
-    description: How long all services must stay as they should be before the rollout counts as done; for what crashes only after a while.
+    description:
+      - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
+        ends by itself within that time is a failure. It runs beside the load balancer's wait and does not add to it.
     type: int
     default: 0
   log_lines:
@@ -134,10 +141,16 @@ reverted:
   type: list
   elements: str
 not_reverted:
-  description: Names of the services that could not be proved stable on what they had before. Look at these at once.
+  description: Names of the services that could not be proved stable on what they had before, and those in RV(taken_over). Look at these at once.
   returned: failure after an update
   type: list
   elements: str
+taken_over:
+  description: >-
+    For each service that somebody else deployed meanwhile, and that was left to them, what took over - C(deployment_id), C(task_definition), and as
+    far as that tells it C(release) and C(registered_by), the principal that registered it.
+  returned: failure after an update
+  type: dict
 failed_tasks:
   description: The newest tasks that ended in the failed deployments, with reason, exit codes and last log lines.
   returned: failure after an update
@@ -181,14 +194,16 @@ def run(module):
             msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
             **{**facts_of(lost_sight), **result, "services": rollout.entries()},
         )
+    lost = {**{name: failed.get(name, "") for name in rollout.taken}, **lost}
     reverted = [name for name in rollout.items if name not in lost]
     module.fail_json(
-        msg=failure_text(failed, evidence, reverted, lost),
+        msg=failure_text(failed, evidence, reverted, lost, rollout.taken),
         changed=True,
         services=entries,
         failed_tasks=evidence,
         reverted=reverted,
         not_reverted=list(lost),
+        taken_over=rollout.taken,
     )
 
 
@@ -204,6 +219,7 @@ def main():
                     "name": {"type": "str", "required": True},
                     "task_definition": {"type": "str", "required": True},
                     "initial_count": {"type": "int"},
+                    "stable_seconds": {"type": "int"},
                     "previous": {
                         "type": "dict",
                         "options": {

@@ -138,7 +138,7 @@ findings:
   contains:
     check:
       description: "What was checked: C(gates), C(lock), C(service), C(template), C(image), C(architecture), C(secret), C(role), C(access),
-        C(log_group), C(target_group), C(port), C(health_path), C(deadline), C(way_out), C(security_group), C(database), C(redis)."
+        C(log_group), C(target_group), C(port), C(health_path), C(strategy), C(deadline), C(way_out), C(security_group), C(database), C(redis)."
       type: str
     subject:
       description: On which resource.

@@ -49,6 +49,11 @@ def workers_crash(app) -> str:
     return _first(app, WORKER, "Crash the workers", f'import sys\nprint("{ERROR_LINE}", flush=True)\nsys.exit(5)\n')
 
 
+def worker_dies_after(app, seconds: float) -> str:
+    """The workers are well, and then they die."""
+    return _before_main(app, WORKER, f"Let the workers die after {seconds} s", DYING.format(seconds=seconds, code=6))
+
+
 def health_fails(app) -> str:
     """It runs, and says that it is not well."""
     broken = '\ndef health():\n    log.error("the health check says no")\n    return 500, {"status": "failed", "version": VERSION}\n\n'

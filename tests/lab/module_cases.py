@@ -92,7 +92,7 @@ class World:
     def release_options(self, **changes) -> dict:
         return {
             "name": self.lab.name,
-            "services": [{"name": API, "images": {"api": self.images[API]}}, {"name": WORKERS, "images": {"workers": self.images[WORKERS]}}],
+            "services": [{"name": name, "images": {key: self.images[name]}, "stable_seconds": 3} for name, key in ((API, "api"), (WORKERS, "workers"))],
             "health": {"url": self.lab.app.url, "delay": 1},
             "preflight": {"ssm_path": "/atena/prod", "database_id": "atena-prod-db", "redis_id": "atena-prod-redis"},
             "ledger": {"bucket": self.bucket, "prefix": "atena/prod/releases/"},
@@ -165,13 +165,13 @@ def result_of(module: str, name: str) -> str:
 UNSEEN = {
     "elasticache_restore": {"differences": "returned when something is not as recorded: tests/lab/test_redis_modules.py"},
     "ecs_release": {
-        **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
+        **dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "taken_over", "evidence"), "returned by releases that fail: tests/lab/test_release.py"),
     },
     "ssm_secrets_rotation": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by values that go back: tests/lab/test_secrets_verbs.py"),
     "database_password_rotation": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by users that go back: tests/unit"),
     "ecs_scale": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by counts that do not come up: tests/lab/test_scale.py"),
     "ecs_restart": {"failed_tasks": "returned by restarts that fail: tests/lab/test_operate.py"},
-    "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted"), "returned by rollouts that fail: tests/lab/test_release.py"),
+    "ecs_rollout": dict.fromkeys(("failed_tasks", "reverted", "not_reverted", "taken_over"), "returned by rollouts that fail: tests/lab/test_release.py"),
     "environment_power": {
         **dict.fromkeys(("redis_empty", "reenqueued"), "returned by starts without the queue: tests/lab/test_power.py"),
         "database_snapshot": "returned by stops without a fresh backup: tests/lab/test_power.py",

@@ -11,6 +11,7 @@ after the preflight: a request of the release is held while the test makes it ha
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -47,7 +48,7 @@ def assert_on(lab, revisions: dict, version: str) -> None:
     assert lab.tasks_of_releases() == []
 
 
-def assert_ledger(lab, release: str, outcome: str | None, words: tuple[str, ...]) -> None:
+def assert_ledger(lab, release: str, outcome: str | None, words: tuple[str, ...], left: list[str]) -> None:
     """The newest record is this release's and tells the truth; without an outcome the release was refused and has none."""
     newest = lab.records()[0]
     if outcome is None:
@@ -55,7 +56,7 @@ def assert_ledger(lab, release: str, outcome: str | None, words: tuple[str, ...]
         return
     assert (newest["release"], newest["outcome"]) == (release, outcome), newest
     assert newest["ended_at"]
-    assert newest["not_reverted"] == []
+    assert newest["not_reverted"] == left
     assert bool(newest["reason"]) == (outcome != "succeeded")
     if bad_commits.ERROR_LINE in words:
         assert_evidence(lab, newest, bad_commits.ERROR_LINE)
@@ -165,6 +166,8 @@ class Case:
     environment: dict | None = None
     # What the next run has to put right, because this one could not (its credentials were gone).
     next_run: bool = False
+    # Services that somebody else deployed meanwhile, which are not waited for.
+    left: tuple[str, ...] = ()
     # Whether it is one of the core's: a fault of each mechanism.
     core: bool = False
 
@@ -224,6 +227,17 @@ def redeploy_api(scene: Scene, commit: str, stack: contextlib.ExitStack) -> None
     scene.lab.client("ecs").update_service(cluster=scene.lab.cluster, service=scene.named("api"), taskDefinition=previous, forceNewDeployment=True)
 
 
+def answer_as_before(scene: Scene, commit: str, stack: contextlib.ExitStack) -> None:
+    """Two more answers show the API's service as it was before its update."""
+    services = json.loads(json.dumps(list(scene.lab.services().values()), default=lambda moment: moment.timestamp()))
+    api = next(service for service in services if service["serviceName"] == scene.named("api"))
+    record = next(entry for entry in scene.lab.records()[0]["services"] if entry["name"] == scene.named("api"))
+    before = {"id": "ecs-svc/of-before", "createdAt": 1.0, "updatedAt": 1.0, "rolloutState": "COMPLETED", "rolloutStateReason": "completed"}
+    before["taskDefinition"] = api["taskDefinition"] = record["previous"]["task_definition"]
+    api["deployments"] = [{**next(entry for entry in api["deployments"] if entry["status"] == "PRIMARY"), **before}]
+    scene.faults.rewrite("ecs:DescribeServices", match=scene.named("api"), patch={"services": services}, times=2)
+
+
 def running_memory(scene: Scene) -> int:
     ecs = scene.lab.client("ecs")
     arns = ecs.list_tasks(cluster=scene.lab.cluster)["taskArns"]
@@ -257,6 +271,13 @@ CASES = [
     Case("health check failing", ("ealth check", "codes: [500]"), commit=bad_commits.health_fails),
     Case("health check slow", ("ealth check", "timed out"), commit=lambda app: bad_commits.health_is_slow(app, 4)),
     Case("out of memory", ("exited with code 137", "memory"), commit=bad_commits.memory_hog, core=True),
+    # Nothing but its stable_seconds sees it: no load balancer asks the workers, and ECS calls the deployment completed while it runs.
+    Case(
+        "a worker dies after two seconds",
+        (bad_commits.ERROR_LINE, "exited with code 6", "workers"),
+        commit=lambda app: bad_commits.worker_dies_after(app, 2),
+        arguments=("-e", "atena_stable_seconds=6"),
+    ),
     Case("workers fail after the API succeeded", (bad_commits.ERROR_LINE, "exited with code 5", "workers"), commit=bad_commits.workers_crash),
     # --- The secrets
     Case("secret missing", (SECRET,), around=lambda scene, _: scene.without_secret(), outcome=None),
@@ -296,7 +317,15 @@ CASES = [
         hold=(REGISTER, "api"),
         meanwhile=lambda scene, _, stack: stack.enter_context(scene.slow_to_leave(DEADLINE + 2)),
     ),
-    Case("another deployment in the middle", ("another deployment took over",), hold=(UPDATE, "workers"), meanwhile=redeploy_api),
+    Case(
+        "another deployment in the middle",
+        ("another deployment took over", "Left as somebody else deployed it: ", "The rollout was interrupted"),
+        hold=(UPDATE, "workers"),
+        meanwhile=redeploy_api,
+        outcome="interrupted",
+        left=("api",),
+    ),
+    Case("answers of before the update", ("Released",), hold=(UPDATE, "workers"), meanwhile=answer_as_before, outcome="succeeded"),
     # --- AWS's bad days
     Case(
         "20 throttles in a row on each call",
@@ -406,8 +435,10 @@ def test_every_fault_ends_on_the_old_release_with_its_reason(quick, case):
             lab.app.back_to(good)
             put_right(lab, good)
             return
+        if case.left:
+            settled(lab)
         assert_on(lab, lab.revisions() if case.succeeds else revisions, release if case.succeeds else good)
-        assert_ledger(lab, release, case.outcome, case.words)
+        assert_ledger(lab, release, case.outcome, case.words, [f"{lab.name}-{key}" for key in case.left])
         assert lab.lock() is None
         if not case.succeeds:
             lab.app.back_to(good)

@@ -46,7 +46,7 @@ def test_a_healthy_environment_has_no_trouble(facts):
     assert (result["failed"], result["warnings"]) == (0, 0)
     assert {item["check"] for item in result["findings"]} == {
         *("gates", "lock", "service", "template", "image", "architecture", "secret", "role", "access", "log_group", "target_group", "port"),
-        *("health_path", "deadline", "way_out", "security_group", "database", "redis"),
+        *("health_path", "strategy", "deadline", "way_out", "security_group", "database", "redis"),
     }
 
 
@@ -330,7 +330,7 @@ class TestVerdict:
         put(facts["database"], DBInstanceStatus="stopped")
         put(group(facts), Port=80)
         lines = preflight.verdict_lines(judged(facts), "atena-prod")
-        assert lines[0] == "Preflight of atena-prod: 1 of 36 checks failed, 1 warning."
+        assert lines[0] == "Preflight of atena-prod: 1 of 38 checks failed, 1 warning."
         assert lines[1].startswith("FAILED  database, atena-prod-db: is stopped")
         assert lines[2].startswith("        -> ")
         assert lines[3].startswith("WARNING port, atena-prod-api-tg: ")
@@ -338,8 +338,43 @@ class TestVerdict:
 
     def test_nothing_wrong_is_two_lines(self, facts):
         lines = preflight.verdict_lines(judged(facts))
-        assert lines[0] == "Preflight: nothing in 36 checks stands in the way of a release."
+        assert lines[0] == "Preflight: nothing in 38 checks stands in the way of a release."
         assert len(lines) == 2
 
     def test_no_check_at_all_is_one(self):
         assert preflight.verdict_lines(result_of([])) == ["Preflight: nothing in 0 checks stands in the way of a release."]
+
+
+PAUSED = {"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"]}
+BY_HAND = {
+    "blue/green": ({"deploymentConfiguration": {"strategy": "BLUE_GREEN"}}, FAILED, "its deployment strategy is BLUE_GREEN;"),
+    "canary, with all that belongs to it": (
+        {"deploymentConfiguration": {"strategy": "CANARY", "bakeTimeInMinutes": 10, "lifecycleHooks": [PAUSED, {"lifecycleStages": ["PRE_SCALE_UP"]}]}},
+        FAILED,
+        "CANARY with 10 min bake time, PAUSE hook at POST_SCALE_UP, AWS_LAMBDA hook at PRE_SCALE_UP",
+    ),
+    "a rolling one that pauses": ({"deploymentConfiguration": {"strategy": "ROLLING", "lifecycleHooks": [PAUSED]}}, FAILED, "ContinueServiceDeployment"),
+    "a rolling one with a function": (
+        {"deploymentConfiguration": {"lifecycleHooks": [{"hookTargetArn": "arn:f", "lifecycleStages": ["POST_SCALE_UP"]}]}},
+        WARNING,
+        "waits for the AWS_LAMBDA hook at POST_SCALE_UP",
+    ),
+    "CodeDeploy": ({"deploymentController": {"type": "CODE_DEPLOY"}}, FAILED, "its deployment controller is CODE_DEPLOY"),
+    "another program": ({"deploymentController": {"type": "EXTERNAL"}}, FAILED, "its deployment controller is EXTERNAL"),
+}
+
+
+@pytest.mark.parametrize("case", BY_HAND, ids=str)
+def test_a_strategy_that_was_set_by_hand_is_named_with_what_to_do(facts, case):
+    change, status, words = BY_HAND[case]
+    facts["services"][WORKERS].update(change)
+    (found,) = troubles(judged(facts))
+    assert (found["check"], found["subject"], found["status"]) == ("strategy", WORKERS, status)
+    assert words in found["says"] and found["remedy"]
+
+
+def test_a_bake_time_counts_to_the_deadline(facts):
+    facts["services"][WORKERS]["deploymentConfiguration"]["bakeTimeInMinutes"] = 5
+    (found,) = troubles(judged(facts))
+    assert (found["check"], found["status"]) == ("deadline", FAILED)
+    assert "300 s bake time" in found["says"] and "strategy=ROLLING" in found["remedy"]

@@ -238,7 +238,7 @@ class TestGathering:
         facts = preflight_read.gather(self.aws(), REQUEST)
         findings = preflight.judge(facts, REQUEST)["findings"]
         fine = {item["check"] for item in findings if item["status"] == "ok"}
-        assert fine == {"service", "template"}
+        assert fine == {"service", "strategy", "template"}
 
     def test_a_simulation_that_is_not_allowed_is_replaced_by_the_policies(self):
         document = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}

@@ -21,6 +21,8 @@ class Ecs:
         self.bad, self.slow, self.at_look, self.stopped, self.templates = set(), set(), {}, [], set()
         self.services = {name: self._service(name, f"{name}:{revisions.get(name, 1)}") for name in NAMES}
         self.broken = []
+        # The answers that come before the true ones: {service: [described service, ...]}.
+        self.stale, self.running, self.checked = {}, [], set()
 
     @staticmethod
     def _service(name, revision, count=1):
@@ -89,18 +91,41 @@ class Ecs:
             self.at_look.get(self.looks, lambda: None)()
         if self.broken:
             raise self.broken.pop(0)
-        return {"services": [copy.deepcopy(self.services[name]) for name in services]}
+        return {"services": [self.stale[name].pop(0) if self.stale.get(name) else copy.deepcopy(self.services[name]) for name in services]}
 
     def describe_task_definition(self, taskDefinition, include):
         name = taskDefinition.removeprefix(BASE)
         tags = [{"key": "atena:template", "value": "true"}] if name in self.templates else []
-        return {"taskDefinition": {"taskDefinitionArn": BASE + name, "containerDefinitions": []}, "tags": tags}
+        containers = [{"name": name.split(":")[0], **({"healthCheck": {"command": ["CMD", "true"]}} if name in self.checked else {})}]
+        definition = {"taskDefinitionArn": BASE + name, "containerDefinitions": containers, "registeredBy": f"arn:aws:iam::1:user/of-{name}"}
+        return {"taskDefinition": definition, "tags": tags}
 
     def list_tasks(self, **arguments):
-        return {"taskArns": [task["taskArn"] for task in self.stopped if task["group"] == arguments["serviceName"]]}
+        tasks = self.stopped if arguments["desiredStatus"] == "STOPPED" else self.running
+        return {"taskArns": [task["taskArn"] for task in tasks if task["group"] == arguments["serviceName"]]}
 
     def describe_tasks(self, cluster, tasks):
-        return {"tasks": [task for task in self.stopped if task["taskArn"] in tasks]}
+        return {"tasks": [copy.deepcopy(task) for task in [*self.stopped, *self.running] if task["taskArn"] in tasks]}
+
+    def lose_task(self, name, code=3, replaced=False, **more):
+        """A task of the service's deployment ends by itself."""
+        described = self.services[name]
+        self.stopped.append(
+            {
+                "taskArn": f"arn:task/c/lost{len(self.stopped)}",
+                "group": name,
+                "taskDefinitionArn": described["taskDefinition"],
+                "startedBy": described["deployments"][0]["id"],
+                "startedAt": "then",
+                "lastStatus": "STOPPED",
+                "stopCode": "EssentialContainerExited",
+                "containers": [{"name": name, "exitCode": code}],
+                **more,
+            }
+        )
+        if not replaced:
+            described.update(runningCount=0)
+            described["deployments"][0]["runningCount"] = 0
 
 
 @pytest.fixture
@@ -226,11 +251,84 @@ def test_after_an_interrupted_run_the_way_back_is_what_was_before_that_run(ecs):
     assert at(ecs) == {"api": "api:1", "workers": "workers:1"}
 
 
-def test_somebody_elses_deployment_is_a_failure_and_undone(ecs):
+def test_somebody_elses_deployment_stays_and_ours_goes_back(ecs):
     ecs.slow = {"workers:2"}
     run = rollout(ecs)
     ecs.at_look = {ecs.looks + 3: lambda: ecs.update_service("c", "api", taskDefinition=BASE + "api:9")}
-    assert "another deployment took over" in run.roll_out()["api"]
+    failed = run.roll_out()
+    words = "api: another deployment took over: deployment api-3 of api:9, registered by arn:aws:iam::1:user/of-api:9"
+    assert failed == {"api": words}
+    assert run.revert() == {"api": words}
+    assert at(ecs) == {"api": "api:9", "workers": "workers:1"}
+    entry = {"deployment_id": "api-3", "task_definition": f"{BASE}api:9", "release": "", "registered_by": "arn:aws:iam::1:user/of-api:9"}
+    assert run.taken == {"api": entry}
+    text = rollout_run.failure_text(failed, {}, ["workers"], {"api": words}, run.taken)
+    assert text.startswith("The rollout was interrupted.") and "Left as somebody else deployed it: api: deployment api-3 of api:9" in text
+    assert "NOT proved stable" not in text and "Back on what they had before, and stable: workers." in text
+
+
+def test_what_somebody_deploys_after_ours_failed_is_seen_just_before_the_way_back(ecs):
+    ecs.bad = {"workers:2"}
+    run = rollout(ecs)
+    assert list(run.roll_out()) == ["workers"]
+    ecs.update_service("c", "api", taskDefinition=BASE + "api:9")
+    assert list(run.revert()) == ["api"]
+    assert at(ecs) == {"api": "api:9", "workers": "workers:1"} and list(run.taken) == ["api"]
+
+
+def test_what_somebody_deployed_since_it_was_read_is_not_overwritten(ecs):
+    run = rollout(ecs)
+    ecs.update_service("c", "api", taskDefinition=BASE + "api:9")
+    assert "another deployment took over: deployment api-1 of api:9" in run.roll_out()["api"]
+    assert list(run.revert()) == ["api"]
+    assert at(ecs) == {"api": "api:9", "workers": "workers:1"}
+
+
+def test_an_answer_of_before_the_update_is_no_takeover(ecs):
+    """ECS answers as it was before UpdateService: with the deployment that ours replaced."""
+    run = rollout(ecs)
+    before = copy.deepcopy(ecs.services["api"])
+    ecs.at_look = {ecs.looks + 1: lambda: ecs.stale.update(api=[before])}
+    assert run.roll_out() == {}
+    assert at(ecs) == {"api": "api:2", "workers": "workers:2"}
+
+
+def test_an_answer_that_is_behind_in_the_middle_is_looked_at_again(ecs):
+    ecs.slow = {"workers:2"}
+    run = rollout(ecs, wait_timeout=60)
+    before = copy.deepcopy(ecs.services["api"])
+
+    def done():
+        ecs.services["workers"]["deployments"][0].update(runningCount=1, rolloutState="COMPLETED")
+
+    ecs.at_look = {ecs.looks + 4: lambda: ecs.stale.update(api=[before] * 3), ecs.looks + 9: done}
+    assert run.roll_out() == {}
+
+
+def test_a_deployment_that_was_listed_and_stays_away_is_gone(ecs):
+    ecs.slow = {"workers:2"}
+    run = rollout(ecs)
+    before = copy.deepcopy(ecs.services["api"])
+    ecs.at_look = {ecs.looks + 3: lambda: ecs.services.update(api=before)}
+    assert "it is gone" in run.roll_out()["api"]
+    assert 10 <= ecs.clock < 60
+    assert run.revert() == {}, "ECS itself went back: nobody else's"
+
+
+def test_a_deployment_that_is_never_listed_is_waited_for_until_the_deadline(ecs):
+    run = rollout(ecs, wait_timeout=120)
+    before = copy.deepcopy(ecs.services["api"])
+    ecs.at_look = {ecs.looks + 1: lambda: ecs.stale.update(api=[before] * 1000)}
+    assert "older than our deployment api-1, and not that one; not done after 120 s" in run.roll_out()["api"]
+
+
+def test_a_way_back_does_not_start_from_an_answer_that_is_behind(ecs):
+    """It would say that the service has what it had before, and nothing would be sent."""
+    ecs.bad = {"workers:2"}
+    run = rollout(ecs)
+    before = copy.deepcopy(ecs.services["api"])
+    run.roll_out()
+    ecs.stale = {"api": [before, before]}
     assert run.revert() == {}
     assert at(ecs) == {"api": "api:1", "workers": "workers:1"}
 
@@ -250,20 +348,118 @@ def test_a_look_that_can_never_succeed_is_told_at_once(ecs):
 
 
 def test_what_crashes_within_the_time_it_has_to_be_stable_is_a_failure(ecs):
+    """The worker that dies 25 s after its start."""
     run = rollout(ecs, stable_seconds=60)
+    ecs.at_look = {ecs.looks + 38: lambda: ecs.lose_task("workers")}
+    assert run.roll_out() == {"workers": "workers: it was steady, but not for 60 s: workers: task lost0 failed: container workers exited with code 3."}
+    assert 20 < ecs.clock < 40, "the failure does not wait for the end of that time"
 
-    def crash():
-        ecs.services["workers"].update(runningCount=0)
-        ecs.services["workers"]["deployments"][0]["runningCount"] = 0
 
-    ecs.at_look = {ecs.looks + 10: crash}
-    assert "had been stable, but not for 60 s" in run.roll_out()["workers"]
+def test_a_crash_that_was_replaced_between_two_looks_is_a_failure(ecs):
+    run = rollout(ecs, stable_seconds=60)
+    ecs.at_look = {ecs.looks + 15: lambda: ecs.lose_task("workers", replaced=True)}
+    assert "1 task(s) of the new deployment started and then ended by themselves" in run.roll_out()["workers"]
+
+
+@pytest.mark.parametrize(
+    ("ended", "fails"),
+    [
+        ({"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed container health checks"}, True),
+        ({"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Scaling activity initiated by (deployment ecs-svc/1)"}, False),
+        ({"stopCode": "UserInitiated", "stoppedReason": "Task stopped by ana"}, False),
+    ],
+)
+def test_only_what_ends_by_itself_fails_a_release_that_was_steady(ecs, ended, fails):
+    run = rollout(ecs, stable_seconds=60)
+    ecs.at_look = {ecs.looks + 15: lambda: ecs.lose_task("workers", replaced=True, **ended)}
+    assert list(run.roll_out()) == (["workers"] if fails else [])
 
 
 def test_what_stays_stable_is_done_when_its_time_is_over(ecs):
     run = rollout(ecs, stable_seconds=60)
     assert run.roll_out() == {}
+    assert 60 <= ecs.clock < 65
+
+
+def test_no_stable_seconds_wait_for_nothing(ecs):
+    assert rollout(ecs, stable_seconds=0).roll_out() == {}
+    assert ecs.clock == 0
+
+
+def test_each_service_can_have_its_own_time(ecs):
+    lines = []
+    run = rollout(ecs, stable_seconds=60, workers={"stable_seconds": 20}, api={"stable_seconds": 0}, say=lines.append)
+    assert run.roll_out() == {}
+    assert 20 <= ecs.clock < 24
+    assert lines[2] == "[0:00 of 15:00] Waiting for api, workers to be done, and to stay up for workers 20 s"
+
+
+def test_the_time_runs_beside_the_other_waiting_and_not_after_it(ecs):
+    """The new tasks are well from the first look on; an older one takes 50 s to leave."""
+    run = rollout(ecs, stable_seconds=60)
+
+    def leaving():
+        ecs.services["api"]["deployments"].append({**ecs._service("api", "api:1")["deployments"][0], "status": "ACTIVE"})
+
+    times = []
+
+    def left():
+        times.append(ecs.clock)
+        del ecs.services["api"]["deployments"][1:]
+
+    ecs.at_look = {ecs.looks + 1: leaving, ecs.looks + 46: left}
+    assert run.roll_out() == {}
+    assert times[0] > 40 and 60 <= ecs.clock < 65
+
+
+def test_an_answer_that_is_behind_does_not_begin_the_time_anew(ecs):
+    before = copy.deepcopy(ecs.services["api"])
+    run = rollout(ecs, stable_seconds=60)
+    ecs.at_look = {ecs.looks + 46: lambda: ecs.stale.update(api=[before])}
+    assert run.roll_out() == {}
+    assert 60 <= ecs.clock < 65
+
+
+def test_the_deadline_does_not_cut_the_time_short_nor_make_it_a_failure(ecs):
+    assert rollout(ecs, stable_seconds=60, wait_timeout=10).roll_out() == {}
     assert ecs.clock >= 60
+
+
+def test_what_already_runs_and_the_way_back_are_not_watched(ecs):
+    assert rollout(ecs, to=1, stable_seconds=60).roll_out() == {}
+    assert ecs.clock == 0
+    ecs.bad = {"workers:2"}
+    run = rollout(ecs, stable_seconds=60)
+    run.roll_out()
+    assert run.revert() == {} and ecs.clock < 10
+
+
+def test_a_scaling_within_the_time_is_no_failure(ecs):
+    run = rollout(ecs, stable_seconds=30)
+
+    def scale():
+        ecs.services["workers"].update(desiredCount=2)
+
+    def scaled():
+        ecs.services["workers"].update(runningCount=2)
+        ecs.services["workers"]["deployments"][0].update(runningCount=2)
+
+    ecs.at_look = {ecs.looks + 10: scale, ecs.looks + 13: scaled}
+    assert run.roll_out() == {}
+
+
+def test_containers_with_a_health_check_are_waited_for(ecs):
+    ecs.checked = {"workers:2"}
+    container = {"name": "workers", "healthStatus": "UNKNOWN"}
+    ecs.running = [{"taskArn": "arn:task/c/t1", "group": "workers", "startedBy": "workers-2", "lastStatus": "RUNNING", "containers": [container]}]
+    run = rollout(ecs, wait_timeout=30)
+    assert "container health checks: workers of task t1 is UNKNOWN; not done after 30 s" in run.roll_out()["workers"]
+    ecs.services = {name: ecs._service(name, f"{name}:1") for name in NAMES}
+    ecs.updates.clear()
+    run, begin = rollout(ecs), ecs.clock
+    ecs.at_look = {ecs.looks + 10: lambda: container.update(healthStatus="HEALTHY")}
+    assert run.roll_out() == {}
+    assert ecs.clock > begin
 
 
 def test_a_deadline_tells_the_last_that_ecs_said(ecs):

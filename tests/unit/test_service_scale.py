@@ -209,6 +209,15 @@ def test_what_grew_goes_back_with_its_bounds_and_what_shrank_does_not(world):
     assert world.registered == [("workers", None, 2), ("api", None, 8), ("api", None, 4)]
 
 
+def test_a_count_that_somebody_else_set_meanwhile_is_left(world):
+    world.bad = {"api"}
+    run = scaling(world, api=3, workers=1)
+    assert list(run.roll_out()) == ["api"]
+    world.services["api"]["desiredCount"] = 5
+    assert run.revert() == {"api": "its desired count is 5 by now; somebody else, or autoscaling, set that, so it was left."}
+    assert [update for update in world.updates if update[0] == "api"] == [("api", {"desiredCount": 3})]
+
+
 def test_bounds_that_are_refused_change_no_count(world):
     world.targets = {"api": FOUR, "workers": FOUR}
     world.refuse = {"bounds of workers": "AccessDenied: no."}
