@@ -50,7 +50,7 @@ def test_changes_that_are_not_committed_are_left_out_and_told(lab, ignored):
     (ignored.repository / "packages/api/forgotten.txt").write_text("x")
     try:
         run = lab.playbook("deploy.yml", "-e", "deploy_until=images").must_succeed()
-        assert "without the 1 uncommitted changes" in run.text and "packages/api/forgotten.txt" in run.text
+        assert "and so not in them: packages/api/forgotten.txt." in run.text
         assert "forgotten" not in in_image(image_of(lab, ignored.commit), "ls /app/packages/api")
     finally:
         (ignored.repository / "packages/api/forgotten.txt").unlink()
