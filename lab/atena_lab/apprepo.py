@@ -46,7 +46,7 @@ def ensure(repository: Path, source: Path = SOURCE) -> str:
     if has_user_commits(repository):
         return f"at {head(repository)}, with commits of yours: left as it is"
     if git(repository, "status", "--porcelain"):
-        warn(f"{repository} has uncommitted changes: the lab leaves it as it is, and deploying refuses a dirty tree")
+        warn(f"{repository} has uncommitted changes: the lab leaves it as it is, and deploying leaves them out")
         return f"at {head(repository)}, with uncommitted changes: left as it is"
     before = head(repository)
     commit(repository, source, "Sample application of a newer lab")

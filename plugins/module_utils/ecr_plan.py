@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 # Docker's names for ECS's CPU architectures.
@@ -18,11 +19,47 @@ def push_registry(endpoint_url: str, proxy_endpoint: str) -> str:
     return urlsplit(endpoint_url).netloc
 
 
-def plan(item: dict, tag: str, also_tags: list[str], details: list[dict]) -> dict:
-    """What is to be done for one image. `details`: DescribeImages' answer for its repository, for all tags asked.
+# Labels of an image: from what it was built, and which files of the working tree were added (JSON).
+FROM_LABEL, INCLUDE_LABEL = "atena.build-from", "atena.build-include"
+COMMIT, WORKING_TREE = "commit", "working_tree"
+
+
+def origin_labels(origin: dict) -> dict[str, str]:
+    """`origin`: {'from': 'commit' or 'working_tree', 'include': [paths and globs]}."""
+    return {FROM_LABEL: origin["from"], INCLUDE_LABEL: json.dumps(sorted(origin["include"]))}
+
+
+def origin_of(labels: dict) -> dict:
+    """What an image's labels tell of its origin; {'from': '', 'include': []} if nothing, as with images of earlier versions and other builders."""
+    try:
+        include = json.loads(labels.get(INCLUDE_LABEL) or "[]")
+    except ValueError:
+        include = []
+    return {"from": labels.get(FROM_LABEL) or "", "include": [str(name) for name in include] if isinstance(include, list) else []}
+
+
+def together(origins: list[dict]) -> dict:
+    """The origin of several images as one: the least that is true of all of them."""
+    kinds = {origin["from"] for origin in origins}
+    kind = next((kind for kind in (WORKING_TREE, "", COMMIT) if kind in kinds), "")
+    return {"from": kind, "include": sorted({name for origin in origins for name in origin["include"]})}
+
+
+def why_anew(wanted: dict, found: dict, *, dirty: bool = False) -> str:
+    """Why an image that has the tag is not what is asked for; '' if it is. What has no label is taken as it is."""
+    if found["from"] and found["from"] != wanted["from"]:
+        was = "the working tree, so that the commit does not tell what is in it" if found["from"] == WORKING_TREE else "the commit alone"
+        return f"it was built from {was}"
+    if found["from"] and sorted(found["include"]) != sorted(wanted["include"]):
+        return f"it was built with {', '.join(found['include']) or 'nothing'} of the working tree, and not with {', '.join(wanted['include']) or 'nothing'}"
+    return "the working tree has changes that are not committed, so that the tag does not tell what is in it" if dirty else ""
+
+
+def plan(tag: str, also_tags: list[str], details: list[dict], why: str = "") -> dict:
+    """What is to be done for one image. `details`: DescribeImages' answer for its repository, for all tags asked; `why`: why it is built anew.
 
     {'build': bool, 'digest': str or None, 'retag': [tags to move to the release's image]}
     """
     digests = {name: image["imageDigest"] for image in details for name in image.get("imageTags", [])}
-    digest = digests.get(tag)
+    digest = None if why else digests.get(tag)
     return {"build": digest is None, "digest": digest, "retag": [name for name in also_tags if digest is None or digests.get(name) != digest]}

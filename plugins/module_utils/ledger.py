@@ -38,7 +38,7 @@ def new_id(now: datetime.datetime, sha: str, rand: str) -> str:
 
 
 def new_record(
-    *, environment, release, operator, host, kind="deploy", images=None, services=None, schema="", secrets=None, reason="", now=None, rand=None
+    *, environment, release, operator, host, kind="deploy", images=None, services=None, schema="", secrets=None, build=None, reason="", now=None, rand=None
 ) -> dict:
     """A record of a release that begins, with every key that a record has."""
     now = now or datetime.datetime.now(datetime.UTC)
@@ -59,6 +59,8 @@ def new_record(
         "services": copy.deepcopy(services or []),
         "migration": {"outcome": "not_needed", "task_arn": "", "exit_code": None, "duration_seconds": None},
         "schema": schema,
+        # What the images were built from; records of earlier versions lack it.
+        "build": {"from": "", "include": [], **(build or {})},
         "secrets": dict(secrets or {}),
         "reverted": [],
         "not_reverted": [],
@@ -164,7 +166,7 @@ def lines(records: list[dict]) -> list[str]:
         (
             "*" if record.get("running") else " ",
             record["release"][:_SHORT],
-            record["kind"],
+            record["kind"] + (" of the working tree" if record.get("build", {}).get("from") == "working_tree" else ""),
             record["outcome"],
             record["started_at"].replace("T", " ").removesuffix("Z"),
             _took(record),

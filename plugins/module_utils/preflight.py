@@ -344,7 +344,7 @@ def check_strategy(facts: dict, request: dict) -> list[dict]:
             extras += [f"{kind} hook at {stage}" for kind, stage in stages]
             says = f"its deployment strategy is {strategy}{' with ' + ', '.join(extras) if extras else ''}; a release waits for a rolling one."
             findings.append(bad("strategy", name, f"{says} A good release could be reverted at its deadline.", _ROLLING))
-        elif any(kind == "PAUSE" for kind, _ in stages):
+        elif any(kind == "PAUSE" for kind, _stage in stages):
             where = ", ".join(stage for kind, stage in stages if kind == "PAUSE")
             says = f"a PAUSE hook stops every deployment at {where} until somebody calls ContinueServiceDeployment."
             findings.append(bad("strategy", name, f"{says} A good release could be reverted at its deadline.", _ROLLING))

@@ -35,6 +35,14 @@ ARGUMENTS = {
         },
     },
     "schema": {"type": "str", "default": ""},
+    "build": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "from": {"type": "str", "choices": ["", "commit", "working_tree"], "default": ""},
+            "include": {"type": "list", "elements": "str", "default": []},
+        },
+    },
     "health": {
         "type": "dict",
         "required": True,

@@ -264,6 +264,7 @@ class Release:
             ],
             schema=self._schema(),
             secrets=self._secret_versions(),
+            build=self._build(),
         )
         self.record = self.ledger.create(record)
         self.result["release_id"] = record["id"]
@@ -274,6 +275,14 @@ class Release:
         if self.goal:
             return self.goal["schema"]
         return self.params["schema"] or next((r["schema"] for r in self.records if r["release"] == self.result["release"] and r["schema"]), "")
+
+    def _build(self) -> dict:
+        """What its images were built from; for one that was not built here, as its commit's earlier record says."""
+        if self.goal:
+            return self.goal.get("build") or {}
+        given = self.params.get("build") or {}
+        earlier = (r["build"] for r in self.records if r["release"] == self.result["release"] and r.get("build", {}).get("from"))
+        return given if given.get("from") else next(earlier, {})
 
     def _secret_versions(self) -> dict:
         path = self.params["preflight"].get("ssm_path")

@@ -323,7 +323,7 @@ class RolloutRun:
                 continue
             failed = {name: reason for name, (state, reason) in states.items() if state in (ecs_rollout.FAILED, ecs_rollout.TAKEN)}
             going = {name: reason for name, (state, reason) in states.items() if state == ecs_rollout.GOING}
-            left = {name for name, (state, _) in states.items() if state == ecs_rollout.WATCHED}
+            left = {name for name, (state, _reason) in states.items() if state == ecs_rollout.WATCHED}
             if failed and not ((going or left) and to_the_end):
                 return failed
             if not going and not left:

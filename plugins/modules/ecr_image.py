@@ -9,6 +9,10 @@ short_description: Build a release's images, push them to ECR and return their d
 description:
   - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them.
   - A tag that is in ECR already is taken as it is, neither built nor pushed, so O(tag) should name the source, for example C(sha-<commit>).
+    An image whose labels say that it was built from something else - the working tree in place of the commit, other O(include) - is built anew.
+  - With O(commit) the context is a clone that holds this commit, its submodules and the files that it stores in Git LFS, and no other file of the
+    working tree. The clones are kept, so that a later build fetches only what is new, and used by one run at a time. Modes are git's, whatever
+    the umask, so that Docker's layer cache holds.
   - "The gap it closes: the modules of community.docker build one image after the other, need buildx or know only the classic builder, and
     M(community.docker.docker_login) leaves the registry's password in a file. Here the user's own C(docker build) is used, and ECR's password
     lives in the memory of this module and of the C(docker push) it starts."
@@ -18,9 +22,26 @@ requirements:
   - The C(docker) command and an engine
 options:
   path:
-    description: Directory that the builds use as their context.
+    description: Directory that the builds use as their context, or, with O(commit), the directory of that commit. A subdirectory of a repository is fine.
     type: path
     required: true
+  commit:
+    description:
+      - The commit, in full, of the git repository that O(path) is in. Unset, the files are taken as they are in O(path), ignored ones as well.
+      - Submodules are taken from O(path)'s repository where it has them, else from their address.
+    type: str
+  clones:
+    description: Directory below which the clones are kept. It is made private to the user. Needed with O(commit).
+    type: path
+  include:
+    description: Paths and globs below O(path), without a leading slash, of files that are added to the commit's, such as what CI has made. Only with O(commit).
+    type: list
+    elements: str
+    default: []
+  dirty:
+    description: Whether O(path) has changes that are not committed, so that O(tag) does not tell what is built; it is then built although it is there.
+    type: bool
+    default: false
   tag:
     description: The tag that names this source.
     type: str
@@ -35,7 +56,7 @@ options:
     type: dict
     default: {}
   labels:
-    description: Labels for every image.
+    description: Labels for every image, beside C(atena.build-from) and C(atena.build-include), which tell what it was built from.
     type: dict
     default: {}
   images:
@@ -83,9 +104,11 @@ EXAMPLES = r"""
 - name: Build and push both images of a commit
   atena.aws.ecr_image:
     path: /srv/app
-    tag: sha-3f1c2aa
+    commit: 3f1c2aa07d1ad3a05e8f4a2f1b9ae7b1d1d8a7c5
+    clones: /home/ana/.local/state/atena/atena-prod/builds
+    tag: sha-3f1c2aa07d1ad3a05e8f4a2f1b9ae7b1d1d8a7c5
     build_args:
-      GIT_COMMIT: 3f1c2aa
+      GIT_COMMIT: 3f1c2aa07d1ad3a05e8f4a2f1b9ae7b1d1d8a7c5
     images:
       - name: api
         repository: atena-prod-api
@@ -126,17 +149,39 @@ images:
           description: Tags that were (in check mode, would be) moved to it.
           type: list
           elements: str
+        why:
+          description: Why it was built although the tag was there; empty if it was not.
+          type: str
+origin:
+  description: What all the images together were built from, as their labels say.
+  returned: success
+  type: dict
+  contains:
+    from:
+      description: V(working_tree) if one of them was; else V(commit); empty if one has no label.
+      type: str
+    include:
+      description: Files of the working tree that were added to the commit's.
+      type: list
+      elements: str
+says:
+  description: What the user should know, such as that an image was built anew, or that a submodule is left out.
+  returned: success
+  type: list
+  elements: str
 """
 
 import base64
 import concurrent.futures
+import contextlib
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import docker_cli, ecr_plan
+from ansible_collections.atena.aws.plugins.module_utils import build_context, docker_cli, ecr_labels, ecr_plan
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import absent_as, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
 from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import put_tag
+from ansible_collections.atena.aws.plugins.module_utils.git_cli import GitFailed
 
 _UNKNOWN = "sha256:known-after-push"
 
@@ -153,56 +198,110 @@ def images_by_tag(call, repository, tags):
 class Builder:
     """Builds and pushes; one for each run of the module."""
 
-    def __init__(self, params, call, engine, registry, environment):
-        self.params, self.call, self.engine, self.registry, self.environment = params, call, engine, registry, environment
+    def __init__(self, params, context, engine, registry, environment):
+        self.params, self.context, self.engine, self.registry, self.environment = params, context, engine, registry, environment
 
     def __call__(self, item):
         reference = f"{self.registry}/{item['repository']}:{self.params['tag']}"
-        arguments = ["build", "--file", os.path.join(self.params["path"], item["dockerfile"]), "--tag", reference]
+        arguments = ["build", "--file", os.path.join(self.context, item["dockerfile"]), "--tag", reference]
         platform = ecr_plan.PLATFORMS[item["architecture"]]
         if platform != self.engine["architecture"]:
             arguments += ["--platform", f"linux/{platform}"]
         if item["target"]:
             arguments += ["--target", item["target"]]
-        for option, values in (("--build-arg", self.params["build_args"]), ("--label", self.params["labels"])):
+        labels = {**self.params["labels"], **ecr_plan.origin_labels(origin(self.params))}
+        for option, values in (("--build-arg", self.params["build_args"]), ("--label", labels)):
             for name, value in sorted(values.items()):
                 arguments += [option, f"{name}={value}"]
-        docker_cli.run([*arguments, self.params["path"]], f"build the image {item['name']} from {item['dockerfile']}")
+        docker_cli.run([*arguments, self.context], f"build the image {item['name']} from {item['dockerfile']}")
         docker_cli.run(["push", reference], f"push {reference}", self.environment)
 
 
-def build_all(params, call, items):
+def build_all(params, call, items, context):
     """Builds and pushes, side by side. The first failure is raised after all have ended."""
     engine = docker_cli.engine()
     token = call("ecr", "get_authorization_token", "log in to ECR")["authorizationData"][0]
     user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
     registry = ecr_plan.push_registry(call.client("ecr").meta.endpoint_url, token["proxyEndpoint"])
     with docker_cli.login(registry, user, password, engine["host"]) as environment:
-        builder = Builder(params, call, engine, registry, environment)
+        builder = Builder(params, context, engine, registry, environment)
         with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(len(items), 4))) as pool:
             for done in [pool.submit(builder, item) for item in items]:
                 done.result()
 
 
+def origin(params):
+    """What an image of this run is built from."""
+    return {"from": ecr_plan.COMMIT if params["commit"] else ecr_plan.WORKING_TREE, "include": params["include"]}
+
+
+@contextlib.contextmanager
+def context_of(params, says):
+    """The directory to build in."""
+    if not params["commit"]:
+        yield params["path"]
+        return
+    with build_context.of_commit(params["path"], params["commit"], params["clones"], params["include"]) as (context, notes):
+        says += notes
+        yield context
+
+
+def look(call, params, item):
+    """What ECR has of an image: {'details', 'origin', 'unread'}."""
+    details = images_by_tag(call, item["repository"], [params["tag"], *params["also_tags"]])
+    digest = next((image["imageDigest"] for image in details if params["tag"] in image.get("imageTags", [])), None)
+    labels, unread = ecr_labels.labels(call, item["repository"], digest) if digest else ({}, "")
+    return {"details": details, "origin": ecr_plan.origin_of(labels), "unread": unread}
+
+
+def refuse_absent(module, items, has):
+    """Fails if a Dockerfile is not there. `has`: whether one is."""
+    absent = [item["dockerfile"] for item in items if not has(item["dockerfile"])]
+    if absent:
+        where = module.params["path"] + (f" at {module.params['commit']}" if module.params["commit"] else "")
+        module.fail_json(
+            msg=f"{where} has no {' and no '.join(absent)}. Correct `dockerfile` in atena_services, or atena_app_path. Nothing was built or pushed."
+        )
+
+
+def build(module, call, items, says):
+    """Builds and pushes what is missing; in check mode it looks whether that could begin."""
+    params = module.params
+    if module.check_mode and params["commit"]:
+        absent = [] if params["include"] else build_context.absent(params["path"], params["commit"], [item["dockerfile"] for item in items])
+        refuse_absent(module, items, lambda name: name not in absent)
+        return
+    with context_of(params, says) as context:
+        refuse_absent(module, items, lambda name: os.path.isfile(os.path.join(context, name)))
+        if not module.check_mode:
+            build_all(params, call, items, context)
+
+
 def run(module):
     params, call = module.params, Caller(module)
-    tags = [params["tag"], *params["also_tags"]]
-    names = [item["repository"] for item in params["images"]]
+    images, wanted, says = params["images"], origin(params), []
+    names = [item["repository"] for item in images]
     uris = {
         repository["repositoryName"]: repository["repositoryUri"]
         for repository in call("ecr", "describe_repositories", f"find the repositories {', '.join(names)}", repositoryNames=names)["repositories"]
     }
-    plans = {item["name"]: ecr_plan.plan(item, params["tag"], params["also_tags"], images_by_tag(call, item["repository"], tags)) for item in params["images"]}
-    missing = [item for item in params["images"] if plans[item["name"]]["build"]]
-    absent = [item["dockerfile"] for item in missing if not os.path.isfile(os.path.join(params["path"], item["dockerfile"]))]
-    if absent:
-        module.fail_json(
-            msg=f"{params['path']} has no {' and no '.join(absent)}. Correct `dockerfile` in atena_services, or atena_app_path. Nothing was built or pushed."
-        )
-    if missing and not module.check_mode:
-        build_all(params, call, missing)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(len(images), 8))) as pool:
+        found = dict(zip([item["name"] for item in images], pool.map(lambda item: look(call, params, item), images), strict=True))
+    plans = {}
+    for item in images:
+        there = found[item["name"]]
+        tagged = any(params["tag"] in image.get("imageTags", []) for image in there["details"])
+        why = ecr_plan.why_anew(wanted, there["origin"], dirty=params["dirty"] and not params["commit"]) if tagged else ""
+        plans[item["name"]] = {**ecr_plan.plan(params["tag"], params["also_tags"], there["details"], why), "why": why}
+        if why:
+            says.append(f"{item['repository']}:{params['tag']} is there, but {why}: {'would be' if module.check_mode else 'was'} built anew.")
+        elif there["unread"]:
+            module.warn(f"{item['repository']}:{params['tag']} was taken as it is, without knowing whether it was built from the commit. {there['unread']}")
+    missing = [item for item in images if plans[item["name"]]["build"]]
+    if missing:
+        build(module, call, missing, says)
     result = {}
-    for item in params["images"]:
+    for item in images:
         planned, repository = plans[item["name"]], item["repository"]
         digest = planned["digest"] or _UNKNOWN
         if not module.check_mode:
@@ -217,14 +316,25 @@ def run(module):
             "image": f"{uris[repository]}@{digest}",
             "built": planned["build"],
             "retagged": planned["retag"],
+            "why": planned["why"],
         }
-    return {"changed": any(image["built"] or image["retagged"] for image in result.values()), "images": result}
+    origins = [wanted if plans[item["name"]]["build"] else found[item["name"]]["origin"] for item in images]
+    return {
+        "changed": any(image["built"] or image["retagged"] for image in result.values()),
+        "images": result,
+        "origin": ecr_plan.together(origins),
+        "says": says,
+    }
 
 
 def main():
     module = AwsModule(
         argument_spec={
             "path": {"type": "path", "required": True},
+            "commit": {"type": "str"},
+            "clones": {"type": "path"},
+            "include": {"type": "list", "elements": "str", "default": []},
+            "dirty": {"type": "bool", "default": False},
             "tag": {"type": "str", "required": True},
             "also_tags": {"type": "list", "elements": "str", "default": ["latest"]},
             "build_args": {"type": "dict", "default": {}},
@@ -242,11 +352,14 @@ def main():
                 },
             },
         },
+        required_by={"commit": "clones"},
         supports_check_mode=True,
     )
+    if module.params["include"] and not module.params["commit"]:
+        module.fail_json(msg="`include` adds to a commit's files: set `commit` as well. Without it everything in `path` is the context. Nothing was built.")
     try:
         module.exit_json(**run(module))
-    except (CallFailed, docker_cli.DockerFailed) as failed:
+    except (CallFailed, docker_cli.DockerFailed, GitFailed) as failed:
         module.fail_json(**told(failed))
 
 

@@ -91,6 +91,21 @@ options:
     description: Which migrations the commit knows (the git object of their directory); tells a roll-back whether it crosses one.
     type: str
     default: ""
+  build:
+    description: What the images were built from, as RV(atena.aws.ecr_image#module:origin) has it, for the record. Empty, the commit's earlier record tells it.
+    type: dict
+    default: {}
+    suboptions:
+      from:
+        description: V(commit) or V(working_tree); empty if it is not known.
+        type: str
+        choices: ['', commit, working_tree]
+        default: ''
+      include:
+        description: Files of the working tree that were added to the commit's.
+        type: list
+        elements: str
+        default: []
   health:
     description: How the application is asked.
     type: dict

@@ -120,6 +120,11 @@ releases:
     schema:
       description: Git's hash of the migrations of that commit; empty if unknown.
       type: str
+    build:
+      description: >-
+        What the images were built from, as C(from) (C(commit), C(working_tree), empty if it is not known) and C(include), the files of the working tree that
+        were added to the commit's. Records of earlier versions lack it.
+      type: dict
     secrets:
       description: The version of each secret.
       type: dict

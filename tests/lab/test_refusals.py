@@ -94,7 +94,7 @@ def test_what_is_no_repository(lab, tmp_path):
 def test_a_dirty_tree_names_its_files(lab, elsewhere):
     (elsewhere / "packages" / "api" / "forgotten.txt").write_text("x")
     words = ["changes that are not committed", "packages/api/forgotten.txt", "Commit or stash"]
-    refused(lab, "deploy.yml", "-e", f"atena_app_path={elsewhere}", words=words)
+    refused(lab, "deploy.yml", "-e", f"atena_app_path={elsewhere}", "-e", "atena_build_from=working_tree", words=words)
 
 
 def test_a_missing_dockerfile(lab, good):

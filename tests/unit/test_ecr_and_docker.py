@@ -36,7 +36,7 @@ def test_a_custom_endpoint_is_also_where_images_go(endpoint, wanted):
     ],
 )
 def test_what_is_in_the_registry_is_not_built_again(details, wanted):
-    assert ecr_plan.plan({}, "sha-1", ["latest"], details) == wanted
+    assert ecr_plan.plan("sha-1", ["latest"], details) == wanted
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ledger import Ledger
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
 PREFIX = "atena/prod/releases/"
 KEYS = [
-    *("ended_at", "environment", "evidence", "format", "host", "id", "images", "kind", "migration", "not_reverted", "operator", "outcome"),
+    *("build", "ended_at", "environment", "evidence", "format", "host", "id", "images", "kind", "migration", "not_reverted", "operator", "outcome"),
     *("reason", "release", "reverted", "schema", "secrets", "services", "started_at", "step"),
 ]
 
@@ -121,6 +121,18 @@ def test_a_new_record_has_every_key_and_has_begun():
     assert sorted(made) == sorted(KEYS)
     assert (made["outcome"], made["step"], made["kind"], made["started_at"], made["ended_at"]) == ("running", "prepared", "deploy", "2027-01-15T12:00:00Z", "")
     assert sorted(made["migration"]) == ["duration_seconds", "exit_code", "outcome", "task_arn"]
+
+
+def test_a_record_tells_what_its_images_were_built_from():
+    made = ledgers.new_record(environment="e", release="a" * 40, operator="o", host="h", now=NOON, build={"from": "commit", "include": ["dist/"]})
+    assert made["build"] == {"from": "commit", "include": ["dist/"]}
+    assert record()["build"] == {"from": "", "include": []}
+
+
+def test_the_table_marks_what_was_built_from_the_working_tree_and_shows_records_of_before():
+    old = {name: value for name, value in record("a", 0).items() if name != "build"}
+    shown = ledgers.lines([record("b", 1, build={"from": "working_tree", "include": []}), ledgers.decode(ledgers.encode(old), "here")])
+    assert "deploy of the working tree" in shown[1] and "working tree" not in shown[2] and "succeeded" in shown[2]
 
 
 def test_an_end_is_written_into_a_copy():
