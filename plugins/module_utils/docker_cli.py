@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import tempfile
 
+from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
+
 # Docker asks a program of this name for the credentials (Docker CLI reference, 'Credential helpers'); ours answers from its environment.
 _HELPER = "docker-credential-atena"
 _HELPER_TEXT = '#!/bin/sh\nprintf "%s" "$ATENA_REGISTRY_CREDENTIALS"\n'
@@ -46,6 +48,7 @@ def run(arguments: list[str], doing: str, environment: dict | None = None, direc
 
 def failure(output: str) -> str:
     """What matters of a failed docker command's output, with the remedy where one is known."""
+    output = shown(output)
     if "Cannot connect to the Docker daemon" in output or "error during connect" in output:
         return "the Docker engine does not answer. Start it (`systemctl start docker`, Docker Desktop), or set DOCKER_HOST; and may this user use it?"
     if "permission denied" in output and "docker.sock" in output:

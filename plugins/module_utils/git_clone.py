@@ -138,27 +138,27 @@ class Clone:
             key, _, value = entry.partition("\n")
             name, _, setting = key.removeprefix("submodule.").rpartition(".")
             modules.setdefault(name, {"name": name})[setting] = value
-        return {module["path"]: module for module in modules.values() if "path" in module}
+        return {submodule["path"]: submodule for submodule in modules.values() if "path" in submodule}
 
     def _submodule(self, outer: str, path: str, commit: str, source: str | None, address: str) -> list[str]:
-        module = self._described(outer).get(path)
-        if module is None:
+        submodule = self._described(outer).get(path)
+        if submodule is None:
             raise Refused(
                 f"The commit {outer} has another repository at {path}, and its .gitmodules does not say where that is from: the image would be without it. "
                 f"Add it there (git submodule add <url> {path}), or take it out (git rm --cached {path}). Nothing was built."
             )
-        if module.get("update") == "none":
+        if submodule.get("update") == "none":
             return [f"The submodule {path} is not in the image: .gitmodules says `update = none`."]
         inner = Clone(os.path.join(self.directory, path), *self._keep)
         if not inner.exists:
             inner.remove()
         inner._init(commit)
-        url = (_setting(source, f"submodule.{module['name']}.url") if source else "") or resolved(address, module.get("url", ""))
-        fetched = self._fetched_here(inner, commit, source, module["name"], path)
+        url = (_setting(source, f"submodule.{submodule['name']}.url") if source else "") or resolved(address, submodule.get("url", ""))
+        fetched = self._fetched_here(inner, commit, source, submodule["name"], path)
         if not fetched and not inner._has(commit):
             inner.remove()  # whatever is the matter with what an earlier run left
             inner._init(commit)
-            fetched = self._fetched_here(inner, commit, source, module["name"], path)
+            fetched = self._fetched_here(inner, commit, source, submodule["name"], path)
         if not fetched and not inner._has(commit):
             try:
                 inner._fetch_from_url(url, commit, f"fetch the submodule {path} at {commit} from {shown(url)}")

@@ -8,7 +8,7 @@ rotation that goes on, or ended an hour ago. Whether a record of rotations says 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
@@ -18,12 +18,12 @@ from ansible_collections.atena.aws.plugins.module_utils.task_references import p
 
 # Earlier values cost a call for each secret: they are asked for of secrets that changed so lately, the last changed first, of no more than so many, and
 # no more than so many values of each.
-_LATELY, _NAMES, _VALUES = timedelta(days=90), 20, 5
+_LATELY, _NAMES, _VALUES = datetime.timedelta(days=90), 20, 5
 
 
-def earlier_values(call, parameters: list[dict], now: datetime | None = None) -> list[str]:
+def earlier_values(call, parameters: list[dict], now: datetime.datetime | None = None) -> list[str]:
     """Values that parameters (of GetParameters or GetParametersByPath) had before, as far as a task or a log may still have them. Raises CallFailed."""
-    since = (now or datetime.now(UTC)) - _LATELY
+    since = (now or datetime.datetime.now(datetime.UTC)) - _LATELY
     changed = [item for item in parameters if item.get("Version", 1) > 1 and item.get("Type") != "String" and item["LastModifiedDate"] >= since]
     changed.sort(key=lambda item: item["LastModifiedDate"], reverse=True)
     found = []

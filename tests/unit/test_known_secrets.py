@@ -1,6 +1,7 @@
 """Secrets that the caller may read are taken out; where he may not, that is said."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import known_secrets
@@ -97,7 +98,8 @@ class TestEarlierValues:
 
     @pytest.fixture(autouse=True)
     def today(self, monkeypatch):
-        monkeypatch.setattr(known_secrets, "datetime", type("Today", (), {"now": staticmethod(lambda zone: NOW)}))
+        today = type("Today", (), {"now": staticmethod(lambda zone: NOW)})
+        monkeypatch.setattr(known_secrets, "datetime", SimpleNamespace(datetime=today, UTC=UTC))
 
     def test_a_value_of_before_a_rotation_goes(self):
         redactor, unknown = redactor_of(Store(T=["CHANGE_ME", self.OF_BEFORE, self.OF_NOW]), "/a/b")

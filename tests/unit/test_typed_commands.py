@@ -57,7 +57,13 @@ def test_started_in_the_checkout_without_the_application_s_path_it_is_refused(pl
     """The default is the directory that a playbook is started in, and this one is a git repository, too."""
     only = [{"ansible.builtin.import_role": {"name": f"atena.aws.{role}", "tasks_from": tasks}}]
     default = "{{ lookup('ansible.builtin.env', 'PWD') }}"
-    given = {"atena_github": {"repository": "acme/app"}, "atena_name": "atena-prod", "atena_stage": "prod", "atena_app_path": default}
+    given = {
+        "atena_github": {"repository": "acme/app"},
+        "atena_name": "atena-prod",
+        "atena_stage": "prod",
+        "atena_app_path": default,
+        "atena_build_from": "commit",
+    }
     playbook = tmp_path / "only.yml"
     playbook.write_text(json.dumps([{"hosts": "environments", "gather_facts": False, "vars": given, "tasks": only}]))
     code, output = typed(place, f"git init -q . && ansible-playbook -i inventories/prod {playbook}", tmp_path)

@@ -1,6 +1,7 @@
 """Every way in for text that others wrote: whatever is in it, what comes out moves no cursor and has no secret, not even one with a colour inside."""
 
 import copy
+import datetime
 import http.server
 import json
 import re
@@ -13,6 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     aws_errors,
     diagnosis,
     diagnosis_read,
+    docker_cli,
     ecs_logs,
     ecs_read,
     ecs_task,
@@ -20,7 +22,6 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     evidence,
     github_api,
     health,
-    log_lines,
     redaction,
     redis_read,
     rollout_view,
@@ -94,7 +95,7 @@ def logs(form, tmp_path):
     search = SimpleNamespace(once=lambda: [(SimpleNamespace(service="api"), event)])
     params = {"services": [{"name": "api"}], "follow": False, "format": form, "environment": "a"}
     output = LineOutput(Progress(None), str(tmp_path / "lines"))
-    ecs_service_logs_info.show(params, search, output, {"api": 0}, log_lines.UTC, Redactor([SECRET]))
+    ecs_service_logs_info.show(params, search, output, {"api": 0}, datetime.UTC, Redactor([SECRET]))
     output.close()
     entry, line = output.last[-1]
     return [*map(str, entry.values()), line, (tmp_path / "lines").read_text()]
@@ -267,6 +268,7 @@ NOT_KNOWING = {
     "Terraform's progress": lambda **_: terraform("progress"),
     "ElastiCache's events": lambda **_: last_words_of_redis(),
     "GitHub's refusals": lambda **_: github(),
+    "Docker's": lambda **_: docker_cli.failure(HOSTILE),
 }
 
 
