@@ -58,6 +58,8 @@ _REMEDIES = (
 _MOST_SHOWN = 5
 _FRAME = re.compile(r"^\s*[╷│╵]\s?")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# Terraform quotes both values of an attribute where a provider contradicts itself, such as a container's definition with its environment.
+_QUOTED = re.compile(r'cty\.StringVal\("(?:[^"\\]|\\.)*"\)')
 
 
 def from_stream(lines):
@@ -99,7 +101,7 @@ def from_text(text):
 
 
 def _squeezed(text):
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\s+", " ", _QUOTED.sub("(value hidden)", text)).strip()
 
 
 def remedy(text):

@@ -186,7 +186,7 @@ def test_a_nested_attribute_is_named_by_its_path():
 def test_a_document_shows_what_differs_by_name_only():
     before, after = json.dumps([{"environment": [{"value": "hush"}], "cpu": 1}]), json.dumps([{"environment": [{"value": "quiet"}], "cpu": 1}])
     (change,) = only(resource(["update"], {"container_definitions": before}, {"container_definitions": after}))
-    assert change["attributes"] == [{"name": "container_definitions[0].environment[0].value", "before": "(changed)", "after": "(changed)"}]
+    assert change["attributes"] == [{"name": "container_definitions[0].environment[0].value", "before": "(value hidden)", "after": "(value hidden)"}]
 
 
 def test_the_same_document_spelled_otherwise_is_no_difference():
