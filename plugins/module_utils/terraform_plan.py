@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 from ansible_collections.atena.aws.plugins.module_utils.terraform_values import UNKNOWN, attributes, empty, secrets_of
 
@@ -128,7 +129,9 @@ def refusal(refusals):
         + "Nothing was changed:\n"
         + "\n".join(lines)
         + "\nIf that is not meant, take back the change of the configuration or of the inventory that causes it. If it is meant, allow it by "
-        + f"name: the module's allow_destroy, or for infra.yml: -e '{json.dumps({'infra_allow_destroy': [change['address'] for change in refusals]})}'"
+        # Quoted for a shell: keys of for_each, which anybody may have named, are in addresses.
+        + "name: the module's allow_destroy, or for infra.yml: -e "
+        + shlex.quote(json.dumps({"infra_allow_destroy": [change["address"] for change in refusals]}))
     )
 
 

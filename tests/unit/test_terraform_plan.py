@@ -1,6 +1,7 @@
 """How a plan is read. `recorded/terraform_plan.json` is what `terraform show -json` said of a real plan of infra/."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,12 @@ def test_the_refusals_permission_really_allows_it(planned):
     text = plans.refusal([planned[NAT]])
     named = json.loads(text[text.index("-e '") + 4 : text.rindex("'")])["infra_allow_destroy"]
     assert plans.refused(planned.values(), named) == []
+
+
+def test_the_refusals_command_is_one_argument_to_a_shell_whatever_the_address_holds():
+    (change,) = only(resource(["delete"], before={"id": "a"}, address="""aws_x.y["it's $(id) `id`"]"""))
+    command = plans.refusal([change]).rpartition("infra.yml: ")[2]
+    assert shlex.split(command) == ["-e", json.dumps({"infra_allow_destroy": [change["address"]]})]
 
 
 @pytest.mark.parametrize(
