@@ -36,6 +36,15 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 
+try:
+    from ansible.module_utils.secrets import mask_secrets  # ansible-core 2.22
+except ImportError:
+
+    def mask_secrets(value):
+        """Earlier ones keep no list of secrets, and cut none out."""
+        return value
+
+
 _COLLECTION = "atena.aws"
 _DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
 _STATISTIC = "atena_result"
@@ -54,6 +63,11 @@ def _statistics():
             return owner._stats
         frame = frame.f_back
     return None
+
+
+def _name(task):
+    """A task's name. Ansible cuts secrets out of results and of what it shows itself, not out of this."""
+    return mask_secrets(task.get_name())
 
 
 class CallbackModule(CallbackBase):
@@ -84,7 +98,7 @@ class CallbackModule(CallbackBase):
         self._play = play
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        self._task = task.get_name()
+        self._task = _name(task)
 
     def v2_runner_on_start(self, host, task):
         self._outcome(host)
@@ -141,7 +155,7 @@ class CallbackModule(CallbackBase):
         told = task.action in _DEBUG and getattr(task._role, "_role_collection", None) == _COLLECTION
         outcome.task(task.action, result._result, result.is_changed(), told)
         if failed:
-            outcome.failed(task.get_name(), result._result)
+            outcome.failed(_name(task), result._result)
         statistics = _statistics()
         if statistics:
             self._set(statistics)

@@ -61,6 +61,8 @@ _MOST_SHOWN = 5
 _FRAME = re.compile(r"^\s*[╷│╵]\s?")
 # Takes what is not to be shown out of a diagnostic. Terraform marks what is sensitive; an error of AWS's or of a provider's may quote a URL.
 _REDACTOR = Redactor([])
+# Terraform quotes both values of an attribute where a provider contradicts itself, such as a container's definition with its environment.
+_QUOTED = re.compile(r'cty\.StringVal\("(?:[^"\\]|\\.)*"\)')
 
 
 def from_stream(lines):
@@ -102,7 +104,7 @@ def from_text(text):
 
 
 def _squeezed(text):
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\s+", " ", _QUOTED.sub("(value hidden)", text)).strip()
 
 
 def remedy(text):

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
-SENSITIVE = "(sensitive)"
-UNKNOWN = "(known after apply)"
-_CHANGED = "(changed)"
-_LONGEST_VALUE = 200
+from ansible_collections.atena.aws.plugins.module_utils.terraform_values import UNKNOWN, attributes, empty, secrets_of
 
 _ACTIONS = {
     ("no-op",): "none",
@@ -37,99 +35,6 @@ _REASONS = {
     "delete_because_each_key": "its key is no longer in for_each",
 }
 
-# A second line of defence, should a provider's schema fail to mark one of these as sensitive.
-_SECRET_NAME = re.compile(r"password|secret_key|private_key|auth_token|bcrypt_hash|secret_string", re.IGNORECASE)
-_SECRET_ATTRIBUTES = {("aws_ssm_parameter", "value"), ("random_password", "result")}
-
-
-def _mask(mask, key):
-    """The part of a sensitivity or unknown mask below `key`. A mask is a bool, or shaped like the value."""
-    if isinstance(mask, bool) or mask is None:
-        return bool(mask)
-    if isinstance(mask, list):
-        return mask[key] if isinstance(key, int) and key < len(mask) else False
-    return mask.get(key, False)
-
-
-def _decoded(value):
-    """A JSON document given as a string, such as a policy; else None."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return None
-    return None
-
-
-def _empty(value):
-    return value is None or value in ("", [], {})
-
-
-def _shown(value):
-    if isinstance(value, (dict, list)):
-        return _CHANGED
-    if isinstance(value, str) and len(value) > _LONGEST_VALUE:
-        return value[:_LONGEST_VALUE] + "..."
-    return value
-
-
-def _leaves(before, after, unknown, hidden_before, hidden_after, path):
-    """Yields (path, before, after) of each leaf that differs, the values fit to be shown."""
-    if unknown is True:
-        if hidden_before is True or hidden_after is True:
-            yield path, SENSITIVE, SENSITIVE
-        else:
-            yield path, _shown(before), UNKNOWN
-        return
-    if before == after and not unknown:
-        return
-    if hidden_before is True or hidden_after is True:
-        yield path, None if before is None else SENSITIVE, None if after is None else SENSITIVE
-        return
-    keys = None
-    if isinstance(before, dict) and isinstance(after, dict):
-        keys = sorted(set(before) | set(after) | (set(unknown) if isinstance(unknown, dict) else set()))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        keys = range(len(before))
-    if keys is not None:
-        for key in keys:
-            old = before[key] if isinstance(before, list) else before.get(key)
-            new = after[key] if isinstance(after, list) else after.get(key)
-            name = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else key
-            yield from _leaves(old, new, _mask(unknown, key), _mask(hidden_before, key), _mask(hidden_after, key), name)
-        return
-    documents = _decoded(before), _decoded(after)
-    if None not in documents:
-        # Names only: what is inside a document (a container's environment, a policy) is not for a log.
-        found = [name for name, *_rest in _leaves(*documents, False, False, False, path)]
-        yield from ((name, _CHANGED, _CHANGED) for name in found)
-        return
-    if not (_empty(before) and _empty(after)):
-        yield path, _shown(before), _shown(after)
-
-
-def _is_secret(resource_type, path):
-    return (resource_type, path) in _SECRET_ATTRIBUTES or bool(_SECRET_NAME.search(path))
-
-
-def attributes(resource_type, change):
-    """The attributes that differ: [{name, before, after}], sensitive values masked."""
-    before, after = change.get("before"), change.get("after")
-    unknown = change.get("after_unknown", False)
-    found = []
-    for name, old, new in _leaves(
-        before if before is not None else {},
-        after if after is not None else {},
-        unknown if after is not None else False,
-        change.get("before_sensitive", False),
-        change.get("after_sensitive", False),
-        "",
-    ):
-        if _is_secret(resource_type, name):
-            old, new = (None if old is None else SENSITIVE), SENSITIVE
-        found.append({"name": name, "before": old, "after": new})
-    return found
-
 
 def _path_name(path):
     name = ""
@@ -151,9 +56,10 @@ def _keeps_object(resource):
     return bool((resource["change"].get("before") or {}).get("skip_destroy"))
 
 
-def _drifted(plan):
+def _drifted(plan, redactor):
     """{address: names of attributes}. Many change by themselves, such as an instance's status: only those that the plan changes, too, matter."""
-    return {resource["address"]: [one["name"] for one in attributes(resource["type"], resource["change"])] for resource in plan.get("resource_drift", [])}
+    drifted = plan.get("resource_drift", [])
+    return {resource["address"]: [one["name"] for one in attributes(resource["type"], resource["change"], redactor)] for resource in drifted}
 
 
 def changes(plan):
@@ -161,7 +67,8 @@ def changes(plan):
 
     outside: names of the attributes that somebody changed outside of Terraform since the last apply; of what was deleted there, all of them.
     """
-    found, drifted = [], _drifted(plan)
+    found, redactor = [], secrets_of(plan)
+    drifted = _drifted(plan, redactor)
     for resource in plan.get("resource_changes", []):
         change = resource["change"]
         action = _ACTIONS.get(tuple(change["actions"]), "/".join(change["actions"]))
@@ -178,7 +85,7 @@ def changes(plan):
                 "type": resource["type"],
                 "action": action,
                 "reason": _reason(resource),
-                "attributes": attributes(resource["type"], change),
+                "attributes": attributes(resource["type"], change, redactor),
                 "destroys": "delete" in change["actions"] and not _keeps_object(resource),
                 "outside": drifted.get(resource["address"], []),
             }
@@ -222,7 +129,9 @@ def refusal(refusals):
         + "Nothing was changed:\n"
         + "\n".join(lines)
         + "\nIf that is not meant, take back the change of the configuration or of the inventory that causes it. If it is meant, allow it by "
-        + f"name: the module's allow_destroy, or for infra.yml: -e '{json.dumps({'infra_allow_destroy': [change['address'] for change in refusals]})}'"
+        # Quoted for a shell: keys of for_each, which anybody may have named, are in addresses.
+        + "name: the module's allow_destroy, or for infra.yml: -e "
+        + shlex.quote(json.dumps({"infra_allow_destroy": [change["address"] for change in refusals]}))
     )
 
 
@@ -242,7 +151,7 @@ _CHANGED_BY = {True: "changed outside of Terraform", False: "the configuration c
 
 
 def _value(value):
-    return "nothing" if _empty(value) else value if isinstance(value, str) else json.dumps(value)
+    return "nothing" if empty(value) else value if isinstance(value, str) else json.dumps(value)
 
 
 def _difference(attribute):
@@ -288,8 +197,10 @@ def _text(change, side):
     lines = [f"{change['address']}:"]
     for attribute in _telling(change):
         value = attribute[side]
-        if not _empty(value):
-            lines.append(f"  {attribute['name']}: {value if isinstance(value, str) else json.dumps(value)}")
+        if not empty(value):
+            # Values that are not shown read alike on both sides, and a diff leaves out lines that do.
+            changed = ", changed" if side == "after" and value == attribute["before"] else ""
+            lines.append(f"  {attribute['name']}: {value if isinstance(value, str) else json.dumps(value)}{changed}")
     return lines
 
 

@@ -110,7 +110,9 @@ attributes:
     support: full
   diff_mode:
     support: full
-    details: One entry for each change, with names and values of the attributes that differ; sensitive values read C((sensitive)).
+    details: >-
+      One entry for each change, with names and values of the attributes that differ; values that are marked as sensitive, those of environment
+      variables and what else is inside documents are not shown.
   platform:
     platforms: posix
 requirements:
@@ -169,7 +171,9 @@ changes:
       description: Why it is replaced or destroyed; empty otherwise.
       type: str
     attributes:
-      description: What differs, as C(name), C(before) and C(after). Sensitive values and the insides of documents are not shown.
+      description: >-
+        What differs, as C(name), C(before) and C(after). Sensitive values and those inside documents, such as a container's environment variables, are not
+        shown; the names inside are.
       type: list
       elements: dict
     destroys:

@@ -17,6 +17,8 @@ FORMAT = 1
 UTC = datetime.timezone(datetime.timedelta(0))
 SUCCEEDED, FAILED = "succeeded", "failed"
 _COLLECTION = "atena.aws."
+# What stands, from ansible-core 2.22 on, where the value of a vaulted file or of a no_log option was: in texts and numbers, and in keys.
+_CUT = "$REDACTED$"
 
 
 # --- What a task's result says ----------------------------------------------------------------------------------------
@@ -25,7 +27,8 @@ def _migration_task(result):
 
 
 def _by_service(key):
-    return lambda result: {entry["name"]: entry[key] for entry in result.get("services") or [] if entry.get(key)}
+    # Also the key of the name can have been cut.
+    return lambda result: {entry["name"]: entry[key] for entry in result.get("services") or [] if entry.get("name") and entry.get(key)}
 
 
 def _same(*keys):
@@ -57,13 +60,43 @@ def _items(result: dict) -> list[dict]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else [result]
 
 
+def _table(action: str) -> dict:
+    return _IDS.get(action.removeprefix(_COLLECTION), {}) if action.startswith(_COLLECTION) else {}
+
+
+def has_ids(action: str) -> bool:
+    """Whether it is a task of ours whose result names things."""
+    return bool(_table(action))
+
+
 def ids_of(action: str, result: dict) -> dict:
     """What names the things that a task of ours dealt with; {} for any other."""
-    table = _IDS.get(action.removeprefix(_COLLECTION), {}) if action.startswith(_COLLECTION) else {}
-    found = {}
+    table, found = _table(action), {}
     for item in _items(result):
         found.update({name: value for name, read in table.items() if (value := read(item))})
     return found
+
+
+def is_cut(value) -> bool:
+    """Whether Ansible cut something out of it, at any depth."""
+    if isinstance(value, dict):
+        return any(is_cut(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return any(is_cut(part) for part in value)
+    return isinstance(value, str) and _CUT in value
+
+
+def whole(ids: dict) -> dict:
+    """The ids that are whole: half of one names nothing, or something else."""
+    kept = {name: {key: one for key, one in value.items() if not is_cut((key, one))} if isinstance(value, dict) else value for name, value in ids.items()}
+    return {name: value for name, value in kept.items() if value and not is_cut(value)}
+
+
+def _keys_cut(value) -> bool:
+    """Whether something cannot be found any more, since its name was cut."""
+    if isinstance(value, dict):
+        return any(is_cut(key) or _keys_cut(item) for key, item in value.items())
+    return isinstance(value, (list, tuple)) and any(_keys_cut(item) for item in value)
 
 
 def lines_of(message) -> list[str]:
@@ -79,7 +112,8 @@ def reason_of(task_name: str, result: dict) -> str:
     text = "\n".join(message for message in messages if message) or str(result.get("msg") or "")
     if text:
         return clean(text)
-    return f"The task '{task_name}' failed{', and its output is hidden' if 'censored' in result else ''}."
+    hidden = ", and its output is hidden" if "censored" in result else ", and Ansible cut its output" if _keys_cut(result) else ""
+    return f"The task '{task_name}' failed{hidden}."
 
 
 # --- One environment's outcome ----------------------------------------------------------------------------------------
@@ -93,17 +127,22 @@ class Outcome:
     def __init__(self, environment: str, playbook: str, check_mode: bool, started: datetime.datetime):
         self.environment, self.playbook, self.check_mode, self.started = environment, playbook, check_mode, started
         self.changed, self.did, self.ids, self.failures = False, [], {}, []
+        self.cut = False
         self.interrupted = ""
 
     def task(self, action: str, result: dict, changed: bool, told: bool) -> None:
         """A task that ended, well or not. told: whether its message is one of ours to the user."""
         self.changed = self.changed or changed
-        self.ids.update(ids_of(action, result))
+        ids = ids_of(action, result)
+        kept = whole(ids)
+        self.ids.update(kept)
+        self.cut = self.cut or kept != ids or ((told or has_ids(action)) and _keys_cut(result))
         if told and "censored" not in result:
             self.did += [line for item in _items(result) if "msg" in item and not item.get("skipped") for line in lines_of(item["msg"])]
 
     def failed(self, task_name: str, result: dict) -> None:
         self.failures.append(reason_of(task_name, result))
+        self.cut = self.cut or _keys_cut(result)
 
     def document(self, now: datetime.datetime, rescued: int = 0) -> dict:
         """rescued: how many of the failures were dealt with. They come first: after one that was not, only clearing up goes on."""
@@ -119,6 +158,7 @@ class Outcome:
             "reason": reason,
             "did": list(self.did),
             "ids": dict(self.ids),
+            "redacted": self.cut or is_cut([reason, self.did]),
             "started_at": stamp(self.started),
             "ended_at": stamp(now),
         }
@@ -135,6 +175,7 @@ def together(documents: list[dict]) -> dict:
         "changed": any(document["changed"] for document in documents),
         "outcome": FAILED if failed else SUCCEEDED,
         "reason": f"{len(failed)} of {len(documents)} environments failed: {', '.join(failed)}" if failed else "",
+        "redacted": any(document["redacted"] for document in documents),
         "environments": documents,
         "started_at": min(document["started_at"] for document in documents),
         "ended_at": max(document["ended_at"] for document in documents),

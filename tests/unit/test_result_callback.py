@@ -3,15 +3,19 @@
 The runs are forks of a process that has Ansible imported (warm_ansible.py). Where what a run inherits or how it ends is the point, it is the program.
 """
 
+import contextlib
+import http.server
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from ansible.release import __version__ as ansible_version
 from warm_ansible import HANGS, WarmAnsible
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,7 +82,7 @@ def test_a_run_that_succeeds(here):
     assert done.returncode == 0, done.stdout + done.stderr
     result = here.result
     assert set(result) == {
-        *("format", "playbook", "environment", "check_mode", "changed", "outcome", "reason", "did", "ids", "started_at", "ended_at"),
+        *("format", "playbook", "environment", "check_mode", "changed", "outcome", "reason", "did", "ids", "redacted", "started_at", "ended_at"),
     }
     assert (result["playbook"], result["environment"], result["outcome"], result["changed"]) == ("play.yml", "env-one", "succeeded", True)
     assert stat.S_IMODE(here.file.stat().st_mode) == 0o600
@@ -197,3 +201,84 @@ def test_it_comes_along_with_an_imported_playbook(here):
     done = here.program(["-i", "one,", "outer/all.yml", "-e", f"atena_result_file={here.file}"], capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert here.result["playbook"] == "all.yml"
+
+
+# --- What Ansible cuts out of results ---------------------------------------------------------------------------------
+IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+<Arn>arn:aws:iam::{account}:user/ana</Arn><UserId>AIDA0</UserId><Account>{account}</Account>
+</GetCallerIdentityResult><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></GetCallerIdentityResponse>"""
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIA0", "AWS_SECRET_ACCESS_KEY": "none", "AWS_EC2_METADATA_DISABLED": "true"}
+# From 2.22 on ansible-core cuts the values of vaulted files out of all that callbacks get.
+CUTS = tuple(int(part) for part in ansible_version.split(".")[:2]) >= (2, 22)
+
+
+@contextlib.contextmanager
+def sts(account):
+    """An STS that says whose account it is, and nothing else. Gives the variables that lead there."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = IDENTITY.format(account=account).encode()
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments):
+            """Nobody reads it."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
+
+
+def vaulted(here, values):
+    """The arguments that read these values from an encrypted file."""
+    (here.directory / "password").write_text("open")
+    file = here.directory / "vaulted.yml"
+    file.write_text(json.dumps(values))
+    command = [sys.executable, str(Path(sys.executable).with_name("ansible-vault")), "encrypt", "--vault-password-file", "password", file.name]
+    subprocess.run(command, cwd=here.directory, env=here.ansible.environment, check=True, capture_output=True, timeout=60)
+    return "-e", f"@{file}", "--vault-password-file", str(here.directory / "password")
+
+
+IDENTIFY = {"name": "Who is it", "atena.aws.caller_identity_info": {"region": "us-east-1"}}
+
+
+def test_ids_that_ansible_cut_are_left_out_and_the_file_says_so(here):
+    """A vaulted `1` is cut out of every account and every ARN with a 1 in it: half an id names nothing."""
+    with sts("210000000042") as environment:
+        done = here.run([IDENTIFY, {**BROKEN, "fail": {"msg": "a1b failed"}}], *vaulted(here, {"level": "1"}), **environment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    result = here.result
+    assert result["ids"] == ({} if CUTS else {"account": "210000000042"})
+    assert result["redacted"] is CUTS
+    assert result["reason"] == ("a$REDACTED$b failed" if CUTS else "a1b failed")
+
+
+def test_even_the_names_in_a_result_can_be_cut(here):
+    """A vaulted letter is in the keys of what modules return: `msg`, `account`, `failed`."""
+    with sts("210000000042") as environment:
+        done = here.run([IDENTIFY, {"name": "Look", "debug": {"msg": "fine"}}, BROKEN], *vaulted(here, {"letter": "c", "other": "m"}), **environment)
+    assert done.returncode == 2, done.stdout + done.stderr
+    result = here.result
+    assert (result["outcome"], result["redacted"]) == ("failed", CUTS)
+    assert result["reason"] == ("The task 'Break it' failed, and Ansible cut its output." if CUTS else "It broke. Do this.")
+    assert result["ids"] == ({} if CUTS else {"account": "210000000042"})
+    assert "Traceback" not in done.stderr and "Callback" not in done.stderr, done.stderr
+
+
+def test_a_secret_in_a_tasks_name_is_cut_there_too(here):
+    tasks = [{"name": "Say {{ word }}", "fail": {"msg": "nothing"}, "no_log": True}]
+    here.run(tasks, *vaulted(here, {"word": "hush"}))
+    assert here.result["reason"] == f"The task 'Say {'$REDACTED$' if CUTS else 'hush'}' failed, and its output is hidden."
+    assert here.result["redacted"] is CUTS
+
+
+def test_nothing_is_called_cut_that_is_whole(here):
+    with sts("210000000042") as environment:
+        here.run([IDENTIFY, FINE], *vaulted(here, {"word": "long-and-nowhere-else"}), **environment)
+    assert (here.result["ids"], here.result["redacted"], here.result["outcome"]) == ({"account": "210000000042"}, False, "succeeded")

@@ -48,6 +48,46 @@ def test_only_named_ids_of_our_own_modules_are_taken(action, result, ids):
     assert ids_of(action, result) == ids
 
 
+CUT = "$REDACTED$"
+
+
+@pytest.mark.parametrize(
+    ("result", "ids", "redacted"),
+    [
+        (RELEASED, ids_of("atena.aws.ecs_release", RELEASED), False),
+        ({"release": f"{CUT}f2a91c", "release_id": "r-1"}, {"release_id": "r-1"}, True),
+        # A name that was cut leaves nothing to read the value by; nor may it end the callback.
+        ({f"rel{CUT}ase": "3f2a91c", "release_id": "r-1"}, {"release_id": "r-1"}, True),
+        ({"migration": {f"t{CUT}sk_arn": "arn:task/1"}, "release": "3f2a91c"}, {"release": "3f2a91c"}, True),
+        ({"services": [{f"n{CUT}me": "api", "task_definition": "arn:td/api:2"}]}, {}, True),
+        (
+            {"services": [{"name": "api", "task_definition": f"arn:td/api:{CUT}"}, {"name": "workers", "task_definition": "arn:td/w:2"}]},
+            {"task_definitions": {"workers": "arn:td/w:2"}},
+            True,
+        ),
+        ({"services": [{"name": f"a{CUT}", "task_definition": "arn:td/api:2"}]}, {}, True),
+    ],
+)
+def test_what_ansible_cut_is_no_id(result, ids, redacted):
+    outcome = Outcome("atena-prod", "deploy.yml", False, NOON)
+    outcome.task("atena.aws.ecs_release", result, True, False)
+    document = outcome.document(LATER)
+    assert (document["ids"], document["redacted"]) == (ids, redacted)
+    other = Outcome("atena-dev", "deploy.yml", False, NOON).document(LATER)
+    assert together([other, document])["redacted"] is redacted
+
+
+def test_what_ansible_cut_of_words_is_told_as_cut():
+    said = Outcome("atena-prod", "deploy.yml", False, NOON)
+    said.task("ansible.builtin.debug", {"msg": f"Released {CUT}"}, False, True)
+    unsaid = Outcome("atena-prod", "deploy.yml", False, NOON)
+    unsaid.task("ansible.builtin.debug", {f"m{CUT}g": "Released it"}, False, True)
+    others = Outcome("atena-prod", "deploy.yml", False, NOON)
+    others.task("ansible.builtin.command", {"stdout": CUT, f"c{CUT}d": ["x"]}, False, False)
+    assert [outcome.document(LATER)["redacted"] for outcome in (said, unsaid, others)] == [True, True, False]
+    assert said.document(LATER)["did"] == [f"Released {CUT}"]
+
+
 @pytest.mark.parametrize(
     ("message", "lines"),
     [("one", ["one"]), ("one\n\n two", ["one", " two"]), (["one", ["two\nthree"]], ["one", "two", "three"]), ([], []), ("", []), (7, ["7"])],
@@ -86,7 +126,7 @@ def test_a_good_run():
     assert document["did"] == ["Released it", "Health: 200"]
     assert document["ids"]["release"] == "3f2a91c"
     assert {key: document[key] for key in document if key not in ("did", "ids")} == {
-        **{"format": 1, "playbook": "deploy.yml", "environment": "atena-prod", "check_mode": False, "changed": True},
+        **{"redacted": False, "format": 1, "playbook": "deploy.yml", "environment": "atena-prod", "check_mode": False, "changed": True},
         **{"outcome": "succeeded", "reason": "", "started_at": "2027-01-15T12:00:00Z", "ended_at": "2027-01-15T12:05:00Z"},
     }
 

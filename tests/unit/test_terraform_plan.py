@@ -1,6 +1,7 @@
 """How a plan is read. `recorded/terraform_plan.json` is what `terraform show -json` said of a real plan of infra/."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,12 @@ def test_the_refusals_permission_really_allows_it(planned):
     assert plans.refused(planned.values(), named) == []
 
 
+def test_the_refusals_command_is_one_argument_to_a_shell_whatever_the_address_holds():
+    (change,) = only(resource(["delete"], before={"id": "a"}, address="""aws_x.y["it's $(id) `id`"]"""))
+    command = plans.refusal([change]).rpartition("infra.yml: ")[2]
+    assert shlex.split(command) == ["-e", json.dumps({"infra_allow_destroy": [change["address"]]})]
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
@@ -186,7 +193,7 @@ def test_a_nested_attribute_is_named_by_its_path():
 def test_a_document_shows_what_differs_by_name_only():
     before, after = json.dumps([{"environment": [{"value": "hush"}], "cpu": 1}]), json.dumps([{"environment": [{"value": "quiet"}], "cpu": 1}])
     (change,) = only(resource(["update"], {"container_definitions": before}, {"container_definitions": after}))
-    assert change["attributes"] == [{"name": "container_definitions[0].environment[0].value", "before": "(changed)", "after": "(changed)"}]
+    assert change["attributes"] == [{"name": "container_definitions[0].environment[0].value", "before": "(value hidden)", "after": "(value hidden)"}]
 
 
 def test_the_same_document_spelled_otherwise_is_no_difference():
