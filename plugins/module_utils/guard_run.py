@@ -45,16 +45,8 @@ class GuardRun:
         return guard.judge(record, instance, events, self.database)
 
     def _events(self) -> list[dict]:
-        found, more = [], {}
-        while True:
-            answer = self.call(
-                *("rds", "describe_events", f"read the events of {self.database}"),
-                **{"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT, **more},
-            )
-            found += answer["Events"]
-            if not answer.get("Marker"):
-                return found
-            more = {"Marker": answer["Marker"]}
+        asked = {"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT}
+        return self.call.pages("rds", "describe_events", f"read the events of {self.database}", "Events", **asked)
 
     def run(self) -> tuple[bool, guard.Verdict]:
         """(whether the database was stopped, or in check mode would be; why)."""

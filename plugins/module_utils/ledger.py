@@ -213,13 +213,17 @@ class Ledger:
     def _where(self, identity: str) -> str:
         return f"s3://{self.bucket}/{self._key(identity)}"
 
-    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+    def _asked(self, asking):
+        """What `asking`, a call to S3, gives."""
         try:
-            return self._call("s3", operation, doing, Bucket=self.bucket, **arguments)
+            return asking()
         except NotFound as error:
             if error.what != "Bucket":
                 raise
             raise no_bucket(error, self.bucket) from error
+
+    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+        return self._asked(lambda: self._call("s3", operation, doing, Bucket=self.bucket, **arguments))
 
     def _get(self, identity: str) -> dict:
         answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
@@ -281,14 +285,10 @@ class Ledger:
 
     def _ids(self) -> list[str]:
         """All ids, newest first."""
-        names, more = [], {}
-        while True:
-            answer = self._s3("list_objects_v2", f"list the releases in s3://{self.bucket}/{self.prefix}", Prefix=self.prefix, **more)
-            keys = [entry["Key"][len(self.prefix) :] for entry in answer.get("Contents", [])]
-            names.extend(key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key)
-            if not answer.get("NextContinuationToken"):
-                return sorted(names, reverse=True)
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+        doing = f"list the releases in s3://{self.bucket}/{self.prefix}"
+        found = self._asked(lambda: self._call.pages("s3", "list_objects_v2", doing, "Contents", Bucket=self.bucket, Prefix=self.prefix))
+        keys = [entry["Key"][len(self.prefix) :] for entry in found]
+        return sorted((key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key), reverse=True)
 
     def _read(self, identities: list[str]) -> list[dict]:
         if len(identities) < 2:

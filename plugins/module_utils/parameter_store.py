@@ -54,28 +54,17 @@ def _put(call, path, name, value, **arguments):
 
 def described_below(call, path: str) -> list[dict]:
     """What AWS tells of the parameters below a path beside their values, such as the tier."""
-    filters, found, token = [{"Key": "Path", "Option": "Recursive", "Values": [path]}], [], {}
-    while True:
-        answer = call("ssm", "describe_parameters", f"describe the parameters below {path}", ParameterFilters=filters, **token)
-        found.extend(answer["Parameters"])
-        if not answer.get("NextToken"):
-            return found
-        token = {"NextToken": answer["NextToken"]}
+    filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
+    return call.pages("ssm", "describe_parameters", f"describe the parameters below {path}", "Parameters", ParameterFilters=filters)
 
 
 def history(call, path: str, name: str) -> list[dict]:
     """[{value, version, labels}] of a parameter, oldest first; [] if it does not exist. Parameter Store keeps the last hundred."""
-    found, token, where = [], {}, f"{path}/{name}"
-    while True:
-        answer = absent_as(
-            {"Parameters": []},
-            "Parameter",
-            lambda token=token: call("ssm", "get_parameter_history", f"read the earlier values of {where}", Name=where, WithDecryption=True, **token),
-        )
-        found.extend({"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in answer["Parameters"])
-        if not answer.get("NextToken"):
-            return sorted(found, key=lambda item: item["version"])
-        token = {"NextToken": answer["NextToken"]}
+    where = f"{path}/{name}"
+    doing = f"read the earlier values of {where}"
+    found = absent_as([], "Parameter", lambda: call.pages("ssm", "get_parameter_history", doing, "Parameters", Name=where, WithDecryption=True))
+    told = [{"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in found]
+    return sorted(told, key=lambda item: item["version"])
 
 
 def label(call, path: str, name: str, version: int, text: str) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ecs_tas
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, described_task
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer, parameters_below
 from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.release_evidence import gather_evidence
@@ -279,13 +279,7 @@ class Release:
         path = self.params["preflight"].get("ssm_path")
         if not path:
             return {}
-        found, token = {}, {}
-        while True:
-            answer = self.call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=False, **token)
-            found.update({parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in answer["Parameters"]})
-            if not answer.get("NextToken"):
-                return found
-            token = {"NextToken": answer["NextToken"]}
+        return {parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in parameters_below(self.call, path, decrypted=False)}
 
     def _started_by(self, identity: str) -> str:
         return f"atena-aws/{identity}"

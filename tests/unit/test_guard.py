@@ -8,6 +8,7 @@ from ansible_collections.atena.aws.plugins.module_utils import guard, guard_run,
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockTaken
+from fakes import Pages
 
 DB = "atena-prod-db"
 NOW = datetime.datetime(2027, 3, 12, 12, 0, tzinfo=UTC)
@@ -104,7 +105,7 @@ def test_the_journal_gets_a_note_and_the_next_restart():
 
 
 # --- The run ----------------------------------------------------------------------------------------------------------
-class World:
+class World(Pages):
     """RDS, the journal and the lock of a few lines."""
 
     def __init__(self, status="available", found=None, record=None):

@@ -3,9 +3,10 @@
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
+from fakes import Pages
 
 
-class Aws:
+class Aws(Pages):
     def __init__(self, *answers):
         self.answers, self.calls = list(answers), []
 

@@ -15,6 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
 from ansible_collections.atena.aws.plugins.module_utils.power_journal import Journal, new
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import PowerTerraform, StateLock
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import CommandFailed, Terraform
+from fakes import Pages
 from test_ledger import Bucket
 
 
@@ -90,7 +91,7 @@ def test_all_parts_end_when_the_run_is_to_end():
 
 
 # --- The database -----------------------------------------------------------------------------------------------------
-class Rds:
+class Rds(Pages):
     """An instance whose state is a list of what it will be at each look; the last one stays."""
 
     def __init__(self, *states, snapshots=()):

@@ -11,6 +11,7 @@ from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destro
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
+from fakes import Pages
 from test_ledger import Bucket
 
 URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
@@ -18,7 +19,7 @@ NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 REDIS = "aws_elasticache_cluster.main[0]"
 
 
-class Aws:
+class Aws(Pages):
     """call(service, operation, doing, **arguments). `fails` maps an operation and its number to an error, before it is carried out."""
 
     def __init__(self):
@@ -39,9 +40,6 @@ class Aws:
 
     def client(self, name):
         pass
-
-    def pages(self, service, operation, doing, key, /, **arguments):
-        return {"list_services": [], "list_tasks": [], "describe_log_groups": [{"logGroupName": "/ecs/e-api"}], "describe_images": [{}]}[operation]
 
     def __call__(self, service, operation, doing, /, **arguments):
         if service == "s3":
@@ -109,6 +107,18 @@ class Aws:
     def put_parameter(self, Value, KeyId, **_):
         assert KeyId == "alias/k"
         self.url = Value
+
+    def list_services(self, **_):
+        return {"serviceArns": []}
+
+    def list_tasks(self, **_):
+        return {"taskArns": []}
+
+    def describe_log_groups(self, **_):
+        return {"logGroups": [{"logGroupName": "/ecs/e-api"}]}
+
+    def describe_images(self, **_):
+        return {"imageDetails": [{}]}
 
     def describe_load_balancers(self, **_):
         raise failure("none", "LoadBalancerNotFound")
