@@ -12,6 +12,7 @@ import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import (
     address_secret,
+    parameter_store,
     power_gates,
     power_journal,
     power_read,
@@ -246,7 +247,7 @@ class Start(PowerRun):
             )
             self.result["redis_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                address_secret.write(self.call, name, parameter, wanted)
+                parameter_store.rewrite(self.call, name, wanted)
                 self.result["redis_url"] = step.says = "updated"
                 self._say_redis("REDIS_URL updated: the address changed")
 

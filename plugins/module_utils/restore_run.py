@@ -11,7 +11,15 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import address_secret, database_url, power_journal, recovery_read, restore_plan, task_run
+from ansible_collections.atena.aws.plugins.module_utils import (
+    address_secret,
+    database_url,
+    parameter_store,
+    power_journal,
+    recovery_read,
+    restore_plan,
+    task_run,
+)
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, side_by_side
@@ -204,7 +212,7 @@ class DatabaseRun(RecoveryRun):
             )
             self.result["database_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                address_secret.write(self.call, name, parameter, wanted)
+                parameter_store.rewrite(self.call, name, wanted)
                 self.result["database_url"] = step.says = "updated"
                 self._tell("DATABASE_URL updated: the address changed")
 

@@ -74,7 +74,7 @@ class Rotation:
         self.cluster, self.path = f"{params['name']}-cluster", params["path"]
         self.listened = say
         self._known, self.redactor = [], Redactor([])
-        self.found, self.decided, self.services, self.idle = {}, {}, {}, []
+        self.found, self.decided, self.kept, self.services, self.idle = {}, {}, {}, {}, []
         self.record = rotation_record.RotationRecord(call, params["record"]["bucket"], params["record"]["key"])
         self.recorded, self.rollout, self.begin = False, None, time.monotonic()
         self.result = {"changed": False, "outcome": "", "secrets": [], "services": [], "lines": []}
@@ -100,7 +100,12 @@ class Rotation:
         if wrong:
             raise CallFailed(f"Nothing was changed: {'; '.join(wrong)}.")
         self.decided = secret_rotation.actions(self.found, self.wanted())
+        self.keep()
         self._find_services()
+
+    def keep(self) -> None:
+        """What the new values leave of the parameters; asked before anything is written."""
+        self.kept = parameter_store.kept(self.call, [f"{self.path}/{name}" for name in self.moved])
 
     def know(self, values) -> None:
         """Values that no line may show."""
@@ -191,7 +196,7 @@ class Rotation:
                 parameter_store.unlabel(self.call, self.path, name, now.before_version, LABEL)
 
     def write(self, name: str, value: str) -> None:
-        version = parameter_store.update(self.call, self.path, name, value)
+        version = parameter_store.update(self.call, self.path, name, value, self.kept.get(f"{self.path}/{name}"))
         self.found[name] = self.found[name]._replace(value=value, version=version)
         self.say(f"{name}: version {version} written")
 

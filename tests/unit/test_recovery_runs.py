@@ -101,12 +101,15 @@ class Aws(Pages):
     def get_parameter(self, **_):
         return {"Parameter": {"Value": self.url, "Type": "SecureString"}}
 
-    def describe_parameters(self, **_):
-        return {"Parameters": [{"Name": "/e/TOKEN", "KeyId": "alias/k"}]}
+    def describe_parameters(self, ParameterFilters):
+        if ParameterFilters[0]["Key"] == "Path":
+            return {"Parameters": [{"Name": "/e/TOKEN"}]}
+        return {"Parameters": [{"Name": name, "Type": "SecureString", "KeyId": "alias/k"} for name in ParameterFilters[0]["Values"]]}
 
     def put_parameter(self, Value, KeyId, **_):
         assert KeyId == "alias/k"
         self.url = Value
+        return {"Version": 2}
 
     def list_services(self, **_):
         return {"serviceArns": []}
