@@ -14,16 +14,14 @@ import secrets as random_source
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_bucket
+from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_bucket, put_over
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
 # What may have changed the schema; a failed migration may have done half of it.
 _MIGRATED = {"running", "succeeded", "failed", "incomplete"}
 _SHORT = 12
-_CONFLICTS = 6
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
@@ -231,39 +229,31 @@ class Ledger:
         self._etags[identity] = answer["ETag"]
         return record
 
-    def _put(self, record: dict, **condition) -> bool:
-        """Whether it was written: False if the condition did not hold."""
+    def _put(self, record: dict, over: str) -> bool:
+        """Whether it was written over this version; over none if it is ''."""
         identity = record["id"]
-        pause = pauses(4)
-        for attempt in range(_CONFLICTS):
-            try:
-                doing = f"write {self._where(identity)}"
-                answer = self._s3("put_object", doing, Key=self._key(identity), Body=encode(record), ContentType="application/json", **condition)
-            except Conflict as error:
-                # Somebody writes it at this moment: S3 asks to try again.
-                if error.code == "ConditionalRequestConflict" and attempt < _CONFLICTS - 1:
-                    self._sleep(next(pause))
-                    continue
-                if error.code == "PreconditionFailed":
-                    return self._written_before(record)
-                raise
-            self._etags[identity] = answer["ETag"]
-            return True
-        raise AssertionError("the last attempt returns or raises")
 
-    def _written_before(self, record: dict) -> bool:
-        """Whether the condition failed only because of our own write: its answer was lost, and the call was tried again."""
-        known = self._etags.get(record["id"])
-        if encode(self._get(record["id"])) == encode(record):
-            return True
-        self._etags.pop(record["id"])
+        def put(**condition):
+            asked = {"Key": self._key(identity), "Body": encode(record), "ContentType": "application/json"}
+            return self._s3("put_object", f"write {self._where(identity)}", **asked, **condition)
+
+        etag = put_over(over, put, lambda: self._version_of(record), self._sleep)
+        if etag:
+            self._etags[identity] = etag
+        return bool(etag)
+
+    def _version_of(self, record: dict) -> str:
+        """The version that is there, if this is what it says; else ''."""
+        identity = record["id"]
+        known, found = self._etags.get(identity), self._get(identity)
+        etag = self._etags.pop(identity)
         if known:
-            self._etags[record["id"]] = known
-        return False
+            self._etags[identity] = known
+        return etag if encode(found) == encode(record) else ""
 
     def create(self, record: dict) -> dict:
         """Writes a record that must not be there yet."""
-        if not self._put(record, IfNoneMatch="*"):
+        if not self._put(record, ""):
             raise CallFailed(f"{self._where(record['id'])} exists already. Nothing was written. Run this again: the release then has another id.")
         return record
 
@@ -271,7 +261,7 @@ class Ledger:
         """Writes a record that this object created or read; refused if somebody else changed it since."""
         identity = record["id"]
         try:
-            if self._put(record, IfMatch=self._etags[identity]):
+            if self._put(record, self._etags[identity]):
                 return record
         except NotFound as error:
             if error.what != "Key":
