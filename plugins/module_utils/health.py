@@ -5,10 +5,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
 
+# The option `health` of every module that asks; `url` is for an application that has another address than its load balancer.
+HEALTH_OPTIONS = {
+    "url": {"type": "str", "default": ""},
+    "path": {"type": "str", "default": "/health"},
+    "attempts": {"type": "int", "default": 10},
+    "delay": {"type": "int", "default": 6},
+}
 # What is shown of an answer; a health check may answer with a page.
 _SHOWN = 300
 
@@ -34,3 +42,21 @@ def wait_until_healthy(url: str, attempts: int, delay: float, say=lambda text: N
         say(f"health: attempt {attempt} of {attempts}: {status or 'no answer'} {content}".rstrip())
         sleep(delay)
     raise ValueError("attempts must be at least 1")
+
+
+class Application:
+    """An environment's application, at the address its users have; '' if it has none, and then there is nobody to ask."""
+
+    def __init__(self, options: dict | None, balancer: Callable[[], dict | None]):
+        """options: HEALTH_OPTIONS' values. balancer: describes the load balancer; asked where no `url` is given."""
+        self._options = options or {name: option["default"] for name, option in HEALTH_OPTIONS.items()}
+        found = None if self._options["url"] else balancer()
+        self.address = self._options["url"] or (f"http://{found['DNSName']}" if found else "")
+
+    def ask(self, say, sleep=time.sleep) -> dict:
+        """Until it is well, or was asked often enough: wait_until_healthy's answer."""
+        return wait_until_healthy(self.address + self._options["path"], self._options["attempts"], self._options["delay"], say, sleep=sleep)
+
+    def words(self, found: dict) -> str:
+        """What it answered, for after '…, but '."""
+        return f"{self.address}{self._options['path']} answered {found['status'] or 'nothing'} {found['attempts']} times: {found['content']}"

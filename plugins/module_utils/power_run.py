@@ -166,6 +166,16 @@ class PowerRun:
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
 
+    def ask(self, application) -> None:
+        """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks."""
+        if not application.address:
+            return
+        with self.journal.step("health") as step:
+            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep)
+            step.says = f"{found['status']} {found['content']}"
+            if not found["healthy"]:
+                raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml tells more.")
+
     # --- The journal --------------------------------------------------------------------------------------------------
     def begin_record(self, **changes) -> dict:
         """Writes that this begins."""

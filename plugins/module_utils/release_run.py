@@ -15,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFa
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, described_task
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer, parameters_below
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.release_evidence import gather_evidence
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
@@ -369,23 +369,16 @@ class Release:
         raise ReleaseFailed(text + found)
 
     def _health(self) -> dict:
-        options = self.params["health"]
-        self.result["address"] = options["url"] or self._own_address()
+        self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        self.result["address"] = self.application.address
         if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
             return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}
-        health = wait_until_healthy(self.result["address"] + options["path"], options["attempts"], options["delay"], self.say)
+        health = self.application.ask(self.say)
         self.result["health"] = health
         return health
 
-    def _own_address(self) -> str:
-        name = f"{self.params['name']}-alb"
-        found = describe_load_balancer(self.call, name)
-        return f"http://{found['DNSName']}" if found else ""
-
     def _health_words(self, health: dict) -> str:
-        return (
-            f"{self.result['address']}{self.params['health']['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
-        )
+        return self.application.words(health)
 
     # --- The record ---------------------------------------------------------------------------------------------------
     def _save(self, **changes) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFa
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import HEALTH_OPTIONS, Application
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
@@ -37,12 +37,7 @@ ROTATION_OPTIONS = {
     "operator": {"type": "str", "default": ""},
     "health": {
         "type": "dict",
-        "options": {
-            "url": {"type": "str", "default": ""},
-            "path": {"type": "str", "default": "/health"},
-            "attempts": {"type": "int", "default": 10},
-            "delay": {"type": "int", "default": 6},
-        },
+        "options": HEALTH_OPTIONS,
     },
     "wait_timeout": {"type": "int", "default": 900},
     "wait_delay": {"type": "int", "default": 3},
@@ -51,8 +46,6 @@ ROTATION_OPTIONS = {
     "progress_file": {"type": "path"},
     "lock": LOCK_OPTIONS,
 }
-# What is asked when nothing is said of it.
-_HEALTH = {key: option["default"] for key, option in ROTATION_OPTIONS["health"]["options"].items()}
 
 
 class RotationFailed(Exception):
@@ -238,16 +231,11 @@ class Rotation:
         """Why the application is not well by its own word, or ''. Not asked where nothing was started, or nothing has an address."""
         if not self.services:
             return ""
-        options = self.params["health"] or _HEALTH
-        address = options["url"]
-        if not address:
-            balancer = describe_load_balancer(self.call, f"{self.params['name']}-alb")
-            address = f"http://{balancer['DNSName']}" if balancer else ""
-        if not address:
+        application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        if not application.address:
             return ""
-        health = wait_until_healthy(address + options["path"], options["attempts"], options["delay"], self.say)
-        answer = f"{health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
-        return "" if health["healthy"] else f"All services were stable, but {address}{options['path']} answered {answer}"
+        found = application.ask(self.say)
+        return "" if found["healthy"] else f"All services were stable, but {application.words(found)}"
 
     def settle(self) -> None:
         """When the new tasks are well."""

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import redis_world
-from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
+from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, health, power_run, recovery_run, redeploy_run, redis_read, restore_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
@@ -225,7 +225,7 @@ class Services:
 def aws(monkeypatch):
     monkeypatch.setattr(restore_run, "Back", Services)
     monkeypatch.setattr(Services, "rolled", [])
-    monkeypatch.setattr(restore_run, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
+    monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
     monkeypatch.setattr(restore_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "deployments": [{"id": "d", "status": "PRIMARY"}]}})
     monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
     monkeypatch.setattr(Branches, "sleep", lambda *_: None)

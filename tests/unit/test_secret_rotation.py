@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import rotation_run, secret_rotation
+from ansible_collections.atena.aws.plugins.module_utils import health, rotation_run, secret_rotation
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, FORGET, NOTHING, WRITE, Standing
@@ -140,7 +140,7 @@ def test_what_is_not_well_with_the_old_value_either_stays_marked(world):
 
 def test_an_application_that_is_not_well_by_its_own_word_goes_back(world, monkeypatch):
     answers = [{"healthy": False, "status": 503, "content": "new-a-value is refused", "attempts": 2}]
-    monkeypatch.setattr(rotation_run, "wait_until_healthy", lambda *_: answers.pop())
+    monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: answers.pop())
     run = rotation(world, A="new-a-value")
     run.params["health"] = {"url": "http://app", "path": "/health", "attempts": 2, "delay": 0}
     with pytest.raises(rotation_run.RotationFailed) as failed:
