@@ -66,19 +66,15 @@ class GuardRun:
 
     def _stop(self) -> tuple[bool, guard.Verdict]:
         try:
-            self.lock.acquire("guard", self.operator, self.patience, self._say)
-        except LockTaken as taken:
-            return False, guard.Verdict(LOCKED, f"Nothing was done, since another run has the lock: {taken}")
-        try:
-            with self.lock.held() as lock:
+            with self.lock.running("guard", self.operator, wait=self.patience, say=self._say, warn=self._say) as lock:
                 # What was true before the lock was ours need not be any more.
                 verdict = self.look()
                 if verdict.act != guard.STOP_IT:
                     return False, verdict
                 lock.check()
                 return self._stop_again(verdict)
-        finally:
-            self.lock.give_back(self._say)
+        except LockTaken as taken:
+            return False, guard.Verdict(LOCKED, f"Nothing was done, since another run has the lock: {taken}")
 
     def _stop_again(self, verdict: guard.Verdict) -> tuple[bool, guard.Verdict]:
         try:

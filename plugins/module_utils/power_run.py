@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -108,7 +107,8 @@ class PowerRun:
         if not self.steps:
             return self._nothing()
         self.refuse()
-        with interruptible(), self._locked():
+        frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append, "on_lost": self.branches.end}
+        with interruptible(), self.lock.running(self.VERB, self.params["operator"], **frame):
             # Somebody else may have changed something since: what was read before the lock decides no write.
             self.look()
             self.refuse()
@@ -123,15 +123,6 @@ class PowerRun:
 
     def _nothing(self) -> dict:
         return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
-
-    @contextlib.contextmanager
-    def _locked(self):
-        self.lock.acquire(self.VERB, self.params["operator"], self.params["lock"]["wait"], self.say)
-        try:
-            with self.lock.held(on_lost=self.branches.end):
-                yield
-        finally:
-            self.lock.give_back(self.warnings.append)
 
     def _work(self) -> None:
         try:

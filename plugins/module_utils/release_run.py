@@ -7,7 +7,6 @@ The order and what is written when are here; each step's work is in the file tha
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ecs_task, ledger, power_state, preflight, release_targets, task_run
@@ -108,7 +107,9 @@ class Release:
             return self._predict()
         if self.nothing_to_do:
             return self._confirm()
-        with interruptible(), self._locked():
+        reason = f"{'rollback' if self.goal else 'deploy'} {self.result['release'][:12]}"
+        frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append}
+        with interruptible(), self.lock.running(reason, self.params["operator"], **frame):
             # Somebody else may have released since: what was read before the lock decides no write.
             self.plan()
             if self.nothing_to_do:
@@ -143,16 +144,6 @@ class Release:
         if not health["healthy"]:
             raise ReleaseFailed(f"{self.result['release'][:12]} already runs, but {self._health_words(health)}.")
         return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
-
-    @contextlib.contextmanager
-    def _locked(self):
-        kind = "rollback" if self.goal else "deploy"
-        self.lock.acquire(f"{kind} {self.result['release'][:12]}", self.params["operator"], self.params["lock"]["wait"], self.say)
-        try:
-            with self.lock.held():
-                yield
-        finally:
-            self.lock.give_back(self.warnings.append)
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
     def _release(self) -> dict:

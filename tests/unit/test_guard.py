@@ -1,5 +1,6 @@
 """The guard stops what AWS started, and nothing else."""
 
+import contextlib
 import datetime
 from datetime import UTC, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import guard, guard_run, power_journal
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockTaken
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, LockTaken
 from fakes import Pages
 
 DB = "atena-prod-db"
@@ -159,14 +160,11 @@ class FakeLock:
             raise LockTaken(f"The environment atena-prod is locked by {self.world.held_by}.", {})
         self.world.held = True
 
-    def held(self):
-        return self
+    @contextlib.contextmanager
+    def held(self, on_lost):
+        yield
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
+    running = Lock.running
 
     def check(self):
         assert self.world.held

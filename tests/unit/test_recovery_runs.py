@@ -7,7 +7,17 @@ import json
 
 import pytest
 import redis_world
-from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, health, power_run, recovery_run, redeploy_run, redis_read, restore_run
+from ansible_collections.atena.aws.plugins.module_utils import (
+    aws_calls,
+    destroy_run,
+    environment_lock,
+    health,
+    power_run,
+    recovery_run,
+    redeploy_run,
+    redis_read,
+    restore_run,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
@@ -201,6 +211,8 @@ class Lock:
 
     def give_back(self, _warn):
         pass
+
+    running = environment_lock.Lock.running
 
     def check(self):
         pass
