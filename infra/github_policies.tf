@@ -228,7 +228,7 @@ locals {
         ]
       },
       { Effect = "Allow", Resource = ["${local.own.secrets}/REDIS_URL"], Action = ["ssm:PutParameter"] },
-      { Effect = "Allow", Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"], Action = ["kms:Encrypt"], Condition = local.decrypt },
+      { Effect = "Allow", Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"], Action = ["kms:Encrypt", "kms:GenerateDataKey"], Condition = local.decrypt },
       {
         Effect   = "Allow"
         Resource = [for key in [var.records.state_key, var.gates_key, var.records.journal_key] : "${local.own.bucket}/${key}"]

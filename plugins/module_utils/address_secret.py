@@ -33,15 +33,3 @@ def read_and_move(call, name: str, moved: Callable[[str], str], playbook: str) -
         return parameter, moved(parameter["Value"])
     except ValueError as wrong:
         raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run {playbook} again.") from wrong
-
-
-def write(call, name: str, parameter: dict, value: str) -> None:
-    key = _key(call, name)
-    call("ssm", "put_parameter", f"update the secret {name}", Name=name, Value=value, Type=parameter["Type"], Overwrite=True, **key)
-
-
-def _key(call, name: str) -> dict:
-    """PutParameter's KeyId for the key that the parameter is encrypted with: a new value without it would be encrypted with the account's own."""
-    filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    found = call("ssm", "describe_parameters", f"read the key of the secret {name}", ParameterFilters=filters)["Parameters"]
-    return {"KeyId": found[0]["KeyId"]} if found and found[0].get("KeyId") else {}

@@ -12,8 +12,11 @@ import time
 
 try:
     import boto3.session
+    import botocore
     import botocore.config
     import botocore.exceptions
+    import botocore.paginate
+    import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule says so
 
@@ -42,7 +45,7 @@ class Caller:
         self._module = module
         self._region = region
         self._clients = {}
-        self._session = None
+        self._session = self._core = None
         self._lock = threading.Lock()  # sessions make clients in one thread at a time only
 
     def client(self, service: str):
@@ -60,7 +63,9 @@ class Caller:
         profile, config = options.pop("profile_name", None), botocore.config.Config(user_agent_extra="Ansible atena.aws", retries={"total_max_attempts": 1})
         config = config.merge(options.pop("aws_config", None) or botocore.config.Config())
         if self._session is None:
-            self._session = boto3.session.Session(profile_name=profile)
+            # botocore's own session, which boto3 hides: what it knows of pages is asked of it.
+            self._core = botocore.session.get_session()
+            self._session = boto3.session.Session(profile_name=profile, botocore_session=self._core)
         return self._session.client(service, region_name=self._region or region, endpoint_url=endpoint, config=config, **options)
 
     def __call__(self, service: str, operation: str, doing: str, /, **arguments):
@@ -84,14 +89,28 @@ class Caller:
             time.sleep(next(pause))
 
     def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments) -> list:
-        """All items under `key` over every page of a list call."""
-        items, token = [], {}
-        while True:
-            answer = self(service, operation, doing, **arguments, **token)
-            items.extend(answer.get(key, []))
-            if not answer.get("nextToken"):
-                return items
-            token = {"nextToken": answer["nextToken"]}
+        """All items under `key` over every page of a list call; each page is sent like a plain call. Raises CallFailed."""
+        model = self.client(service).meta.service_model
+        try:
+            return every_item(lambda **page: self(service, operation, doing, **page), self._core, model, operation, key, arguments)
+        except botocore.exceptions.PaginationError as error:
+            raise failure_of(error, doing) from error
+
+
+def every_item(send, session, model, operation: str, key: str, arguments: dict) -> list:
+    """All items under `key` of the pages that `send` gets. Which tokens an operation takes and gives, and what ends it, is botocore's knowledge.
+
+    session, model: botocore's, of the service. An operation that botocore cannot page is an error of the one who wrote the call: ValueError.
+    """
+    try:
+        known = session.get_component("data_loader").load_service_model(model.service_name, "paginators-1", model.api_version)["pagination"]
+    except botocore.exceptions.DataNotFoundError:
+        known = {}
+    name = next((name for name in known if botocore.xform_name(name) == operation), None)
+    if name is None:
+        raise ValueError(f"botocore knows no pages of {model.service_name}'s {operation}: call it as what answers all at once.")
+    pages = botocore.paginate.Paginator(send, known[name], model.operation_model(name)).paginate(**arguments)
+    return [item for page in pages for item in page.get(key) or []]
 
 
 def _whole(answer):

@@ -18,7 +18,6 @@ from ansible_collections.atena.aws.plugins.module_utils import (
 )
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Denied, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
-from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import pages
 
 _GB = 1024**3
 _UNITS = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
@@ -115,7 +114,7 @@ def _services(call, name: str) -> list[tuple[dict, dict]]:
 
 def _databases(call, name: str) -> list[dict]:
     """The database, and those beside it that a restore made or left."""
-    found = pages(call, "rds", "describe_db_instances", "list the databases", "DBInstances", sent="Marker", given="Marker")
+    found = call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
     return [one for one in found if re.fullmatch(re.escape(f"{name}-db") + r"(-.+)?", one["DBInstanceIdentifier"])]
 
 
@@ -161,7 +160,7 @@ def _advanced(call, path: str) -> int:
     """How many parameters are of the tier that is billed. It needs a right of its own; without it they count as none, as most are."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     try:
-        found = pages(call, "ssm", "describe_parameters", f"read the tiers of the parameters below {path}", "Parameters", ParameterFilters=filters)
+        found = call.pages("ssm", "describe_parameters", f"read the tiers of the parameters below {path}", "Parameters", ParameterFilters=filters)
     except Denied:
         return 0
     return sum(parameter.get("Tier") == "Advanced" for parameter in found)

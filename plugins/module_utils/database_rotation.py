@@ -66,6 +66,7 @@ class DatabaseRotation(Rotation):
         self.decided = {self.secret: WRITE if self.next_url else FINISH}
         if self.turn:
             self.result.update(old_user=self.turn.old, new_user=self.turn.new)
+        self.keep()
         self._find_services()
         self._find_program()
 

@@ -16,14 +16,6 @@ from ansible_collections.atena.aws.plugins.module_utils.known_secrets import ear
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
 
 FORMAT = 1
-# Of the VPC of the tasks' subnets: operation, key of the items, name of the filter argument where it is another.
-_NETWORK = {
-    "groups": ("describe_security_groups", "SecurityGroups"),
-    "subnets": ("describe_subnets", "Subnets"),
-    "route_tables": ("describe_route_tables", "RouteTables"),
-    "nat_gateways": ("describe_nat_gateways", "NatGateways", "Filter"),
-    "endpoints": ("describe_vpc_endpoints", "VpcEndpoints"),
-}
 _THREADS = 12
 _SERVICES_A_CALL = 10
 _LOG_LINES = 20
@@ -157,9 +149,8 @@ class _Reading:
     def third_round(self, definitions, tasks, outside, subnets, parameters):
         parts = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
         vpcs = sorted({subnet["VpcId"] for subnet in subnets})
-        for key, (operation, items, *filters) in _NETWORK.items() if vpcs else ():
-            doing = f"read the {key.replace('_', ' ')} of {', '.join(vpcs)}"
-            parts[key] = (None, preflight_sources.of_vpcs, self.call, operation, doing, items, vpcs, *filters)
+        for part in preflight_sources.NETWORK if vpcs else ():
+            parts[part] = (None, preflight_sources.of_vpcs, self.call, part, vpcs)
         for definition in definitions.values():
             region = definition["taskDefinitionArn"].split(":")[3]
             parts.update(
@@ -201,7 +192,7 @@ class _Reading:
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
         found["health"] = second.get("health")
-        found["network"] = facts_of.network_entry({key: third.get(key) for key in _NETWORK})
+        found["network"] = facts_of.network_entry({key: third.get(key) for key in preflight_sources.NETWORK})
         for kind, key in (("image ", "images"), ("log group ", "log_groups")):
             found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
         found["secrets"] = self.secrets(parameters, referred, missing, found)

@@ -56,14 +56,9 @@ def plan_kept(records: list[dict], tags: dict) -> dict:
 
 def protecting_tags(call, repository: str) -> dict:
     """{tag: digest} of the repository's protecting tags."""
-    found, token = {}, {}
-    while True:
-        answer = call("ecr", "describe_images", f"list the images of {repository}", repositoryName=repository, filter={"tagStatus": "TAGGED"}, **token)
-        for image in answer["imageDetails"]:
-            found.update({tag: image["imageDigest"] for tag in image.get("imageTags", []) if tag.startswith(KEPT)})
-        if not answer.get("nextToken"):
-            return found
-        token = {"nextToken": answer["nextToken"]}
+    doing, tagged = f"list the images of {repository}", {"tagStatus": "TAGGED"}
+    images = call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=repository, filter=tagged)
+    return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", []) if tag.startswith(KEPT)}
 
 
 def keep(call, records: list[dict]) -> None:

@@ -34,6 +34,7 @@ class LogReader:
 
     def read(self) -> list[str]:
         lines = []
+        # Not Caller.pages: the token never ends and stays for the next read, which botocore's pages do not know.
         while True:
             arguments = {"nextToken": self._token} if self._token else {"startFromHead": True}
             try:

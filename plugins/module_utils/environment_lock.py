@@ -343,6 +343,17 @@ class Lock:
             # A renewal that is under way meanwhile does no harm: it is conditional on the token.
             thread.join(timeout=2)
 
+    @contextlib.contextmanager
+    def running(self, reason: str, operator: str, *, wait: float = 0, say=lambda text: None, warn=lambda text: None, on_lost=lambda: None):
+        """A whole run under the lock, whose token nobody else has: acquired (see acquire), held while it lasts (see held), and given back however it ends
+        (see give_back). Raises LockTaken before anything is done."""
+        self.acquire(reason, operator, wait, say)
+        try:
+            with self.held(on_lost):
+                yield self
+        finally:
+            self.give_back(warn)
+
     def _keep(self, stop: threading.Event, on_lost, beat: float) -> None:
         """beat: when it was renewed, by the clock of the one who starts the thread: on a busy machine that is not when the thread begins."""
         in_background()

@@ -66,14 +66,9 @@ def parameters_named(call, names: list[str], doing: str) -> tuple[list[dict], li
 
 
 def parameters_below(call, path: str, decrypted: bool = True) -> list[dict]:
-    """All parameters below a path, with their values: none of those may be shown, returned or saved."""
-    parameters, token = [], {}
-    while True:
-        answer = call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=decrypted, **token)
-        parameters.extend(answer["Parameters"])
-        if not answer.get("NextToken"):
-            return parameters
-        token = {"NextToken": answer["NextToken"]}
+    """All parameters below a path, with their values (encrypted ones if not `decrypted`): none of those may be shown, returned or saved."""
+    doing = f"list the parameters below {path}"
+    return call.pages("ssm", "get_parameters_by_path", doing, "Parameters", Path=path, Recursive=True, WithDecryption=decrypted)
 
 
 def parameter_entry(parameter: dict, placeholder: str = PLACEHOLDER) -> dict:

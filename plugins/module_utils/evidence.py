@@ -54,6 +54,7 @@ def keys(diagnosis: dict, prefix: str, name: str = "") -> list[str]:
 
 def upload(call, diagnosis: dict, bucket: str, prefix: str, name: str = "") -> str:
     """Puts both into the bucket below `prefix` ('atena/prod/evidence/'); the key of the JSON object. Raises CallFailed."""
+    # Without a condition: nobody reads it to change it, and of the same name, to the second, is only what the same look found.
     written = keys(diagnosis, prefix, name)
     for key, (content_type, text) in zip(written, contents(diagnosis).values(), strict=True):
         call("s3", "put_object", f"keep the diagnosis as s3://{bucket}/{key}", Bucket=bucket, Key=key, Body=text.encode(), ContentType=content_type)

@@ -45,16 +45,8 @@ class GuardRun:
         return guard.judge(record, instance, events, self.database)
 
     def _events(self) -> list[dict]:
-        found, more = [], {}
-        while True:
-            answer = self.call(
-                *("rds", "describe_events", f"read the events of {self.database}"),
-                **{"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT, **more},
-            )
-            found += answer["Events"]
-            if not answer.get("Marker"):
-                return found
-            more = {"Marker": answer["Marker"]}
+        asked = {"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT}
+        return self.call.pages("rds", "describe_events", f"read the events of {self.database}", "Events", **asked)
 
     def run(self) -> tuple[bool, guard.Verdict]:
         """(whether the database was stopped, or in check mode would be; why)."""
@@ -74,19 +66,15 @@ class GuardRun:
 
     def _stop(self) -> tuple[bool, guard.Verdict]:
         try:
-            self.lock.acquire("guard", self.operator, self.patience, self._say)
-        except LockTaken as taken:
-            return False, guard.Verdict(LOCKED, f"Nothing was done, since another run has the lock: {taken}")
-        try:
-            with self.lock.held() as lock:
+            with self.lock.running("guard", self.operator, wait=self.patience, say=self._say, warn=self._say) as lock:
                 # What was true before the lock was ours need not be any more.
                 verdict = self.look()
                 if verdict.act != guard.STOP_IT:
                     return False, verdict
                 lock.check()
                 return self._stop_again(verdict)
-        finally:
-            self.lock.give_back(self._say)
+        except LockTaken as taken:
+            return False, guard.Verdict(LOCKED, f"Nothing was done, since another run has the lock: {taken}")
 
     def _stop_again(self, verdict: guard.Verdict) -> tuple[bool, guard.Verdict]:
         try:

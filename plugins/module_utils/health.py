@@ -4,12 +4,21 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.atena.aws.plugins.module_utils.redaction import shown
 
+# The option `health` of every module that asks; `url` is for an application that has another address than its load balancer.
+HEALTH_OPTIONS = {
+    "url": {"type": "str", "default": ""},
+    "path": {"type": "str", "default": "/health"},
+    "attempts": {"type": "int", "default": 10},
+    "delay": {"type": "int", "default": 6},
+}
 # What is shown of an answer, and what is read of it: a health check may answer with a page. More is read, since a secret that is cut in half is not found.
 _SHOWN, _READ = 300, 16_384
 
@@ -34,7 +43,8 @@ def read(url: str, timeout: float = 10) -> tuple[int, str]:
 def ask(url: str, timeout: float = 10, hide=shown) -> tuple[int, str]:
     """(status, beginning of the answer), to be shown. hide: cleans text and takes secrets out of it (Redactor.text)."""
     status, said = read(url, timeout)
-    return status, beginning(hide(said))
+    # Only of an answer that says that something is wrong is more shown than that it came.
+    return status, beginning((shown if status == 200 else hide)(said))
 
 
 def wait_until_healthy(url: str, attempts: int, delay: float, say=lambda text: None, ask=ask, sleep=time.sleep) -> dict:
@@ -46,3 +56,22 @@ def wait_until_healthy(url: str, attempts: int, delay: float, say=lambda text: N
         say(f"health: attempt {attempt} of {attempts}: {status or 'no answer'} {content}".rstrip())
         sleep(delay)
     raise ValueError("attempts must be at least 1")
+
+
+class Application:
+    """An environment's application, at the address its users have; '' if it has none, and then there is nobody to ask."""
+
+    def __init__(self, options: dict | None, balancer: Callable[[], dict | None]):
+        """options: HEALTH_OPTIONS' values. balancer: describes the load balancer; asked where no `url` is given."""
+        self._options = options or {name: option["default"] for name, option in HEALTH_OPTIONS.items()}
+        found = None if self._options["url"] else balancer()
+        self.address = self._options["url"] or (f"http://{found['DNSName']}" if found else "")
+
+    def ask(self, say, sleep=time.sleep, hide=shown) -> dict:
+        """Until it is well, or was asked often enough: wait_until_healthy's answer. hide: as of `ask`."""
+        url, asked = self.address + self._options["path"], functools.partial(ask, hide=hide)
+        return wait_until_healthy(url, self._options["attempts"], self._options["delay"], say, asked, sleep)
+
+    def words(self, found: dict) -> str:
+        """What it answered, for after '…, but '."""
+        return f"{self.address}{self._options['path']} answered {found['status'] or 'nothing'} {found['attempts']} times: {found['content']}"

@@ -14,16 +14,14 @@ import secrets as random_source
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_bucket
+from ansible_collections.atena.aws.plugins.module_utils.stored_object import no_bucket, put_over
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
 # What may have changed the schema; a failed migration may have done half of it.
 _MIGRATED = {"running", "succeeded", "failed", "incomplete"}
 _SHORT = 12
-_CONFLICTS = 6
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
@@ -215,13 +213,17 @@ class Ledger:
     def _where(self, identity: str) -> str:
         return f"s3://{self.bucket}/{self._key(identity)}"
 
-    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+    def _asked(self, asking):
+        """What `asking`, a call to S3, gives."""
         try:
-            return self._call("s3", operation, doing, Bucket=self.bucket, **arguments)
+            return asking()
         except NotFound as error:
             if error.what != "Bucket":
                 raise
             raise no_bucket(error, self.bucket) from error
+
+    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+        return self._asked(lambda: self._call("s3", operation, doing, Bucket=self.bucket, **arguments))
 
     def _get(self, identity: str) -> dict:
         answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
@@ -229,39 +231,31 @@ class Ledger:
         self._etags[identity] = answer["ETag"]
         return record
 
-    def _put(self, record: dict, **condition) -> bool:
-        """Whether it was written: False if the condition did not hold."""
+    def _put(self, record: dict, over: str) -> bool:
+        """Whether it was written over this version; over none if it is ''."""
         identity = record["id"]
-        pause = pauses(4)
-        for attempt in range(_CONFLICTS):
-            try:
-                doing = f"write {self._where(identity)}"
-                answer = self._s3("put_object", doing, Key=self._key(identity), Body=encode(record), ContentType="application/json", **condition)
-            except Conflict as error:
-                # Somebody writes it at this moment: S3 asks to try again.
-                if error.code == "ConditionalRequestConflict" and attempt < _CONFLICTS - 1:
-                    self._sleep(next(pause))
-                    continue
-                if error.code == "PreconditionFailed":
-                    return self._written_before(record)
-                raise
-            self._etags[identity] = answer["ETag"]
-            return True
-        raise AssertionError("the last attempt returns or raises")
 
-    def _written_before(self, record: dict) -> bool:
-        """Whether the condition failed only because of our own write: its answer was lost, and the call was tried again."""
-        known = self._etags.get(record["id"])
-        if encode(self._get(record["id"])) == encode(record):
-            return True
-        self._etags.pop(record["id"])
+        def put(**condition):
+            asked = {"Key": self._key(identity), "Body": encode(record), "ContentType": "application/json"}
+            return self._s3("put_object", f"write {self._where(identity)}", **asked, **condition)
+
+        etag = put_over(over, put, lambda: self._version_of(record), self._sleep)
+        if etag:
+            self._etags[identity] = etag
+        return bool(etag)
+
+    def _version_of(self, record: dict) -> str:
+        """The version that is there, if this is what it says; else ''."""
+        identity = record["id"]
+        known, found = self._etags.get(identity), self._get(identity)
+        etag = self._etags.pop(identity)
         if known:
-            self._etags[record["id"]] = known
-        return False
+            self._etags[identity] = known
+        return etag if encode(found) == encode(record) else ""
 
     def create(self, record: dict) -> dict:
         """Writes a record that must not be there yet."""
-        if not self._put(record, IfNoneMatch="*"):
+        if not self._put(record, ""):
             raise CallFailed(f"{self._where(record['id'])} exists already. Nothing was written. Run this again: the release then has another id.")
         return record
 
@@ -269,7 +263,7 @@ class Ledger:
         """Writes a record that this object created or read; refused if somebody else changed it since."""
         identity = record["id"]
         try:
-            if self._put(record, IfMatch=self._etags[identity]):
+            if self._put(record, self._etags[identity]):
                 return record
         except NotFound as error:
             if error.what != "Key":
@@ -283,14 +277,10 @@ class Ledger:
 
     def _ids(self) -> list[str]:
         """All ids, newest first."""
-        names, more = [], {}
-        while True:
-            answer = self._s3("list_objects_v2", f"list the releases in s3://{self.bucket}/{self.prefix}", Prefix=self.prefix, **more)
-            keys = [entry["Key"][len(self.prefix) :] for entry in answer.get("Contents", [])]
-            names.extend(key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key)
-            if not answer.get("NextContinuationToken"):
-                return sorted(names, reverse=True)
-            more = {"ContinuationToken": answer["NextContinuationToken"]}
+        doing = f"list the releases in s3://{self.bucket}/{self.prefix}"
+        found = self._asked(lambda: self._call.pages("s3", "list_objects_v2", doing, "Contents", Bucket=self.bucket, Prefix=self.prefix))
+        keys = [entry["Key"][len(self.prefix) :] for entry in found]
+        return sorted((key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key), reverse=True)
 
     def _read(self, identities: list[str]) -> list[dict]:
         if len(identities) < 2:

@@ -40,7 +40,8 @@ class GroupReader:
             for event in answer["events"]:
                 if self._seen is None or event not in self._seen:
                     yield event
-            # A page may be empty, and others still come.
+            # A page may be empty, and others still come. Not Caller.pages, which gives all of them at once: a group may hold more than fits into memory, and
+            # each page is shown before the next one is read.
             if not answer.get("nextToken"):
                 return
             arguments["nextToken"] = answer["nextToken"]

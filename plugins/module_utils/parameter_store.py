@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as
+from typing import NamedTuple
+
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Denied, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.ssm_secrets import tier
+
+# The most that a filter takes.
+_NAMES_A_FILTER = 50
 
 
 def read_all(call, path: str, names: list[str]) -> dict:
@@ -28,39 +33,76 @@ def create(call, path: str, name: str, value: str, description: str = "", tags: 
     arguments = {"Tags": [{"Key": key, "Value": text} for key, text in sorted((tags or {}).items())]}
     if description:
         arguments["Description"] = description
-    return _put(call, path, name, value, **arguments)
-
-
-def update(call, path: str, name: str, value: str) -> int:
-    """A new value for one that is there. Returns its version.
-
-    A short value for one of the advanced tier may be refused as a downgrade, which AWS does not have; then the tier that it has is named.
-    """
-    try:
-        return _put(call, path, name, value, Overwrite=True)
-    except CallFailed as failed:
-        if failed.code != "ValidationException" or "advanced" not in str(failed).lower():
-            raise
-        return _put(call, path, name, value, Overwrite=True, Tier="Advanced")
-
-
-def _put(call, path, name, value, **arguments):
-    # The tier is stated only where it has to be: one that is advanced stays so, and an account may have a default of its own.
+    # The tier is stated only where it has to be: an account may have a default of its own.
     if tier(value) == "Advanced":
         arguments["Tier"] = "Advanced"
     answer = call("ssm", "put_parameter", f"write the secret {name}", Name=f"{path}/{name}", Value=value, Type="SecureString", **arguments)
     return answer["Version"]
 
 
+class Kept(NamedTuple):
+    """What a new value leaves as it is: told nothing of it, PutParameter takes the account's own key, and the account's own tier."""
+
+    type: str
+    tier: str
+    key: str
+
+
+def kept(call, names: list[str]) -> dict[str, Kept]:
+    """{name: Kept} of parameters by their whole names; of those that do not exist nothing."""
+    found = {}
+    for start in range(0, len(names), _NAMES_A_FILTER):
+        some = names[start : start + _NAMES_A_FILTER]
+        filters = [{"Key": "Name", "Option": "Equals", "Values": some}]
+        try:
+            described = call.pages("ssm", "describe_parameters", f"read the keys of {', '.join(some)}", "Parameters", ParameterFilters=filters)
+        except Denied as failed:
+            raise failed.saying(
+                f"{failed} No new value was written: it would be encrypted with the account's own key where the parameter has another. The caller needs "
+                "ssm:DescribeParameters (on *; it tells no values)."
+            ) from failed
+        found.update({item["Name"]: Kept(item["Type"], item.get("Tier", ""), item.get("KeyId", "")) for item in described})
+    return found
+
+
+def update(call, path: str, name: str, value: str, there: Kept | None = None) -> int:
+    """A new value for one that is there, encrypted whatever it was before. Returns its version. there: its `kept`, where that was asked already."""
+    where = f"{path}/{name}"
+    return rewrite(call, where, value, (there or _kept(call, where))._replace(type="SecureString"), f"write the secret {name}")
+
+
+def rewrite(call, where: str, value: str, there: Kept | None = None, doing: str = "") -> int:
+    """A new value for one that is there, by its whole name; its type, tier and key stay. Returns its version.
+
+    A short value for one that became an advanced one meanwhile may be refused as a downgrade, which AWS does not have; then that tier is named.
+    """
+    there, doing = there or _kept(call, where), doing or f"update the secret {where}"
+    arguments = {"Name": where, "Value": value, "Type": there.type, "Overwrite": True, **({"KeyId": there.key} if there.key else {})}
+    advanced = {"Tier": "Advanced"}
+    try:
+        return call("ssm", "put_parameter", doing, **arguments, **(advanced if "Advanced" in (there.tier, tier(value)) else {}))["Version"]
+    except CallFailed as failed:
+        if failed.code == "ValidationException" and "advanced" in str(failed).lower():
+            return call("ssm", "put_parameter", doing, **arguments, **advanced)["Version"]
+        if there.key and (isinstance(failed, Denied) or failed.code == "InvalidKeyId"):
+            raise failed.saying(
+                f"{failed} {where} is encrypted with the key {there.key}, and stays so: beside ssm:PutParameter the caller needs kms:Encrypt on that key, of "
+                "the advanced tier kms:GenerateDataKey."
+            ) from failed
+        raise
+
+
+def _kept(call, where: str) -> Kept:
+    found = kept(call, [where]).get(where)
+    if found is None:
+        raise CallFailed(f"Parameter Store does not list {where}, so that its key is not known. Nothing was written. Run this again, and see who deleted it.")
+    return found
+
+
 def described_below(call, path: str) -> list[dict]:
     """What AWS tells of the parameters below a path beside their values, such as the tier."""
-    filters, found, token = [{"Key": "Path", "Option": "Recursive", "Values": [path]}], [], {}
-    while True:
-        answer = call("ssm", "describe_parameters", f"describe the parameters below {path}", ParameterFilters=filters, **token)
-        found.extend(answer["Parameters"])
-        if not answer.get("NextToken"):
-            return found
-        token = {"NextToken": answer["NextToken"]}
+    filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
+    return call.pages("ssm", "describe_parameters", f"describe the parameters below {path}", "Parameters", ParameterFilters=filters)
 
 
 def history(call, path: str, name: str) -> list[dict]:
@@ -70,17 +112,10 @@ def history(call, path: str, name: str) -> list[dict]:
 
 def versions(call, where: str) -> list[dict]:
     """The history of a parameter by its whole name."""
-    found, token = [], {}
-    while True:
-        answer = absent_as(
-            {"Parameters": []},
-            "Parameter",
-            lambda token=token: call("ssm", "get_parameter_history", f"read the earlier values of {where}", Name=where, WithDecryption=True, **token),
-        )
-        found.extend({"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in answer["Parameters"])
-        if not answer.get("NextToken"):
-            return sorted(found, key=lambda item: item["version"])
-        token = {"NextToken": answer["NextToken"]}
+    doing = f"read the earlier values of {where}"
+    found = absent_as([], "Parameter", lambda: call.pages("ssm", "get_parameter_history", doing, "Parameters", Name=where, WithDecryption=True))
+    told = [{"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in found]
+    return sorted(told, key=lambda item: item["version"])
 
 
 def label(call, path: str, name: str, version: int, text: str) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.health import HEALTH_OPTIONS
 
 
 def _required(**more) -> dict:
@@ -54,7 +55,7 @@ ARGUMENTS = {
             "timeout": _optional("int", 900),
         },
     },
-    "health": _group(url=_optional("str", ""), path=_optional("str", "/health"), attempts=_optional("int", 10), delay=_optional("int", 6)),
+    "health": _group(**HEALTH_OPTIONS),
     "domain": _optional("dict", {}),
     "costs": _group(
         running=_optional("float", 0.0),

@@ -131,14 +131,8 @@ class Database:
         return found
 
     def snapshots(self) -> list[dict]:
-        found, more = [], {}
-        while True:
-            doing = f"list the snapshots of {self.identifier}"
-            answer = self.call("rds", "describe_db_snapshots", doing, DBInstanceIdentifier=self.identifier, **more)
-            found += answer["DBSnapshots"]
-            if not answer.get("Marker"):
-                return found
-            more = {"Marker": answer["Marker"]}
+        doing = f"list the snapshots of {self.identifier}"
+        return self.call.pages("rds", "describe_db_snapshots", doing, "DBSnapshots", DBInstanceIdentifier=self.identifier)
 
     def settle(self, goal: str) -> tuple[str, dict]:
         """Waits until something is to be done, or nothing. Returns (DONE or ACT, described instance)."""

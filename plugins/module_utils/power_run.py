@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 
@@ -108,7 +107,8 @@ class PowerRun:
         if not self.steps:
             return self._nothing()
         self.refuse()
-        with interruptible(), self._locked():
+        frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append, "on_lost": self.branches.end}
+        with interruptible(), self.lock.running(self.VERB, self.params["operator"], **frame):
             # Somebody else may have changed something since: what was read before the lock decides no write.
             self.look()
             self.refuse()
@@ -123,15 +123,6 @@ class PowerRun:
 
     def _nothing(self) -> dict:
         return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
-
-    @contextlib.contextmanager
-    def _locked(self):
-        self.lock.acquire(self.VERB, self.params["operator"], self.params["lock"]["wait"], self.say)
-        try:
-            with self.lock.held(on_lost=self.branches.end):
-                yield
-        finally:
-            self.lock.give_back(self.warnings.append)
 
     def _work(self) -> None:
         try:
@@ -165,6 +156,16 @@ class PowerRun:
 
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
+
+    def ask(self, application) -> None:
+        """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks."""
+        if not application.address:
+            return
+        with self.journal.step("health") as step:
+            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep)
+            step.says = f"{found['status']} {found['content']}"
+            if not found["healthy"]:
+                raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml tells more.")
 
     # --- The journal --------------------------------------------------------------------------------------------------
     def begin_record(self, **changes) -> dict:

@@ -12,6 +12,7 @@ import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils import (
     address_secret,
+    parameter_store,
     power_gates,
     power_journal,
     power_read,
@@ -26,7 +27,7 @@ from ansible_collections.atena.aws.plugins.module_utils import power_database as
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
@@ -246,7 +247,7 @@ class Start(PowerRun):
             )
             self.result["redis_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                address_secret.write(self.call, name, parameter, wanted)
+                parameter_store.rewrite(self.call, name, wanted)
                 self.result["redis_url"] = step.says = "updated"
                 self._say_redis("REDIS_URL updated: the address changed")
 
@@ -280,21 +281,12 @@ class Start(PowerRun):
             step.says = power_text.counts(recorded)
 
     def _health(self) -> None:
-        options = self.params["health"]
         balancer = power_read.power_parts(self.call, self.params["name"])["load_balancer"]
         self.result["alb_dns_name"] = balancer["DNSName"] if balancer else ""
-        asked = self.result["address"] = options["url"] or (f"http://{balancer['DNSName']}" if balancer else "")
-        if not asked or not any(entry["desired_count"] for entry in self.journal.record["services"].values()):
-            return
-        with self.journal.step("health") as step:
-            health = wait_until_healthy(asked + options["path"], options["attempts"], options["delay"], self.say, sleep=self.branches.sleep)
-            self.result["health"] = health
-            step.says = f"{health['status']} {health['content']}"
-            if not health["healthy"]:
-                raise CallFailed(
-                    f"All services are stable, but {asked}{options['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: "
-                    f"{health['content']}. diagnose.yml tells more."
-                )
+        application = Application(self.params["health"], lambda: balancer)
+        self.result["address"] = application.address
+        if any(entry["desired_count"] for entry in self.journal.record["services"].values()):
+            self.ask(application)
 
     def _reenqueue(self) -> None:
         """After a start without the queue: the application's own command, once."""

@@ -201,15 +201,8 @@ class _Reading:
             store["subnets"] = answer["subnets"]
             return
         vpcs = sorted({subnet["VpcId"] for subnet in answer["subnets"]})
-        for key, operation, items, *filters in (
-            ("groups", "describe_security_groups", "SecurityGroups"),
-            ("route_tables", "describe_route_tables", "RouteTables"),
-            ("subnets", "describe_subnets", "Subnets"),
-            ("nat_gateways", "describe_nat_gateways", "NatGateways", "Filter"),
-            ("endpoints", "describe_vpc_endpoints", "VpcEndpoints"),
-        ):
-            doing = f"read the {key.replace('_', ' ')} of {', '.join(vpcs)}"
-            self.start(self.read, store, key, preflight_sources.of_vpcs, operation, doing, items, vpcs, *filters)
+        for part in preflight_sources.NETWORK:
+            self.start(self.read, store, part, preflight_sources.of_vpcs, part, vpcs)
 
 
 def gather(call, request: dict) -> dict:

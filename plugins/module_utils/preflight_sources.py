@@ -27,17 +27,6 @@ def is_fatal(failed: CallFailed) -> bool:
     return isinstance(failed, CredentialsRefused) or (isinstance(failed, Unanswered) and not isinstance(failed, ServiceFailed))
 
 
-def pages(call, service: str, operation: str, doing: str, key: str, /, sent="NextToken", given="NextToken", **arguments) -> list:
-    """All items of a list call; services differ in how they name the token."""
-    items, token = [], {}
-    while True:
-        answer = call(service, operation, doing, **arguments, **token)
-        items.extend(answer.get(key, []))
-        if not answer.get(given):
-            return items
-        token = {sent: answer[given]}
-
-
 # --- Images ---
 
 
@@ -122,7 +111,7 @@ def parameters(call, names: list[str], placeholder: str) -> dict:
 def keys(call, names: list[str]) -> dict:
     """{parameter: ARN of its key} of those that are encrypted with a key of their own. At most fifty names."""
     filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
-    described = pages(call, "ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
+    described = call.pages("ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
     own = {item["Name"]: item["KeyId"] for item in described if item.get("KeyId") and item["KeyId"] != preflight_access.OWN_KEY}
     arns = {key: call("kms", "describe_key", f"read the key {key}", KeyId=key)["KeyMetadata"]["Arn"] for key in sorted(set(own.values()))}
     return {name: arns[key] for name, key in own.items()}
@@ -142,7 +131,7 @@ def simulation(call, arn: str, need: dict) -> list[dict] | None:
     context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
     arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
     doing = f"simulate what the role {role_name(arn)} may do"
-    answers = pages(call, "iam", "simulate_principal_policy", doing, "EvaluationResults", sent="Marker", given="Marker", **arguments)
+    answers = call.pages("iam", "simulate_principal_policy", doing, "EvaluationResults", **arguments)
     return preflight_access.simulated(answers, need)
 
 
@@ -151,11 +140,11 @@ def policies(call, arn: str) -> dict:
     name = role_name(arn)
     documents = []
     doing = f"list the policies of the role {name}"
-    for policy in pages(call, "iam", "list_role_policies", doing, "PolicyNames", sent="Marker", given="Marker", RoleName=name):
+    for policy in call.pages("iam", "list_role_policies", doing, "PolicyNames", RoleName=name):
         doing = f"read the policy {policy} of the role {name}"
         documents.append(call("iam", "get_role_policy", doing, RoleName=name, PolicyName=policy)["PolicyDocument"])
     doing = f"list the policies attached to the role {name}"
-    for policy in pages(call, "iam", "list_attached_role_policies", doing, "AttachedPolicies", sent="Marker", given="Marker", RoleName=name):
+    for policy in call.pages("iam", "list_attached_role_policies", doing, "AttachedPolicies", RoleName=name):
         doing = f"read the policy {policy['PolicyArn']}"
         version = call("iam", "get_policy", doing, PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
         documents.append(call("iam", "get_policy_version", doing, PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"])
@@ -166,7 +155,7 @@ def policies(call, arn: str) -> dict:
 
 
 def log_group(call, name: str) -> bool:
-    groups = pages(call, "logs", "describe_log_groups", f"find the log group {name}", "logGroups", "nextToken", "nextToken", logGroupNamePrefix=name)
+    groups = call.pages("logs", "describe_log_groups", f"find the log group {name}", "logGroups", logGroupNamePrefix=name)
     return any(group["logGroupName"] == name for group in groups)
 
 
@@ -204,12 +193,12 @@ def balancer(call, arn: str, group: str) -> dict | None:
     )
     if not found:
         return None
-    listeners = pages(call, "elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", "Marker", "NextMarker", LoadBalancerArn=arn)
+    listeners = call.pages("elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", LoadBalancerArn=arn)
     reached = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
     if group not in reached:
         for listener in listeners:
             place = listener["ListenerArn"]
-            rules = pages(call, "elbv2", "describe_rules", f"read the rules of {place}", "Rules", "Marker", "NextMarker", ListenerArn=place)
+            rules = call.pages("elbv2", "describe_rules", f"read the rules of {place}", "Rules", ListenerArn=place)
             reached = reached.union(*(forwards(rule.get("Actions", [])) for rule in rules))
     return {**found[0], "forwards_to": sorted(reached)}
 
@@ -290,5 +279,18 @@ def subnets(call, identifiers: list[str]) -> list[dict]:
     return call("ec2", "describe_subnets", f"read the subnets {', '.join(identifiers)}", SubnetIds=identifiers)["Subnets"]
 
 
-def of_vpcs(call, operation: str, doing: str, key: str, vpcs: list[str], filters: str = "Filters") -> list[dict]:
-    return pages(call, "ec2", operation, doing, key, **{filters: [{"Name": "vpc-id", "Values": vpcs}]})
+# What may lie around subnets: EC2's operation, the key of its answer, and the name of the filter's argument where it is another.
+NETWORK = {
+    "groups": ("describe_security_groups", "SecurityGroups"),
+    "subnets": ("describe_subnets", "Subnets"),
+    "route_tables": ("describe_route_tables", "RouteTables"),
+    "nat_gateways": ("describe_nat_gateways", "NatGateways", "Filter"),
+    "endpoints": ("describe_vpc_endpoints", "VpcEndpoints"),
+}
+
+
+def of_vpcs(call, part: str, vpcs: list[str]) -> list[dict]:
+    """All of one part of NETWORK in these VPCs."""
+    operation, key, *filters = NETWORK[part]
+    doing = f"read the {part.replace('_', ' ')} of {', '.join(vpcs)}"
+    return call.pages("ec2", operation, doing, key, **{filters[0] if filters else "Filters": [{"Name": "vpc-id", "Values": vpcs}]})

@@ -14,7 +14,6 @@ import re
 
 from ansible_collections.atena.aws.plugins.module_utils import prices
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import pages
 
 # The Price List is asked there, whatever the region of the prices.
 ASKED_IN = "us-east-1"
@@ -97,7 +96,7 @@ def fetch(call, region: str, keys: list[str], today: datetime.date) -> tuple[dic
         known = json.dumps(asked)
         if known not in answers:
             doing = f"ask AWS's Price List for {service} in {region}"
-            products = pages(call, "pricing", "get_products", doing, "PriceList", ServiceCode=service, Filters=filters, FormatVersion="aws_v1")
+            products = call.pages("pricing", "get_products", doing, "PriceList", ServiceCode=service, Filters=filters, FormatVersion="aws_v1")
             answers[known] = [_decoded(product) for product in products]
         price = price_of(key, answers[known])
         if price is None:

@@ -42,27 +42,16 @@ def listed(snapshots: list[dict], most: int = 5) -> str:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def pages(call, operation: str, doing: str, key: str, /, **arguments) -> list[dict]:
-    """All items under `key` over every page of one of RDS's list calls."""
-    items, marker = [], {}
-    while True:
-        answer = call("rds", operation, doing, **arguments, **marker)
-        items += answer[key]
-        if not answer.get("Marker"):
-            return items
-        marker = {"Marker": answer["Marker"]}
-
-
 def instances(call) -> list[dict]:
-    return pages(call, "describe_db_instances", "list the databases", "DBInstances")
+    return call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
 
 
 def snapshots(call, identifier: str, resource_id: str = "") -> list[dict]:
     """Snapshots of the instance of this name, and of this resource id, whatever it was called when they were taken."""
-    found = pages(call, "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
+    found = call.pages("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
     if not resource_id:
         return found
-    every = pages(call, "describe_db_snapshots", "list the snapshots", "DBSnapshots")
+    every = call.pages("rds", "describe_db_snapshots", "list the snapshots", "DBSnapshots")
     known = {one["DBSnapshotIdentifier"] for one in found}
     return found + [one for one in every if one.get("DbiResourceId") == resource_id and one["DBSnapshotIdentifier"] not in known]
 
@@ -116,11 +105,6 @@ def log_groups(call, prefix: str) -> list[str]:
 
 def parameter_names(call, path: str) -> list[str]:
     """Names only: no value is asked for."""
-    names, token = [], {}
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
-    while True:
-        answer = call("ssm", "describe_parameters", f"list the parameters below {path}", ParameterFilters=filters, **token)
-        names += [one["Name"] for one in answer["Parameters"]]
-        if not answer.get("NextToken"):
-            return sorted(names)
-        token = {"NextToken": answer["NextToken"]}
+    found = call.pages("ssm", "describe_parameters", f"list the parameters below {path}", "Parameters", ParameterFilters=filters)
+    return sorted(one["Name"] for one in found)

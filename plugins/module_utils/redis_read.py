@@ -51,17 +51,6 @@ def is_code(failed: CallFailed, *codes: str) -> bool:
     return failed.code.removesuffix("Fault") in codes
 
 
-def pages(call, operation: str, doing: str, key: str, /, **arguments) -> list:
-    """All items under `key` over every page of one of ElastiCache's list calls."""
-    items, marker = [], {}
-    while True:
-        answer = call("elasticache", operation, doing, **arguments, **marker)
-        items.extend(answer.get(key, []))
-        if not answer.get("Marker"):
-            return items
-        marker = {"Marker": answer["Marker"]}
-
-
 def iso(moment) -> str:
     """A moment as botocore gives it, as ISO 8601 to the second, UTC; '' for none."""
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
@@ -234,7 +223,8 @@ def last_events(call, cache_id: str, kind: str, most: int = 5) -> str:
     """What ElastiCache told of the cache in the last hour, newest last, as a sentence; '' if nothing, or if it may not be asked."""
     source = {CLUSTER: "cache-cluster", GROUP: "replication-group"}[kind]
     with contextlib.suppress(CallFailed):  # it only helps to explain
-        found = pages(call, "describe_events", f"read the events of {cache_id}", "Events", SourceIdentifier=cache_id, SourceType=source, Duration=60)
+        doing = f"read the events of {cache_id}"
+        found = call.pages("elasticache", "describe_events", doing, "Events", SourceIdentifier=cache_id, SourceType=source, Duration=60)
         messages = [shown(event["Message"]).rstrip(". ") for event in sorted(found, key=lambda event: iso(event.get("Date"))) if event.get("Message")]
         if messages:
             return f"ElastiCache's last words: {'; '.join(messages[-most:])}."

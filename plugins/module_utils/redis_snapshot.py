@@ -33,7 +33,6 @@ from ansible_collections.atena.aws.plugins.module_utils.redis_read import (
     is_code,
     iso,
     last_events,
-    pages,
     standing,
     tags_of,
     write,
@@ -114,7 +113,7 @@ def list_snapshots(call, identifier: str, cache: dict | None = None) -> list[dic
     All of the account's are read: asked for those of a cluster that is gone, ElastiCache may answer that there is no such cluster.
     """
     found, nodes = [], cache["nodes"] if cache else []
-    for raw in pages(call, "describe_snapshots", "list the snapshots of Redis", "Snapshots", ShowNodeGroupConfig=True):
+    for raw in call.pages("elasticache", "describe_snapshots", "list the snapshots of Redis", "Snapshots", ShowNodeGroupConfig=True):
         told = describe(raw)
         if told["source"] != identifier and _is_node_of(told["source"], identifier):
             # A node that is known, or one that its snapshot's tag tells of; not a cluster that merely looks like one.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.health import HEALTH_OPTIONS
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -46,12 +47,7 @@ ARGUMENTS = {
     "health": {
         "type": "dict",
         "required": True,
-        "options": {
-            "url": {"type": "str", "default": ""},
-            "path": {"type": "str", "default": "/health"},
-            "attempts": {"type": "int", "default": 10},
-            "delay": {"type": "int", "default": 6},
-        },
+        "options": HEALTH_OPTIONS,
     },
     "preflight": {
         "type": "dict",

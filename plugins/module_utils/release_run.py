@@ -7,16 +7,16 @@ The order and what is written when are here; each step's work is in the file tha
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import ecr_tags, ecs_task, ledger, power_state, preflight, release_targets, task_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services, describe_task_definition, described_task
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, this_host
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer, parameters_below
+from ansible_collections.atena.aws.plugins.module_utils.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.release_evidence import gather_evidence
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import RolloutRun, failure_text
 
@@ -36,6 +36,7 @@ class Release:
         self.call, self.params, self.check_mode = call, params, check_mode
         self.tell = say  # None if nobody listens: what is read only to be told is not read then
         self.say = say or (lambda text: None)
+        self._redactor = None
         self.cluster = params["cluster"] or f"{params['name']}-cluster"
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
         self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
@@ -108,7 +109,9 @@ class Release:
             return self._predict()
         if self.nothing_to_do:
             return self._confirm()
-        with interruptible(), self._locked():
+        reason = f"{'rollback' if self.goal else 'deploy'} {self.result['release'][:12]}"
+        frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append}
+        with interruptible(), self.lock.running(reason, self.params["operator"], **frame):
             # Somebody else may have released since: what was read before the lock decides no write.
             self.plan()
             if self.nothing_to_do:
@@ -143,16 +146,6 @@ class Release:
         if not health["healthy"]:
             raise ReleaseFailed(f"{self.result['release'][:12]} already runs, but {self._health_words(health)}.")
         return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
-
-    @contextlib.contextmanager
-    def _locked(self):
-        kind = "rollback" if self.goal else "deploy"
-        self.lock.acquire(f"{kind} {self.result['release'][:12]}", self.params["operator"], self.params["lock"]["wait"], self.say)
-        try:
-            with self.lock.held():
-                yield
-        finally:
-            self.lock.give_back(self.warnings.append)
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
     def _release(self) -> dict:
@@ -288,13 +281,7 @@ class Release:
         path = self.params["preflight"].get("ssm_path")
         if not path:
             return {}
-        found, token = {}, {}
-        while True:
-            answer = self.call("ssm", "get_parameters_by_path", f"list the parameters below {path}", Path=path, Recursive=True, WithDecryption=False, **token)
-            found.update({parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in answer["Parameters"]})
-            if not answer.get("NextToken"):
-                return found
-            token = {"NextToken": answer["NextToken"]}
+        return {parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in parameters_below(self.call, path, decrypted=False)}
 
     def _started_by(self, identity: str) -> str:
         return f"atena-aws/{identity}"
@@ -387,23 +374,22 @@ class Release:
         raise ReleaseFailed(text + found, ledger.INTERRUPTED if taken else ledger.FAILED)
 
     def _health(self) -> dict:
-        options = self.params["health"]
-        self.result["address"] = options["url"] or self._own_address()
+        self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        self.result["address"] = self.application.address
         if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
             return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}
-        health = wait_until_healthy(self.result["address"] + options["path"], options["attempts"], options["delay"], self.say)
+        health = self.application.ask(self.say, hide=self._without_secrets)
         self.result["health"] = health
         return health
 
-    def _own_address(self) -> str:
-        name = f"{self.params['name']}-alb"
-        found = describe_load_balancer(self.call, name)
-        return f"http://{found['DNSName']}" if found else ""
+    def _without_secrets(self, text: str) -> str:
+        """What an application that is not well says of itself. The environment's secrets are read when it first says something."""
+        if self._redactor is None:
+            self._redactor = redactor_of(self.call, self.params["preflight"].get("ssm_path"))[0]
+        return self._redactor.text(text)
 
     def _health_words(self, health: dict) -> str:
-        return (
-            f"{self.result['address']}{self.params['health']['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
-        )
+        return self.application.words(health)
 
     # --- The record ---------------------------------------------------------------------------------------------------
     def _save(self, **changes) -> None:

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import address_secret, database_url, power_journal, recovery_read, restore_plan, task_run
+from ansible_collections.atena.aws.plugins.module_utils import (
+    address_secret,
+    database_url,
+    parameter_store,
+    power_journal,
+    recovery_read,
+    restore_plan,
+    task_run,
+)
 from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, side_by_side
-from ansible_collections.atena.aws.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.power_services import Back, primaries
 from ansible_collections.atena.aws.plugins.module_utils.recovery_run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.rollout_run import failure_text
@@ -204,7 +212,7 @@ class DatabaseRun(RecoveryRun):
             )
             self.result["database_url"] = step.says = "unchanged"
             if wanted != parameter["Value"]:
-                address_secret.write(self.call, name, parameter, wanted)
+                parameter_store.rewrite(self.call, name, wanted)
                 self.result["database_url"] = step.says = "updated"
                 self._tell("DATABASE_URL updated: the address changed")
 
@@ -229,20 +237,7 @@ class DatabaseRun(RecoveryRun):
         self._health()
 
     def _health(self) -> None:
-        options = self.params["health"]
-        balancer = describe_load_balancer(self.call, f"{self.params['name']}-alb")
-        asked = options["url"] or (f"http://{balancer['DNSName']}" if balancer else "")
-        if not asked:
-            return
-        with self.journal.step("health") as step:
-            health = wait_until_healthy(asked + options["path"], options["attempts"], options["delay"], self.say, sleep=self.branches.sleep)
-            self.result["health"] = health
-            step.says = f"{health['status']} {health['content']}"
-            if not health["healthy"]:
-                raise CallFailed(
-                    f"All services are stable, but {asked}{options['path']} answered {health['status'] or 'nothing'} {health['attempts']} times: "
-                    f"{health['content']}. diagnose.yml tells more."
-                )
+        self.ask(Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb")))
 
     def _left(self) -> str:
         record = self.journal.record or {}

@@ -7,7 +7,6 @@ What is done with each secret is decided in secret_rotation. database_rotation p
 
 from __future__ import annotations
 
-import functools
 import time
 
 from ansible_collections.atena.aws.plugins.module_utils import parameter_store, power_state, rotation_record, secret_readers, secret_rotation
@@ -16,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFa
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LOCK_OPTIONS, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_load_balancer
-from ansible_collections.atena.aws.plugins.module_utils.health import ask, wait_until_healthy
+from ansible_collections.atena.aws.plugins.module_utils.health import HEALTH_OPTIONS, Application
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor
@@ -38,12 +37,7 @@ ROTATION_OPTIONS = {
     "operator": {"type": "str", "default": ""},
     "health": {
         "type": "dict",
-        "options": {
-            "url": {"type": "str", "default": ""},
-            "path": {"type": "str", "default": "/health"},
-            "attempts": {"type": "int", "default": 10},
-            "delay": {"type": "int", "default": 6},
-        },
+        "options": HEALTH_OPTIONS,
     },
     "wait_timeout": {"type": "int", "default": 900},
     "wait_delay": {"type": "int", "default": 3},
@@ -52,8 +46,6 @@ ROTATION_OPTIONS = {
     "progress_file": {"type": "path"},
     "lock": LOCK_OPTIONS,
 }
-# What is asked when nothing is said of it.
-_HEALTH = {key: option["default"] for key, option in ROTATION_OPTIONS["health"]["options"].items()}
 
 
 class RotationFailed(Exception):
@@ -75,7 +67,7 @@ class Rotation:
         self.cluster, self.path = f"{params['name']}-cluster", params["path"]
         self.listened = say
         self._known, self.redactor = [], Redactor([])
-        self.found, self.decided, self.services, self.idle = {}, {}, {}, []
+        self.found, self.decided, self.kept, self.services, self.idle = {}, {}, {}, {}, []
         self.record = rotation_record.RotationRecord(call, params["record"]["bucket"], params["record"]["key"])
         self.recorded, self.rollout, self.begin = False, None, time.monotonic()
         self.result = {"changed": False, "outcome": "", "secrets": [], "services": [], "lines": []}
@@ -101,7 +93,12 @@ class Rotation:
         if wrong:
             raise CallFailed(f"Nothing was changed: {'; '.join(wrong)}.")
         self.decided = secret_rotation.actions(self.found, self.wanted())
+        self.keep()
         self._find_services()
+
+    def keep(self) -> None:
+        """What the new values leave of the parameters; asked before anything is written."""
+        self.kept = parameter_store.kept(self.call, [f"{self.path}/{name}" for name in self.moved])
 
     def know(self, values) -> None:
         """Values that no line may show."""
@@ -192,7 +189,7 @@ class Rotation:
                 parameter_store.unlabel(self.call, self.path, name, now.before_version, LABEL)
 
     def write(self, name: str, value: str) -> None:
-        version = parameter_store.update(self.call, self.path, name, value)
+        version = parameter_store.update(self.call, self.path, name, value, self.kept.get(f"{self.path}/{name}"))
         self.found[name] = self.found[name]._replace(value=value, version=version)
         self.say(f"{name}: version {version} written")
 
@@ -234,17 +231,11 @@ class Rotation:
         """Why the application is not well by its own word, or ''. Not asked where nothing was started, or nothing has an address."""
         if not self.services:
             return ""
-        options = self.params["health"] or _HEALTH
-        address = options["url"]
-        if not address:
-            balancer = describe_load_balancer(self.call, f"{self.params['name']}-alb")
-            address = f"http://{balancer['DNSName']}" if balancer else ""
-        if not address:
+        application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        if not application.address:
             return ""
-        asked = functools.partial(ask, hide=self.redactor.text)
-        health = wait_until_healthy(address + options["path"], options["attempts"], options["delay"], self.say, asked)
-        answer = f"{health['status'] or 'nothing'} {health['attempts']} times: {health['content']}"
-        return "" if health["healthy"] else f"All services were stable, but {address}{options['path']} answered {answer}"
+        found = application.ask(self.say, hide=self.redactor.text)
+        return "" if found["healthy"] else f"All services were stable, but {application.words(found)}"
 
     def settle(self) -> None:
         """When the new tasks are well."""

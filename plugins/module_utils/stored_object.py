@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Conflict, NotFound, absent_as
@@ -16,6 +17,28 @@ _ATTEMPTS = 6
 def no_bucket(error: NotFound, bucket: str) -> CallFailed:
     """The failure of a call that found no state bucket, with the remedy."""
     return error.saying(f"The state bucket {bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.")
+
+
+def put_over(etag: str, put: Callable[..., dict], version_of_ours: Callable[[], str], sleep=time.sleep) -> str:
+    """Writes an object over the version `etag` and no other; of '' if there is none. Returns the new version, or '' if another one is there: nothing was
+    written then.
+
+    put: PutObject with the condition that it is given. version_of_ours: asked when the condition did not hold, which may be only because of our own write,
+    whose answer was lost: the version that is there, if it is that, else ''.
+    """
+    condition, pause = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}, pauses(4)
+    for attempt in range(_ATTEMPTS):
+        try:
+            return put(**condition)["ETag"]
+        except Conflict as error:
+            # Somebody writes it at this moment: S3 asks to try again.
+            if error.code == "ConditionalRequestConflict" and attempt < _ATTEMPTS - 1:
+                sleep(next(pause))
+                continue
+            if error.code != "PreconditionFailed":
+                raise
+            return version_of_ours()
+    raise AssertionError("the last attempt returns or raises")
 
 
 class StoredObject:
@@ -53,34 +76,26 @@ class StoredObject:
     def write(self, content: dict) -> None:
         """Replaces what was read, or makes what was not there. Raises CallFailed if somebody else was faster."""
         body = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-        condition = {"IfMatch": self._etag} if self._etag else {"IfNoneMatch": "*"}
-        pause = pauses(4)
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._etag = self._s3("put_object", "write", Body=body, ContentType="application/json", **condition)["ETag"]
-                return
-            except NotFound as error:
-                if error.what != "Key":
-                    raise
-                raise error.saying(f"{self.where} was deleted while this run was going on. Bring its last version back.") from error
-            except Conflict as error:
-                # Somebody writes it at this moment: S3 asks to try again.
-                if error.code == "ConditionalRequestConflict" and attempt < _ATTEMPTS - 1:
-                    self._sleep(next(pause))
-                    continue
-                if error.code != "PreconditionFailed":
-                    raise
-                self._settle(content)
-                return
 
-    def _settle(self, content: dict) -> None:
-        """The condition did not hold. If only because of our own write, whose answer was lost, all is well."""
-        known = self._etag
-        if self.read() == content:
-            return
-        self._etag = known
-        raise Conflict(
-            f"{self.where} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things stand: "
-            "see lock.yml and status.yml, then run it again.",
-            "PreconditionFailed",
-        )
+        def put(**condition):
+            return self._s3("put_object", "write", Body=body, ContentType="application/json", **condition)
+
+        try:
+            etag = put_over(self._etag, put, lambda: self._version_of(content), self._sleep)
+        except NotFound as error:
+            if error.what != "Key":
+                raise
+            raise error.saying(f"{self.where} was deleted while this run was going on. Bring its last version back.") from error
+        if not etag:
+            raise Conflict(
+                f"{self.where} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things stand: "
+                "see lock.yml and status.yml, then run it again.",
+                "PreconditionFailed",
+            )
+        self._etag = etag
+
+    def _version_of(self, content: dict) -> str:
+        """The version that is there, if this is what it says; else ''."""
+        known, found = self._etag, self.read()
+        etag, self._etag = self._etag, known
+        return etag if found == content else ""

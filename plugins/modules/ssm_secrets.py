@@ -130,13 +130,13 @@ from ansible_collections.atena.aws.plugins.module_utils.environment_lock import 
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import LABEL
 
 
-def write(call, params, name, value, action):
+def write(call, params, name, value, action, kept=None):
     if action == "update":
         # A value that a person sets is what counts from now on. A rotation that died must not come back to the one from before it.
         for item in parameter_store.history(call, params["path"], name):
             if LABEL in item["labels"]:
                 parameter_store.unlabel(call, params["path"], name, item["version"], LABEL)
-        parameter_store.update(call, params["path"], name, value)
+        parameter_store.update(call, params["path"], name, value, kept)
     else:
         parameter_store.create(call, params["path"], name, value, params["description"], params["tags"])
 
@@ -167,9 +167,10 @@ def work(module, call):
     if module._diff:
         result["diff"] = [difference(name, current, action, params) for name, _value, action in planned]
     if planned and not module.check_mode:
+        kept = parameter_store.kept(call, [f"{path}/{name}" for name, _value, action in planned if action == "update"])
         with holding(call, params["lock"]):
             for name, value, action in planned:
-                write(call, params, name, value, action)
+                write(call, params, name, value, action, kept.get(f"{path}/{name}"))
         current = parameter_store.read_all(call, path, names)
     result["secrets"] = ssm_secrets.report(names, current, planned, placeholder)
     result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode)

@@ -45,6 +45,9 @@ class Call:
         except ClientError as error:
             raise aws_errors.failure_of(error, doing) from error
 
+    def pages(self, service, operation, doing, key, /, **arguments):
+        return [item for page in self._clients[service].get_paginator(operation).paginate(**arguments) for item in page.get(key, [])]
+
 
 @pytest.fixture
 def call(lab):

@@ -6,6 +6,7 @@ import copy
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Unanswered, failure
+from fakes import Pages
 
 START = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.UTC)
 NAME, GROUP, SNAPSHOT = "atena-prod-redis", "atena-prod-group", "atena-prod-redis-20260131"
@@ -140,7 +141,7 @@ def snapshot_of_shards(name="atena-prod-group-20260131", **changes):
     return {key: value for key, value in told.items() if key not in ("CacheClusterId", "CacheClusterCreateTime", "NumCacheNodes", "PreferredAvailabilityZone")}
 
 
-class Cache:
+class Cache(Pages):
     """`call`: clusters, groups and snapshots by name; what was told to write; and how it behaves.
 
     after: {(name, status): (seconds, next status or None for gone)}. lose / refuse: {operation: [...]}, one a write: 'before', 'after' (the answer is lost,

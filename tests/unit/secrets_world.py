@@ -10,19 +10,22 @@ from test_rollout_run import BASE, Ecs
 PATH = "/atena/prod"
 PARAMETER = f"arn:aws:ssm:us-east-1:1:parameter{PATH}/"
 WHEN = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.UTC)
+OWN_KEY, CUSTOMERS_KEY = "alias/aws/ssm", "alias/customer"
 LABEL = "atena-before-rotation"
 
 
 class World(Ecs):
     """`reads`: {service: names of its secrets}. `spoils`: values with which the new tasks of a service that reads them fail. `calls`: the writes, in order.
 
-    `dies_at`: a text that is in the write at which the run is killed (Killed is raised instead).
+    `dies_at`: a text that is in the write at which the run is killed (Killed is raised instead). `types`, `keys`: of parameters, by
+    name; PutParameter without a key takes the account's own.
     """
 
     def __init__(self, **values):
         super().__init__()
         self.parameters = {name: [{"Value": value, "Version": 1, "Labels": []}] for name, value in values.items()}
         self.objects, self.calls, self.dies_at, self.spoils = {}, [], None, set()
+        self.types, self.keys = {}, {}
         self.reads = {"api": ["A", "B"], "workers": ["B"]}
         for service in self.services.values():
             service["deployments"][0]["createdAt"] = WHEN
@@ -70,11 +73,18 @@ class World(Ecs):
         found = [(name, self.parameters[name.rsplit("/", 1)[1]][-1]) for name in Names if name.rsplit("/", 1)[1] in self.parameters]
         return {"Parameters": [{**entry, "Name": name, "Type": "SecureString", "LastModifiedDate": WHEN} for name, entry in found]}
 
+    def describe_parameters(self, ParameterFilters):
+        [asked] = ParameterFilters
+        assert (asked["Key"], asked["Option"]) == ("Name", "Equals")
+        found = [(name, name.rsplit("/", 1)[1]) for name in asked["Values"] if name.rsplit("/", 1)[1] in self.parameters]
+        return {"Parameters": [{"Name": name, "Type": self.types.get(short, "SecureString"), "KeyId": self.keys.get(short, OWN_KEY)} for name, short in found]}
+
     def put_parameter(self, Name, Value, Type, **more):
         name = Name.rsplit("/", 1)[1]
         self._write(f"put {name}")
         entries = self.parameters.setdefault(name, [])
         entries.append({"Value": Value, "Version": len(entries) + 1, "Labels": []})
+        self.types[name], self.keys[name] = Type, more.get("KeyId", OWN_KEY)
         return {"Version": len(entries)}
 
     def label_parameter_version(self, Name, ParameterVersion, Labels):

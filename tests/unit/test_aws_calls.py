@@ -1,9 +1,13 @@
 """Which calls are sent again, how often, and what a failure tells."""
 
+import io
+
+import botocore.session
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Denied, Unanswered
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, IncompleteReadError, NoCredentialsError, ReadTimeoutError
 
 
@@ -137,3 +141,99 @@ def test_pauses_grow_and_can_be_scaled_for_tests(pauses, monkeypatch):
     pauses.clear()
     calling(Client(*[refused("Throttling")] * 20))("ecs", "update_service", "update it")
     assert max(pauses) <= 0.01
+
+
+# --- Pages ---
+class Raw(io.BytesIO):
+    def stream(self):
+        yield self.read()
+
+
+def paging(service, *answers):
+    """A Caller with a true client of the service, whose HTTP answers are these: (status, body), or an exception. Returns it, and what is sent."""
+    session = botocore.session.Session()
+    client = session.create_client(
+        service, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="s", config=botocore.config.Config(retries={"total_max_attempts": 1})
+    )
+    sent, left = [], list(answers)
+
+    def answer(request, **_):
+        sent.append(str(request.body))
+        next_one = left.pop(0)
+        if isinstance(next_one, Exception):
+            raise next_one
+        return AWSResponse(request.url, next_one[0], {}, Raw(next_one[1].encode()))
+
+    client.meta.events.register(f"before-send.{service}", answer)
+    call = Caller(None)
+    call._core, call._clients[service] = session, client
+    return call, sent
+
+
+def rds_events(message, marker=""):
+    more = f"<Marker>{marker}</Marker>" if marker else ""
+    body = f"<Events><Event><Message>{message}</Message></Event></Events>{more}"
+    return 200, f"<DescribeEventsResponse><DescribeEventsResult>{body}</DescribeEventsResult></DescribeEventsResponse>"
+
+
+def test_all_pages_are_read_by_the_tokens_that_the_service_has():
+    call, sent = paging("rds", rds_events("one", "m1"), rds_events("two"))
+    found = call.pages("rds", "describe_events", "read the events", "Events", SourceIdentifier="db")
+    assert [event["Message"] for event in found] == ["one", "two"]
+    assert ["Marker=m1" in body for body in sent] == [False, True] and all("SourceIdentifier=db" in body for body in sent)
+
+
+def test_what_ends_a_list_is_the_services_word_for_it():
+    """IAM gives a Marker that counts only where the list is truncated."""
+
+    def policies(name, truncated):
+        body = f"<PolicyNames><member>{name}</member></PolicyNames><IsTruncated>{truncated}</IsTruncated><Marker>m</Marker>"
+        return 200, f"<ListRolePoliciesResponse><ListRolePoliciesResult>{body}</ListRolePoliciesResult></ListRolePoliciesResponse>"
+
+    call, sent = paging("iam", policies("one", "true"), policies("two", "false"))
+    assert call.pages("iam", "list_role_policies", "list them", "PolicyNames", RoleName="r") == ["one", "two"]
+    assert len(sent) == 2
+
+
+def test_each_page_is_sent_again_like_any_call_and_fails_in_its_words(pauses):
+    throttled = 400, "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+    denied = 403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+    call, sent = paging("rds", rds_events("one", "m1"), throttled, LOST, rds_events("two"))
+    assert len(call.pages("rds", "describe_events", "read the events", "Events")) == 2
+    assert len(sent) == 4 and len(pauses) == 2
+    call, sent = paging("rds", rds_events("one", "m1"), denied)
+    with pytest.raises(Denied, match="Could not read the events: AccessDenied: no"):
+        call.pages("rds", "describe_events", "read the events", "Events")
+
+
+def test_a_list_without_an_end_is_told_and_not_read_for_ever():
+    call, _sent = paging("rds", *[rds_events("one", "same")] * 3)
+    with pytest.raises(CallFailed, match="Could not read the events: .*same next token"):
+        call.pages("rds", "describe_events", "read the events", "Events")
+
+
+@pytest.mark.parametrize(("service", "operation"), [("rds", "stop_db_instance"), ("sts", "get_caller_identity")])
+def test_what_has_no_pages_is_an_error_of_the_code(service, operation):
+    call, sent = paging(service)
+    with pytest.raises(ValueError, match=f"botocore knows no pages of {service}'s {operation}"):
+        call.pages(service, operation, "do it", "Items")
+    assert sent == []
+
+
+class Module:
+    """What get_aws_connection_info asks of a module."""
+
+    params = {"region": "us-east-1", "access_key": "a", "secret_key": "s"}
+    fail_json = warn = deprecate = staticmethod(print)
+
+
+def test_the_pages_of_a_real_session_are_known():
+    call, asked = Caller(Module()), []
+
+    def answer(request, **_):
+        asked.append(request)
+        return AWSResponse(request.url, 200, {}, Raw(b'{"taskArns": ["t"]}'))
+
+    call.client("ecs").meta.events.register("before-send.ecs", answer)
+    assert call.pages("ecs", "list_tasks", "list the tasks", "taskArns", cluster="c") == ["t"]
+    assert len(asked) == 1

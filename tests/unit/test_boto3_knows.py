@@ -9,6 +9,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import NETWORK
 from botocore import xform_name
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
@@ -57,4 +58,30 @@ def test_and_so_is_each_argument(operations):
     for where, service, operation, named in asked():
         shape = operations[service][operation]().input_shape
         unknown += [f"{where}: {service} {operation} {name}" for name in sorted(named - set(shape.members if shape else ()))]
+    assert unknown == []
+
+
+# Of pages(), as everywhere (service, operation, what is being done, key of the items): not of GitHub's, whose first argument is a path.
+@functools.cache
+def paged() -> list[tuple[str, list]]:
+    found = []
+    for file in sorted(PLUGINS.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "pages" and len(node.args) == 4:
+                words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+                found.append((f"{file.relative_to(PLUGINS)}:{node.lineno}", [words[0], words[1], words[3]]))
+    return found
+
+
+def test_each_list_that_is_read_page_by_page_is_one_of_botocores():
+    table = [where for where, words in paged() if None in words]
+    assert [where.partition(":")[0] for where in table] == ["module_utils/preflight_sources.py"], "its operations are NETWORK's; no other may be a variable"
+    calls = [*((where, words) for where, words in paged() if None not in words), *(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values())]
+    assert len(calls) > 30
+    unknown = []
+    for where, (service, operation, key) in calls:
+        pagination = SESSION.get_component("data_loader").load_service_model(service, "paginators-1")["pagination"]
+        keys = next((told["result_key"] for name, told in pagination.items() if xform_name(name) == operation), [])
+        if key not in (keys if isinstance(keys, list) else [keys]):
+            unknown.append(f"{where}: {service} {operation} {key}")
     assert unknown == []

@@ -6,6 +6,7 @@ import json
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import cost_run, prices
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
+from fakes import Asked
 from test_cost_model import DESIGN, FILES, SIZES
 from test_price_list import PriceList, product, tier
 
@@ -56,7 +57,7 @@ def test_where_the_price_list_may_not_be_asked_the_table_holds():
         raise failure("Could not ask AWS's Price List: not allowed", "AccessDeniedException")
 
     asked = report()
-    assert asked.refresh(refused, SIZES) == ["The prices stay those of the table: Could not ask AWS's Price List: not allowed"]
+    assert asked.refresh(Asked(refused), SIZES) == ["The prices stay those of the table: Could not ask AWS's Price List: not allowed"]
     assert asked.told(SIZES)["totals"]["always_on"] == 111.91 and asked.refreshed is None
 
 

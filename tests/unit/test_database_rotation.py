@@ -9,7 +9,7 @@ from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFa
 from ansible_collections.atena.aws.plugins.module_utils.database_users import Turn
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import Standing
-from secrets_world import PATH, Killed, World
+from secrets_world import CUSTOMERS_KEY, PATH, Killed, World
 from test_rollout_run import BASE, NAMES, ecs  # noqa: F401 - a fixture: time passes only when somebody sleeps
 
 USERS = ["db_app_a", "db_app_b"]
@@ -344,3 +344,13 @@ def test_what_runs_keeps_a_valid_user_until_it_is_replaced(world):
     world.calls.clear()
     rotation(world).run()
     assert world.calls.index("deploy workers") < world.calls.index("users retire db_app_a") and "users prepare db_owner" not in world.calls
+
+
+def test_the_addresses_stay_encrypted_with_their_own_keys(world):
+    """The services' one, and the master's, which somebody gave a key after the first time."""
+    world.keys["DATABASE_URL"] = CUSTOMERS_KEY
+    rotation(world).run()
+    assert world.keys["DATABASE_URL"] == CUSTOMERS_KEY
+    world.keys["DATABASE_ADMIN_URL"] = CUSTOMERS_KEY
+    rotation(world).run()
+    assert world.keys["DATABASE_URL"] == world.keys["DATABASE_ADMIN_URL"] == CUSTOMERS_KEY and world.logs_in()

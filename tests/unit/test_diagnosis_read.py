@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts, diagnosis_read, evidence
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
+from fakes import Pages
 
 WHEN = datetime(2026, 1, 10, 3, tzinfo=UTC)
 DEFINITION = "arn:aws:ecs:us-east-1:1:task-definition/a-api:2"
@@ -135,7 +136,7 @@ ANSWERS = {
 }
 
 
-class Call:
+class Call(Pages):
     """Answers as recorded; `failing` {operation: error} fails instead."""
 
     def __init__(self, **failing):
@@ -149,9 +150,6 @@ class Call:
         if operation in self.failing:
             raise self.failing[operation]
         return ANSWERS[operation]
-
-    def pages(self, service, operation, doing, key, /, **arguments):
-        return self(service, operation, doing, **arguments)[key]
 
 
 def diagnose(**failing):

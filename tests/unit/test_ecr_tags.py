@@ -3,6 +3,7 @@
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import keep, plan_kept
+from fakes import Pages
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -24,7 +25,7 @@ def test_the_tags_follow_the_records(tags, add, remove):
     assert plan_kept([record("r1", "1"), record("r2", "2")], tags) == {"add": add, "remove": remove}
 
 
-class Ecr:
+class Ecr(Pages):
     """A repository with images by digest, paged one image a page."""
 
     def __init__(self, images):

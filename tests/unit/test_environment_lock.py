@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, LockLost, LockTaken, NoLock, holding
 
 ANA, BO = "arn:aws:iam::123456789012:user/ana", "arn:aws:iam::123456789012:user/bo"
@@ -293,6 +293,42 @@ def test_a_lost_answer_does_not_lock_a_run_out_by_itself(clock, table):
     table.after["put_item"] = retry_is_refused
     assert lock.acquire("deploy", ANA)["token"] == lock.token
     assert lock.read()["token"] == lock.token
+
+
+def test_a_run_has_the_lock_while_it_lasts_and_gives_it_back_however_it_ends(clock):
+    said, lock = [], clock.lock()
+    with lock.running("deploy", ANA, say=said.append) as running:
+        assert running is lock and lock.read()["reason"] == "deploy"
+        with pytest.raises(LockTaken, match="is locked by"), clock.lock().running("infra", BO):
+            raise AssertionError("nothing is done without the lock")
+    assert lock.read() is None
+    with pytest.raises(ZeroDivisionError), clock.lock().running("deploy", ANA):
+        raise ZeroDivisionError
+    assert lock.read() is None and said == []
+
+
+def test_a_run_whose_lock_was_taken_away_says_so_and_takes_nothing_from_the_new_holder(clock):
+    lost, lock, other = threading.Event(), clock.lock(expires_in=0.03), clock.lock()
+    with lock.running("deploy", ANA, on_lost=lost.set):
+        other.force_release()
+        other.acquire("infra", BO)
+        clock.pass_(0.02)
+        assert lost.wait(timeout=30) and lock.lost
+        with pytest.raises(LockLost):
+            lock.check()
+    assert other.read()["token"] == other.token
+
+
+def test_a_run_that_cannot_give_it_back_warns_and_keeps_its_own_end(clock, table):
+    warned = []
+
+    def unanswered():
+        raise Unanswered("Could not release the lock of atena-prod: the connection was reset.")
+
+    with pytest.raises(ZeroDivisionError), clock.lock().running("deploy", ANA, warn=warned.append):
+        table.before["delete_item"] = unanswered
+        raise ZeroDivisionError
+    assert len(warned) == 1 and "could not be given back" in warned[0]
 
 
 def test_held_renews_at_once(clock):

@@ -1,5 +1,6 @@
 """The guard stops what AWS started, and nothing else."""
 
+import contextlib
 import datetime
 from datetime import UTC, timedelta
 
@@ -7,7 +8,8 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import guard, guard_run, power_journal
 from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockTaken
+from ansible_collections.atena.aws.plugins.module_utils.environment_lock import Lock, LockTaken
+from fakes import Pages
 
 DB = "atena-prod-db"
 NOW = datetime.datetime(2027, 3, 12, 12, 0, tzinfo=UTC)
@@ -104,7 +106,7 @@ def test_the_journal_gets_a_note_and_the_next_restart():
 
 
 # --- The run ----------------------------------------------------------------------------------------------------------
-class World:
+class World(Pages):
     """RDS, the journal and the lock of a few lines."""
 
     def __init__(self, status="available", found=None, record=None):
@@ -158,14 +160,11 @@ class FakeLock:
             raise LockTaken(f"The environment atena-prod is locked by {self.world.held_by}.", {})
         self.world.held = True
 
-    def held(self):
-        return self
+    @contextlib.contextmanager
+    def held(self, on_lost):
+        yield
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
+    running = Lock.running
 
     def check(self):
         assert self.world.held

@@ -58,3 +58,32 @@ def test_the_beginning_of_an_answer_is_read(url, path, status):
 def test_no_answer_is_told_with_its_reason():
     status, content = health.ask("http://127.0.0.1:1/")
     assert (status, "refused" in content) == (0, True)
+
+
+OPTIONS = {"url": "", "path": "/up", "attempts": 2, "delay": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "balancer", "address"),
+    [
+        (OPTIONS, {"DNSName": "lb"}, "http://lb"),
+        (OPTIONS, None, ""),
+        (None, {"DNSName": "lb"}, "http://lb"),
+        ({**OPTIONS, "url": "https://app"}, AssertionError("the load balancer is not asked for"), "https://app"),
+    ],
+)
+def test_the_address_is_the_users_own(options, balancer, address):
+    def described():
+        if isinstance(balancer, Exception):
+            raise balancer
+        return balancer
+
+    assert health.Application(options, described).address == address
+
+
+def test_an_answer_is_told_with_where_it_was_asked_for(url):
+    application, said = health.Application({**OPTIONS, "url": url, "path": "/bad"}, lambda: None), []
+    found = application.ask(said.append, sleep=lambda seconds: None)
+    assert not found["healthy"] and len(said) == 1
+    assert application.words(found).startswith(f"{url}/bad answered 503 2 times: words")
+    assert application.words({"status": 0, "attempts": 3, "content": "refused"}).endswith("answered nothing 3 times: refused")

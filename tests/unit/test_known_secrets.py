@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import known_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of, redactor_of_task
+from fakes import Asked
 
 LINE = "token a-secret-token at postgresql://atena:hunter2@db/atena"
 
@@ -20,12 +21,12 @@ def refusing(*_, **arguments):
 
 
 def test_values_below_the_path_are_taken_out():
-    redactor, unknown = redactor_of(answering("a-secret-token", "CHANGE_ME"), "/atena/prod")
+    redactor, unknown = redactor_of(Asked(answering("a-secret-token", "CHANGE_ME")), "/atena/prod")
     assert (redactor.text(LINE), unknown) == ("token [secret] at postgresql://atena:[secret]@db/atena", "")
 
 
 def test_without_the_right_to_read_them_passwords_in_urls_are_and_it_is_said():
-    redactor, unknown = redactor_of(refusing, "/atena/prod")
+    redactor, unknown = redactor_of(Asked(refusing), "/atena/prod")
     assert redactor.text(LINE) == "token a-secret-token at postgresql://atena:[secret]@db/atena"
     assert "AccessDeniedException" in unknown
 

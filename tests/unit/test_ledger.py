@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.ledger import Ledger
+from fakes import Asked, Pages
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
 PREFIX = "atena/prod/releases/"
@@ -19,7 +20,7 @@ KEYS = [
 ]
 
 
-class Bucket:
+class Bucket(Pages):
     """One S3 bucket with conditional writes. `before` and `after` map an operation to something that happens just before or after it."""
 
     def __init__(self, page=1000):
@@ -60,7 +61,7 @@ class Bucket:
 
     def list_objects_v2(self, Prefix, ContinuationToken=""):
         keys = sorted(key for key in self.objects if key.startswith(Prefix) and key > ContinuationToken)
-        more = {"NextContinuationToken": keys[self.page - 1]} if len(keys) > self.page else {}
+        more = {"IsTruncated": True, "NextContinuationToken": keys[self.page - 1]} if len(keys) > self.page else {}
         return {"Contents": [{"Key": key} for key in keys[: self.page]], **more}
 
 
@@ -486,4 +487,4 @@ def test_without_the_bucket_the_remedy_is_named():
         raise failure("The specified bucket does not exist", "NoSuchBucket")
 
     with pytest.raises(CallFailed, match="state does not exist. Run bootstrap.yml"):
-        Ledger(nowhere, "state", PREFIX).recent()
+        Ledger(Asked(nowhere), "state", PREFIX).recent()

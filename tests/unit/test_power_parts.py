@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import aws_calls, power_database, power_services, power_stop, power_terraform
+from ansible_collections.atena.aws.plugins.module_utils import aws_calls, power_database, power_services, power_start, power_stop, power_terraform
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import LockLost, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches, Ended, SeveralFailed
@@ -15,6 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power_gates import Gates
 from ansible_collections.atena.aws.plugins.module_utils.power_journal import Journal, new
 from ansible_collections.atena.aws.plugins.module_utils.power_terraform import PowerTerraform, StateLock
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import CommandFailed, Terraform
+from fakes import Pages
 from test_ledger import Bucket
 
 
@@ -90,7 +91,7 @@ def test_all_parts_end_when_the_run_is_to_end():
 
 
 # --- The database -----------------------------------------------------------------------------------------------------
-class Rds:
+class Rds(Pages):
     """An instance whose state is a list of what it will be at each look; the last one stays."""
 
     def __init__(self, *states, snapshots=()):
@@ -278,6 +279,33 @@ def test_only_a_snapshot_of_this_very_instance_that_is_being_taken_is_waited_for
     stop = stop_of(Rds("available", snapshots={"db-stop-20200101-000000": ["creating"]}), clock, "db-2")
     stop._back_up()
     assert stop.result["database_snapshot"] > "db-stop-20200101-000000"
+
+
+# --- REDIS_URL --------------------------------------------------------------------------------------------------------
+class Secret(Pages):
+    """A parameter with a key of its own, as somebody may have made it."""
+
+    def __init__(self):
+        self.parameter = {"Name": "/e/REDIS_URL", "Value": "redis://old:6379/0", "Type": "SecureString", "Tier": "Advanced", "KeyId": "alias/customer"}
+
+    def __call__(self, service, operation, doing, /, **arguments):
+        if operation == "put_parameter":
+            assert arguments.pop("Overwrite") is True
+            self.parameter = arguments
+            return {"Version": 2}
+        return {"get_parameter": {"Parameter": self.parameter}, "describe_parameters": {"Parameters": [self.parameter]}}[operation]
+
+
+def test_a_new_address_of_redis_is_written_with_the_key_and_the_tier_that_the_secret_has(monkeypatch):
+    start, secret = object.__new__(power_start.Start), Secret()
+    start.params, start.call, start.result, start.say = {"redis_url_parameter": "/e/REDIS_URL", "redis_id": "e-redis"}, secret, {}, lambda text: None
+    start.journal = Journal(Bucket(), "state", "power.json")
+    start.journal.read()
+    start.journal.save(new("e"))
+    monkeypatch.setattr(power_start.redis_read, "find", lambda *_, **__: {"address": "new.cache", "port": 6379})
+    before = secret.parameter
+    start._redis_url()
+    assert start.result["redis_url"] == "updated" and secret.parameter == {**before, "Value": "redis://new.cache:6379/0"}
 
 
 # --- Tasks ------------------------------------------------------------------------------------------------------------

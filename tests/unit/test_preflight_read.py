@@ -7,6 +7,7 @@ import threading
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import preflight, preflight_read, preflight_sources
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
+from fakes import Pages
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 DIGEST = "sha256:" + "0" * 64
@@ -20,7 +21,7 @@ def denied(code="AccessDeniedException"):
     return failure(f"Could not do it: {code}: no.", code)
 
 
-class Aws:
+class Aws(Pages):
     """Answers by operation: a dict, a function of the arguments, or an exception."""
 
     def __init__(self, **answers):

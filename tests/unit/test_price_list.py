@@ -6,6 +6,7 @@ import json
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import price_list, prices
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
+from fakes import Asked, Pages
 from test_cost_model import TABLE
 
 TODAY = datetime.date(2026, 11, 25)
@@ -93,7 +94,7 @@ def test_the_question_names_size_and_engine():
     }
 
 
-class PriceList:
+class PriceList(Pages):
     """Answers GetProducts in two pages, each product as JSON in a string, like AWS."""
 
     def __init__(self, products):
@@ -127,4 +128,4 @@ def test_what_is_fetched_becomes_a_table_with_today_as_its_date():
 
 def test_an_answer_that_is_no_json_fails_with_a_reason():
     with pytest.raises(CallFailed, match="not JSON"):
-        price_list.fetch(lambda *_, **__: {"PriceList": ["{"]}, "us-east-1", ["nat.hour"], TODAY)
+        price_list.fetch(Asked(lambda *_, **__: {"PriceList": ["{"]}), "us-east-1", ["nat.hour"], TODAY)

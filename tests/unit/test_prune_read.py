@@ -5,11 +5,12 @@ import json
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils import prune_read
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
+from fakes import Pages
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-class Aws:
+class Aws(Pages):
     """Answers by operation; lists are paged one item a page, as AWS may."""
 
     def __init__(self, **answers):
@@ -22,9 +23,6 @@ class Aws:
         self.calls.append((operation, arguments))
         answer = self.answers[operation]
         return answer(arguments) if callable(answer) else answer
-
-    def pages(self, service, operation, doing, key, /, **arguments):
-        return self(service, operation, doing, **arguments)[key]
 
 
 class Ledger:

@@ -7,10 +7,21 @@ import json
 
 import pytest
 import redis_world
-from ansible_collections.atena.aws.plugins.module_utils import aws_calls, destroy_run, power_run, recovery_run, redeploy_run, redis_read, restore_run
+from ansible_collections.atena.aws.plugins.module_utils import (
+    aws_calls,
+    destroy_run,
+    environment_lock,
+    health,
+    power_run,
+    recovery_run,
+    redeploy_run,
+    redis_read,
+    restore_run,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.power_branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power_run import PowerFailed
+from fakes import Pages
 from test_ledger import Bucket
 
 URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
@@ -18,7 +29,7 @@ NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 REDIS = "aws_elasticache_cluster.main[0]"
 
 
-class Aws:
+class Aws(Pages):
     """call(service, operation, doing, **arguments). `fails` maps an operation and its number to an error, before it is carried out."""
 
     def __init__(self):
@@ -39,9 +50,6 @@ class Aws:
 
     def client(self, name):
         pass
-
-    def pages(self, service, operation, doing, key, /, **arguments):
-        return {"list_services": [], "list_tasks": [], "describe_log_groups": [{"logGroupName": "/ecs/e-api"}], "describe_images": [{}]}[operation]
 
     def __call__(self, service, operation, doing, /, **arguments):
         if service == "s3":
@@ -103,12 +111,27 @@ class Aws:
     def get_parameter(self, **_):
         return {"Parameter": {"Value": self.url, "Type": "SecureString"}}
 
-    def describe_parameters(self, **_):
-        return {"Parameters": [{"Name": "/e/TOKEN", "KeyId": "alias/k"}]}
+    def describe_parameters(self, ParameterFilters):
+        if ParameterFilters[0]["Key"] == "Path":
+            return {"Parameters": [{"Name": "/e/TOKEN"}]}
+        return {"Parameters": [{"Name": name, "Type": "SecureString", "KeyId": "alias/k"} for name in ParameterFilters[0]["Values"]]}
 
     def put_parameter(self, Value, KeyId, **_):
         assert KeyId == "alias/k"
         self.url = Value
+        return {"Version": 2}
+
+    def list_services(self, **_):
+        return {"serviceArns": []}
+
+    def list_tasks(self, **_):
+        return {"taskArns": []}
+
+    def describe_log_groups(self, **_):
+        return {"logGroups": [{"logGroupName": "/ecs/e-api"}]}
+
+    def describe_images(self, **_):
+        return {"imageDetails": [{}]}
 
     def describe_load_balancers(self, **_):
         raise failure("none", "LoadBalancerNotFound")
@@ -189,6 +212,8 @@ class Lock:
     def give_back(self, _warn):
         pass
 
+    running = environment_lock.Lock.running
+
     def check(self):
         pass
 
@@ -212,7 +237,7 @@ class Services:
 def aws(monkeypatch):
     monkeypatch.setattr(restore_run, "Back", Services)
     monkeypatch.setattr(Services, "rolled", [])
-    monkeypatch.setattr(restore_run, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
+    monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
     monkeypatch.setattr(restore_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "deployments": [{"id": "d", "status": "PRIMARY"}]}})
     monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
     monkeypatch.setattr(Branches, "sleep", lambda *_: None)

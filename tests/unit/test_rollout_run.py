@@ -8,12 +8,13 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import aws_calls, rollout_run
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted, interruptible
+from fakes import Pages
 
 BASE = "arn:aws:ecs:us-east-1:1:task-definition/"
 NAMES = ["api", "workers"]
 
 
-class Ecs:
+class Ecs(Pages):
     """Services whose deployments are done after `looks` looks; `steps` is called with the number of the look."""
 
     def __init__(self, **revisions):
@@ -49,9 +50,6 @@ class Ecs:
 
     def __call__(self, service, operation, doing, /, **arguments):
         return getattr(self, operation)(**arguments)
-
-    def pages(self, service, operation, doing, key, /, **arguments):
-        return getattr(self, operation)(**arguments)[key]
 
     def once(self, service, operation, doing, /, **arguments):
         name = arguments["service"]

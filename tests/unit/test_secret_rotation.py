@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import rotation_run, secret_rotation
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils import health, rotation_run, secret_rotation
+from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import FINISH, FORGET, NOTHING, WRITE, Standing
 from ansible_collections.atena.aws.plugins.modules import ssm_secrets as ssm_secrets_module
-from secrets_world import LABEL, PATH, Killed, World
+from secrets_world import CUSTOMERS_KEY, LABEL, OWN_KEY, PATH, Killed, World
 from test_rollout_run import NAMES, ecs  # noqa: F401 - a fixture: time passes only when somebody sleeps
 
 
@@ -140,7 +140,7 @@ def test_what_is_not_well_with_the_old_value_either_stays_marked(world):
 
 def test_an_application_that_is_not_well_by_its_own_word_goes_back(world, monkeypatch):
     answers = [{"healthy": False, "status": 503, "content": "new-a-value is refused", "attempts": 2}]
-    monkeypatch.setattr(rotation_run, "wait_until_healthy", lambda *_: answers.pop())
+    monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: answers.pop())
     run = rotation(world, A="new-a-value")
     run.params["health"] = {"url": "http://app", "path": "/health", "attempts": 2, "delay": 0}
     with pytest.raises(rotation_run.RotationFailed) as failed:
@@ -226,3 +226,43 @@ def test_a_value_that_a_person_sets_ends_a_rotation_that_died(world):
     with pytest.raises(rotation_run.RotationFailed):
         rotation(world, A="bad").run()
     assert world.value("A") == "by-hand"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_each_value_is_encrypted_with_its_own_key_forth_and_back(world, fails):
+    world.keys["A"], world.spoils = CUSTOMERS_KEY, {"new-a"} if fails else set()
+    if fails:
+        with pytest.raises(rotation_run.RotationFailed):
+            rotation(world, A="new-a", B="new-b").run()
+    else:
+        rotation(world, A="new-a", B="new-b").run()
+    assert (world.value("A"), world.keys["A"], world.keys["B"]) == ("old-a-value" if fails else "new-a", CUSTOMERS_KEY, OWN_KEY)
+
+
+def test_without_the_right_to_ask_for_the_key_nothing_is_written(world):
+    def denied(**_):
+        raise failure("Could not read the keys: no.", "AccessDeniedException")
+
+    world.describe_parameters = denied
+    with pytest.raises(CallFailed, match="No new value was written.*ssm:DescribeParameters"):
+        rotation(world, A="new-a").run()
+    assert world.calls == []
+
+
+class Secrets:
+    """The module ssm_secrets' own, as far as work() asks it."""
+
+    check_mode = _diff = False
+
+    def __init__(self, **values):
+        self.params = {
+            **{"path": PATH, "names": ["A", "B", "C"], "values": values, "placeholder": "CHANGE_ME", "create_placeholders": False, "require_all": False},
+            **{"advice": "", "description": "", "tags": {}, "lock": None},
+        }
+
+
+def test_a_value_that_a_person_sets_is_encrypted_with_the_key_of_its_secret(world):
+    world.keys["A"] = CUSTOMERS_KEY
+    assert ssm_secrets_module.work(Secrets(A="new-a", B="new-b", C="first-c"), world)["changed"]
+    assert [world.value(name) for name in "ABC"] == ["new-a", "new-b", "first-c"]
+    assert world.keys == {"A": CUSTOMERS_KEY, "B": OWN_KEY, "C": OWN_KEY}
