@@ -40,9 +40,9 @@ def _marked(value, mask):
             yield from _marked(item, _mask(mask, index))
 
 
-def _resources(module):
-    yield from module.get("resources", [])
-    for child in module.get("child_modules", []):
+def _resources(part):
+    yield from part.get("resources", [])
+    for child in part.get("child_modules", []):
         yield from _resources(child)
 
 

@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils import known_secrets
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of, redactor_of_task
-from fakes import Asked
+from fakes import Asked, Pages
 
 LINE = "token a-secret-token at postgresql://atena:hunter2@db/atena"
 
@@ -66,7 +66,7 @@ class TestOfATask:
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 
-class Store:
+class Store(Pages):
     """A Parameter Store of {name: [values, the oldest first]}, all of them changed `days` ago."""
 
     def __init__(self, days=1, refused=False, **values):

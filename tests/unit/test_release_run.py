@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import ledger, release_run
+from ansible_collections.atena.aws.plugins.module_utils import health, ledger, release_run
 from ansible_collections.atena.aws.plugins.module_utils.release_run import Release, ReleaseFailed
 from test_ledger import PREFIX, Bucket
 from test_rollout_run import BASE, NAMES, at, ecs  # noqa: F401 - a fixture
@@ -18,7 +18,8 @@ def released(world, monkeypatch, **services):
     def call(service, operation, doing, /, **arguments):
         return (bucket if service == "s3" else world)(service, operation, doing, **arguments)
 
-    call.once, call.pages = world.once, world.pages
+    call.once = world.once
+    call.pages = lambda service, *what, **arguments: (bucket if service == "s3" else world).pages(service, *what, **arguments)
     monkeypatch.setattr(release_run, "gather_evidence", lambda *_: ("", "", ""))
     params = {
         **{"name": "atena-prod", "cluster": "c", "release": COMMIT, "rollback_to": None, "operator": "ana", "wait_timeout": 60, "wait_delay": 3},
@@ -67,11 +68,11 @@ def test_what_somebody_else_deployed_stays_and_the_release_is_interrupted(ecs, m
 def test_it_stays_too_where_it_came_after_the_rollout_and_the_application_is_not_well(ecs, monkeypatch):  # noqa: F811
     release = released(ecs, monkeypatch)
 
-    def unhealthy(*_):
+    def unhealthy(*_, **__):
         ecs.update_service("c", "workers", taskDefinition=BASE + "workers:9")
         return {"healthy": False, "status": 500, "content": "", "attempts": 1}
 
-    monkeypatch.setattr(release_run, "wait_until_healthy", unhealthy)
+    monkeypatch.setattr(health, "wait_until_healthy", unhealthy)
     _, record = failing(release)
     assert at(ecs) == {"api": "api:1", "workers": "workers:9"}
     assert (record["outcome"], record["reverted"], record["not_reverted"]) == (ledger.INTERRUPTED, ["api"], ["workers"])
