@@ -125,7 +125,7 @@ class Clone:
     def _gitlinks(self) -> list[tuple[str, str]]:
         """[(path, commit)] of the submodules."""
         entries = [entry.partition("\t") for entry in self._git(["ls-files", "--stage", "-z"], "list the commit's files").split("\0") if entry]
-        return [(path, about.split()[1]) for about, _, path in entries if about.startswith("160000 ")]
+        return [(path, about.split()[1]) for about, _tab, path in entries if about.startswith("160000 ")]
 
     def _described(self, commit: str) -> dict[str, dict[str, str]]:
         """{path: {'name', 'url', 'update', ...}} of .gitmodules."""
@@ -135,8 +135,8 @@ class Clone:
             return {}
         modules: dict[str, dict[str, str]] = {}
         for entry in listed.split("\0"):
-            key, _, value = entry.partition("\n")
-            name, _, setting = key.removeprefix("submodule.").rpartition(".")
+            key, _end, value = entry.partition("\n")
+            name, _dot, setting = key.removeprefix("submodule.").rpartition(".")
             modules.setdefault(name, {"name": name})[setting] = value
         return {submodule["path"]: submodule for submodule in modules.values() if "path" in submodule}
 
