@@ -25,7 +25,8 @@ def ansible(tmp_path_factory):
     """What all runs share, as of a user of the installed collection: no ansible.cfg, and no ANSIBLE_ or AWS_ variables of the one who runs the tests."""
     home = tmp_path_factory.mktemp("home")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
-    own = {"HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
+    # Modules go through a pipe, as the collection's own ansible.cfg has it.
+    own = {"HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"}
     warm = WarmAnsible(home, {**inherited, **own})
     yield warm
     warm.end()
