@@ -18,7 +18,7 @@ SERVICES = set(SESSION.get_available_services())
 
 
 @functools.cache
-def calls() -> list[tuple[str, ast.Call]]:
+def all_calls() -> list[tuple[str, ast.Call]]:
     """All calls of the plugins, and where each is: parsed once for all that is looked for."""
     parsed = ((file.relative_to(PLUGINS), ast.parse(file.read_text())) for file in sorted(PLUGINS.rglob("*.py")))
     return [(f"{file}:{node.lineno}", node) for file, tree in parsed for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -28,7 +28,7 @@ def calls() -> list[tuple[str, ast.Call]]:
 def asked() -> list[tuple[str, str, str, frozenset[str]]]:
     """Of calls with a service and an operation side by side: where, both, and the arguments in AWS's own spelling."""
     found = []
-    for where, node in calls():
+    for where, node in all_calls():
         words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args[:3]]
         for service, operation in zip(words, words[1:], strict=False):
             if service in SERVICES and isinstance(operation, str) and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", operation):
@@ -69,7 +69,7 @@ def test_and_so_is_each_argument(operations):
 @functools.cache
 def paged() -> list[tuple[str, list]]:
     found = []
-    for where, node in calls():
+    for where, node in all_calls():
         if getattr(node.func, "attr", "") == "pages" and len(node.args) == 4:
             words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
             found.append((where, [words[0], words[1], words[3]]))
@@ -79,10 +79,10 @@ def paged() -> list[tuple[str, list]]:
 def test_each_list_that_is_read_page_by_page_is_one_of_botocores():
     table = [where for where, words in paged() if None in words]
     assert [where.partition(":")[0] for where in table] == ["module_utils/preflight_sources.py"], "its operations are NETWORK's; no other may be a variable"
-    listed = [*((where, words) for where, words in paged() if None not in words), *(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values())]
-    assert len(listed) > 30
+    calls = [*((where, words) for where, words in paged() if None not in words), *(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values())]
+    assert len(calls) > 30
     unknown = []
-    for where, (service, operation, key) in listed:
+    for where, (service, operation, key) in calls:
         pagination = SESSION.get_component("data_loader").load_service_model(service, "paginators-1")["pagination"]
         keys = next((told["result_key"] for name, told in pagination.items() if xform_name(name) == operation), [])
         if key not in (keys if isinstance(keys, list) else [keys]):
