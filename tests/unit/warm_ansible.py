@@ -84,9 +84,12 @@ def piped_to_us(command: str) -> dict[str, str] | None:
     """Of a command that gives what is piped to this interpreter and does nothing else: the variables that it sets before."""
     words = shlex.split(command)
     inner = shlex.split(words[2]) if words[:2] == ["/bin/sh", "-c"] and len(words) == 3 else []
-    if inner[-4:] != [sys.executable, "&&", "sleep", "0"] or not all("=" in word for word in inner[:-4]):
+    # Older versions of ansible-core have something follow, for terminals' sake.
+    if inner[-3:] == ["&&", "sleep", "0"]:
+        inner = inner[:-3]
+    if inner[-1:] != [sys.executable] or not all("=" in word for word in inner[:-1]):
         return None
-    return dict(word.split("=", 1) for word in inner[:-4])
+    return dict(word.split("=", 1) for word in inner[:-1])
 
 
 def forked(environment: dict[str, str], program: bytes) -> tuple[int, bytes, bytes]:
