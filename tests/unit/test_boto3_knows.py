@@ -18,19 +18,23 @@ SERVICES = set(SESSION.get_available_services())
 
 
 @functools.cache
+def all_calls() -> list[tuple[str, ast.Call]]:
+    """All calls of the plugins, and where each is: parsed once for all that is looked for."""
+    parsed = ((file.relative_to(PLUGINS), ast.parse(file.read_text())) for file in sorted(PLUGINS.rglob("*.py")))
+    return [(f"{file}:{node.lineno}", node) for file, tree in parsed for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+@functools.cache
 def asked() -> list[tuple[str, str, str, frozenset[str]]]:
     """Of calls with a service and an operation side by side: where, both, and the arguments in AWS's own spelling."""
     found = []
-    for file in sorted(PLUGINS.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if not isinstance(node, ast.Call):
-                continue
-            words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args[:3]]
-            for service, operation in zip(words, words[1:], strict=False):
-                if service in SERVICES and isinstance(operation, str) and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", operation):
-                    # Those in lower case are some helper's own too.
-                    named = frozenset(word.arg for word in node.keywords if word.arg and re.search("[A-Z]", word.arg))
-                    found.append((f"{file.relative_to(PLUGINS)}:{node.lineno}", service, operation, named))
+    for where, node in all_calls():
+        words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args[:3]]
+        for service, operation in zip(words, words[1:], strict=False):
+            if service in SERVICES and isinstance(operation, str) and re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", operation):
+                # Those in lower case are some helper's own too.
+                named = frozenset(word.arg for word in node.keywords if word.arg and re.search("[A-Z]", word.arg))
+                found.append((where, service, operation, named))
     return found
 
 
@@ -65,11 +69,10 @@ def test_and_so_is_each_argument(operations):
 @functools.cache
 def paged() -> list[tuple[str, list]]:
     found = []
-    for file in sorted(PLUGINS.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "pages" and len(node.args) == 4:
-                words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
-                found.append((f"{file.relative_to(PLUGINS)}:{node.lineno}", [words[0], words[1], words[3]]))
+    for where, node in all_calls():
+        if getattr(node.func, "attr", "") == "pages" and len(node.args) == 4:
+            words = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+            found.append((where, [words[0], words[1], words[3]]))
     return found
 
 

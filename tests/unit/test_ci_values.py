@@ -177,8 +177,8 @@ class Project(Plays):
 
 
 @pytest.fixture
-def project(tmp_path):
-    return Project(tmp_path, INVENTORY)
+def project(tmp_path, ansible):
+    return Project(tmp_path, INVENTORY, ansible)
 
 
 def test_what_an_inventory_calls_unsafe_is_no_template_in_the_one_that_is_written(project):

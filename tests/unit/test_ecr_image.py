@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 from types import SimpleNamespace
 
@@ -38,12 +39,32 @@ class Stopped(Exception):
     pass
 
 
+def git(path, *arguments):
+    command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", "-C", str(path), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory):
+    """A repository with one commit and an ignored secret, of which each World has a copy."""
+    path = tmp_path_factory.mktemp("application") / "app"
+    path.mkdir()
+    git(path, "init", "--quiet")
+    (path / ".gitignore").write_text(".env\ndist\n")
+    (path / "Dockerfile").write_text("FROM scratch\n")
+    git(path, "add", "--all")
+    git(path, "commit", "--quiet", "-m", "change")
+    (path / ".env").write_text("SECRET=hunter2\n")
+    return path
+
+
 class World:
     """One repository, one ECR repository, one run of the module after the other."""
 
-    def __init__(self, tmp_path, monkeypatch):
+    def __init__(self, tmp_path, monkeypatch, application):
         self.path, self.clones, self._book = tmp_path / "app", tmp_path / "work" / "builds", tmp_path / "book"
-        self.path.mkdir()
+        shutil.copytree(application, self.path)
+        self.head = git(self.path, "rev-parse", "HEAD")
         self.tags, self.labels, self.denied, self.warnings, self._taken = {}, {}, None, [], ""
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "docker").write_text(DOCKER)
@@ -52,26 +73,13 @@ class World:
         monkeypatch.setenv("DOCKERS_BOOK", str(self._book))
         monkeypatch.setattr(ecr_image, "Caller", lambda module: self)
         monkeypatch.setattr(ecr_labels, "open_url", lambda url, timeout: io.BytesIO(json.dumps({"config": {"Labels": self.labels[url]}}).encode()))
-        self.git("init", "--quiet")
-        self.write(".gitignore", ".env\ndist\n")
-        self.commit(Dockerfile="FROM scratch\n")
-        self.write(".env", "SECRET=hunter2\n")
 
     def git(self, *arguments):
-        command = ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", "-C", str(self.path), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        return git(self.path, *arguments)
 
     def write(self, name, content):
         (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         (self.path / name).write_text(content)
-
-    def commit(self, **files):
-        for name, content in files.items():
-            self.write(name, content)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "-m", "change")
-        self.head = self.git("rev-parse", "HEAD")
-        return self.head
 
     # --- docker and ECR -----------------------------------------------------------------------------------------------
     def did(self):
@@ -144,8 +152,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    return World(tmp_path, monkeypatch)
+def world(tmp_path, monkeypatch, application):
+    return World(tmp_path, monkeypatch, application)
 
 
 def test_an_image_of_a_commit_has_the_commits_files_and_says_so(world):

@@ -21,8 +21,8 @@ LOOK = [
 
 
 @pytest.fixture
-def plays(tmp_path):
-    return Plays(tmp_path, INVENTORY)
+def plays(tmp_path, ansible):
+    return Plays(tmp_path, INVENTORY, ansible)
 
 
 def looked(plays, environment, endpoint="", *arguments):

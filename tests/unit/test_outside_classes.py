@@ -4,8 +4,10 @@
 """
 
 import ast
+import functools
 import importlib
 import inspect
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -26,18 +28,29 @@ GENERATED = {"typing.NamedTuple"}
 ELSEWHERE = ("rpc.ProviderServicer", "runner._ShutdownInterceptor")
 
 
+def _statements(node):
+    """All statements below a node. Classes and imports are such, and walking through each expression too takes ten times as long."""
+    for _, value in ast.iter_fields(node):
+        for inner in value if isinstance(value, list) else ():
+            if isinstance(inner, ast.stmt):
+                yield inner
+            if isinstance(inner, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+                yield from _statements(inner)
+
+
 def _classes():
     """{path: {class name: (node, {name: where it is imported from})}}"""
     found = {}
     for path in OURS:
-        tree = ast.parse(path.read_text())
+        text = path.read_text()
+        statements = list(_statements(ast.parse(text))) if re.search(r"\bclass\b", text) else []
         imported = {}
-        for node in ast.walk(tree):
+        for node in statements:
             if isinstance(node, ast.Import):
                 imported.update({(name.asname or name.name.split(".")[0]): (name.name if name.asname else name.name.split(".")[0]) for name in node.names})
             elif isinstance(node, ast.ImportFrom):
                 imported.update({(name.asname or name.name): f"{node.module or ''}.{name.name}" for name in node.names})
-        found[path] = {node.name: (node, imported) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        found[path] = {node.name: (node, imported) for node in statements if isinstance(node, ast.ClassDef)}
     return found
 
 
@@ -75,15 +88,22 @@ def _set_by(node):
     return {name for name in names if name.startswith("_") and not name.startswith("__")}
 
 
+@functools.cache
+def _set_by_source(known):
+    """As _set_by, of a class that is there. Many of ours have the same base, and inspect reads the whole module for each class."""
+    try:
+        return _set_by(ast.parse(textwrap.dedent(inspect.getsource(known))).body[0])
+    except (TypeError, OSError):
+        return set()  # written in C
+
+
+@functools.cache
 def _private_names_of(dotted):
     module, _, name = dotted.rpartition(".")
     known = getattr(importlib.import_module(module), name)
     names = {entry for entry in dir(known) if entry.startswith("_") and not entry.startswith("__")} | IN_OTHER_VERSIONS.get(dotted, set())
     for base in inspect.getmro(known):
-        try:
-            names |= _set_by(ast.parse(textwrap.dedent(inspect.getsource(base))).body[0])
-        except (TypeError, OSError):
-            pass  # written in C
+        names |= _set_by_source(base)
     return names
 
 

@@ -6,7 +6,6 @@ The runs are forks of a process that has Ansible imported (warm_ansible.py). Whe
 import contextlib
 import http.server
 import json
-import os
 import shutil
 import stat
 import subprocess
@@ -15,25 +14,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.release import __version__ as ansible_version
-from warm_ansible import HANGS, WarmAnsible
+from warm_ansible import HANGS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What a run shows of custom statistics is what AWX keeps as a job's artifacts: both are read from the same place at the same moment.
 SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1"}
 
 VARIABLES = {"atena_name": "env-{{ inventory_hostname }}", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-
-
-@pytest.fixture(scope="module")
-def ansible(tmp_path_factory):
-    """What all runs share, as of a user of the installed collection: no ansible.cfg, and no ANSIBLE_ variables of the one who runs the tests."""
-    home = tmp_path_factory.mktemp("home")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    own = {"HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".collections"), "ANSIBLE_NOCOLOR": "1"}
-    warm = WarmAnsible(home, {**inherited, **own})
-    yield warm
-    warm.end()
 
 
 class Here:
@@ -239,9 +228,7 @@ def vaulted(here, values):
     """The arguments that read these values from an encrypted file."""
     (here.directory / "password").write_text("open")
     file = here.directory / "vaulted.yml"
-    file.write_text(json.dumps(values))
-    command = [sys.executable, str(Path(sys.executable).with_name("ansible-vault")), "encrypt", "--vault-password-file", "password", file.name]
-    subprocess.run(command, cwd=here.directory, env=here.ansible.environment, check=True, capture_output=True, timeout=60)
+    file.write_bytes(VaultLib([("default", VaultSecret(b"open"))]).encrypt(json.dumps(values)))
     return "-e", f"@{file}", "--vault-password-file", str(here.directory / "password")
 
 

@@ -4,6 +4,9 @@ As a program it reads one run a line: arguments, directory, environment and wher
 same `main` as the installed program, and ends as a program does, with all that is registered for its end. What it cannot show, because the fork comes
 after them, are the imports themselves and what Ansible reads while it imports: the configuration file and ANSIBLE_ variables of the constants. So these
 are the server's, and a test about them needs the program itself.
+
+Ansible's own modules are forks of the worker that they are of, which has imported what they import: an interpreter of their own would compile all that
+anew, for each stat and each copy. Any other module has its own interpreter, and only what Ansible packed for it.
 """
 
 import atexit
@@ -11,10 +14,13 @@ import gc
 import importlib
 import json
 import os
+import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 # A run that hangs is told as such instead of hanging the tests. No outcome depends on it: it is far beyond what a busy machine needs.
@@ -25,6 +31,7 @@ IMPORTS = [
     "ansible.module_utils.basic",
     "ansible.playbook.handler_task_include",
     "ansible.plugins.callback.default",
+    "ansible.plugins.connection.local",
     "ansible.plugins.connection.ssh",
     "ansible.plugins.inventory.script",
     "ansible.plugins.shell.sh",
@@ -35,6 +42,10 @@ IMPORTS = [
     "tomllib",
     "xml.dom.minidom",
 ]
+
+
+# What Ansible pipes into an interpreter says whose module it is: before ansible-core 2.19 in the second way.
+OF_ANSIBLE = re.compile(rb"\b(module_fqn|mod_name)['\"]?\s*[=:]\s*b?['\"]ansible\.modules\.")
 
 
 class WarmAnsible:
@@ -69,12 +80,70 @@ def become(asked: dict) -> None:
     sys.argv = ["ansible-playbook", *asked["arguments"]]
 
 
+def piped_to_us(command: str) -> dict[str, str] | None:
+    """Of a command that gives what is piped to this interpreter and does nothing else: the variables that it sets before."""
+    words = shlex.split(command)
+    inner = shlex.split(words[2]) if words[:2] == ["/bin/sh", "-c"] and len(words) == 3 else []
+    # Older versions of ansible-core have something follow, for terminals' sake.
+    if inner[-3:] == ["&&", "sleep", "0"]:
+        inner = inner[:-3]
+    if inner[-1:] != [sys.executable] or not all("=" in word for word in inner[:-1]):
+        return None
+    return dict(word.split("=", 1) for word in inner[:-1])
+
+
+def forked(environment: dict[str, str], program: bytes) -> tuple[int, bytes, bytes]:
+    """Runs a program in a fork of this process. Gives its exit code, output and errors."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                for number, stream in enumerate((os.open(os.devnull, os.O_RDONLY), out.fileno(), err.fileno())):
+                    os.dup2(stream, number)
+                sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
+                os.environ.update(environment)
+                sys.argv = ["-"]
+                try:
+                    exec(compile(program, "<stdin>", "exec"), {"__name__": "__main__"})
+                    code = 0
+                except SystemExit as end:
+                    code = end.code if isinstance(end.code, int) else int(end.code is not None)
+                except BaseException:
+                    sys.excepthook(*sys.exc_info())
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                # Not the worker's end: what that has registered for it is its own.
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()
+
+
+def fork_modules() -> None:
+    from ansible.plugins.connection import local
+
+    by_shell = local.Connection.exec_command
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        environment = piped_to_us(cmd) if in_data and OF_ANSIBLE.search(in_data) else None
+        if environment is None:
+            return by_shell(self, cmd, in_data, sudoable)
+        local.display.vvv(f"EXEC {cmd}", host=self._play_context.remote_addr)
+        return forked(environment, in_data)
+
+    local.Connection.exec_command = exec_command
+
+
 def main() -> None:
     import ansible.cli.playbook
     import ansible.config.manager
 
     for name in IMPORTS:
         importlib.import_module(name)
+    fork_modules()
     # What is here now stays as long as the process: no fork need look through it for garbage, and so copy it.
     gc.collect()
     gc.freeze()
