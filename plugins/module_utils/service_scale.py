@@ -98,9 +98,16 @@ class ScaleRun(RolloutRun):
         return plan_count(service, self.items[name]["count"], self.new_deployment)
 
     def _plan_back(self, name, service):
-        if service["desiredCount"] not in (self.items[name]["count"], self.previous[name]["desiredCount"]):
+        if service["desiredCount"] not in self._own_counts(name):
             raise CallFailed(f"its desired count is {service['desiredCount']} by now; somebody else, or autoscaling, set that, so it was left.")
         return plan_count(service, self.previous[name]["desiredCount"])
+
+    def _own_counts(self, name):
+        """The counts that this run has brought about: Application Auto Scaling brings one that its bounds no longer allow into them, by itself."""
+        before = self.previous[name]["desiredCount"]
+        wanted = before if self.items[name]["count"] is None else self.items[name]["count"]
+        bounds = (self.previous[name]["bounds"] or {}) if self.new_bounds[name] else {}
+        return {wanted, before, min(max(wanted, bounds.get("min", wanted)), bounds.get("max", wanted))}
 
     def _theirs(self, name, service, arguments, back):
         """Nobody's: a count does not undo a deployment, whoever started that."""

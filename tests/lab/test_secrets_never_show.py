@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import stat
 import threading
 import uuid
 from pathlib import Path
@@ -19,6 +20,14 @@ PLAYBOOKS = [
     *("stop.yml", "start.yml"),
 ]
 NAMES = ["CLAUDE_API_KEY", "ADMIN_TOKEN", "TELEGRAM_BOT_TOKEN"]
+
+
+def is_regular(path):
+    """Whether it is a file and no link; what is gone by now is none."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 class Watch(threading.Thread):
@@ -36,12 +45,13 @@ class Watch(threading.Thread):
 
     def look(self):
         self.looks += 1
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            self.search(path, "a process's arguments")
+        # Not Path.glob, which fails at a process that ends while it looks.
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            self.search(Path("/proc", process, "cmdline"), "a process's arguments")
         for directory in self.directories:
             for folder, _, names in os.walk(directory):  # passes over what goes away meanwhile, as Path.rglob does not
                 for path in (Path(folder, name) for name in names):
-                    if path.is_file() and not path.is_symlink():
+                    if is_regular(path):
                         self.files.add(path)
                         self.search(path, str(path))
 

@@ -209,6 +209,16 @@ def test_what_grew_goes_back_with_its_bounds_and_what_shrank_does_not(world):
     assert world.registered == [("workers", None, 2), ("api", None, 8), ("api", None, 4)]
 
 
+def test_a_count_that_autoscaling_brought_into_the_old_bounds_is_ours(world):
+    """The bounds go back first; what they no longer allow, Application Auto Scaling takes back by itself."""
+    world.targets, world.bad = {"api": FOUR}, {"api"}
+    run = scaling(world, api={"count": 6, "bounds": {"max": 8}})
+    assert list(run.roll_out()) == ["api"]
+    world.bad, world.services["api"]["desiredCount"] = set(), 4
+    assert run.revert() == {}
+    assert world.updates[-1] == ("api", {"desiredCount": 1})
+
+
 def test_a_count_that_somebody_else_set_meanwhile_is_left(world):
     world.bad = {"api"}
     run = scaling(world, api=3, workers=1)
