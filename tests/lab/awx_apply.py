@@ -75,6 +75,9 @@ class Apply:
             more = {"item": item, **task.get("vars", {})}
             if "when" in task and not self._templar(more).evaluate_conditional(task["when"]):
                 continue
+            if action == "ansible.builtin.assert":
+                assert self._templar(more).evaluate_conditional(task[action]["that"]), self._render(task[action]["fail_msg"], more)
+                continue
             arguments = self._render(task[action], more)
             result = run_main(action, arguments, check)
             if "register" in task:
