@@ -4,22 +4,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 
-from ansible.module_utils.urls import ConnectionError as UrlError
-from ansible.module_utils.urls import open_url
 from ansible_collections.atena.aws.plugins.module_utils import destroy_record, environment_lock, power_journal, preflight_access
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, CredentialsRefused, NotFound, ServiceFailed, Unanswered, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.ecr_configuration import UNREADABLE, configuration
+from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import MEDIA_TYPES
 from ansible_collections.atena.aws.plugins.module_utils.task_references import ecr_image, role_name
-
-_MANIFESTS = [
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-]
-_LARGEST_CONFIGURATION = 4 << 20
 
 
 def is_fatal(failed: CallFailed) -> bool:
@@ -46,7 +37,7 @@ def image(call, reference: str, region: str) -> dict | None:
         return None
     place = {"registryId": known["account"], "repositoryName": known["repository"]}
     try:
-        answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=_MANIFESTS)
+        answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=MEDIA_TYPES)
     except NotFound as failed:
         if failed.what != "Repository":
             raise
@@ -57,23 +48,15 @@ def image(call, reference: str, region: str) -> dict | None:
     platforms, why = platforms_of(manifest), ""
     if platforms is None:
         try:
-            platforms = [_configured(call, place, manifest)]
+            configured = configuration(call, place, manifest)
+            platforms = [{"os": configured["os"], "architecture": configured["architecture"]}]
         except CallFailed as failed:
             if is_fatal(failed):
                 raise
             why = str(failed)
-        except (OSError, http.client.HTTPException, UrlError, ValueError, LookupError, TypeError) as error:
+        except UNREADABLE as error:
             why = f"Could not read the image's configuration: {type(error).__name__}: {error}."
     return {"exists": True, "platforms": platforms, "why": why}
-
-
-def _configured(call, place: dict, manifest: dict) -> dict:
-    """A single image's platform is in its configuration blob only, which ECR gives out by a signed address, as to an engine that pulls."""
-    digest = manifest["config"]["digest"]
-    url = call("ecr", "get_download_url_for_layer", f"read the configuration of {place['repositoryName']}@{digest}", **place, layerDigest=digest)["downloadUrl"]
-    with open_url(url, timeout=10) as answer:
-        configuration = json.loads(answer.read(_LARGEST_CONFIGURATION))
-    return {"os": configuration["os"], "architecture": configuration["architecture"]}
 
 
 # --- Secrets ---

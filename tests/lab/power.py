@@ -175,6 +175,16 @@ class Power:
         assert held is None or int(held["expires_at"]["N"]) < time.time(), held
 
 
+@contextmanager
+def emptied_afterwards(lab) -> Iterator[Power]:
+    """Power over the lab, which is left running and with nothing in Redis."""
+    made = Power(lab)
+    yield made
+    made.run("started", redis={"without_queue": "true"})
+    with made.redis() as connection:
+        connection("FLUSHALL")
+
+
 def plan_says(code: int, output: str) -> str:
     """'empty', 'locked' (a stop or start has the state's lock, as any apply has it), or the whole output."""
     if code == 0:

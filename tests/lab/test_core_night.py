@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from emulator_world import until
-from power import Power
+from power import emptied_afterwards
 from test_core_playbooks import again, checked, typed
 
 pytestmark = [pytest.mark.lab, pytest.mark.core]
@@ -14,11 +14,8 @@ DELAYED = 500
 
 @pytest.fixture(scope="module")
 def power(lab):
-    made = Power(lab)
-    yield made
-    made.run("started", redis={"without_queue": "true"})
-    with made.redis() as connection:
-        connection("FLUSHALL")
+    with emptied_afterwards(lab) as made:
+        yield made
 
 
 def test_one_night(power):

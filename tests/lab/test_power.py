@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from emulator_world import until
 from faults import Faults
-from power import Power, plan_says
+from power import emptied_afterwards, plan_says
 from wire import Wire
 
 pytestmark = pytest.mark.lab
@@ -20,11 +20,8 @@ DELAYED, WAITING = 7000, 3000
 
 @pytest.fixture(scope="module")
 def power(lab):
-    made = Power(lab)
-    yield made
-    made.run("started", redis={"without_queue": "true"})
-    with made.redis() as connection:
-        connection("FLUSHALL")
+    with emptied_afterwards(lab) as made:
+        yield made
 
 
 def fill(power):

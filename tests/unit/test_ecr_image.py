@@ -10,7 +10,7 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import ecr_labels, ecr_plan
+from ansible_collections.atena.aws.plugins.module_utils import ecr_configuration, ecr_labels, ecr_plan
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CredentialsRefused, failure
 from ansible_collections.atena.aws.plugins.modules import ecr_image
 
@@ -72,7 +72,7 @@ class World:
         monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
         monkeypatch.setenv("DOCKERS_BOOK", str(self._book))
         monkeypatch.setattr(ecr_image, "Caller", lambda module: self)
-        monkeypatch.setattr(ecr_labels, "open_url", lambda url, timeout: io.BytesIO(json.dumps({"config": {"Labels": self.labels[url]}}).encode()))
+        monkeypatch.setattr(ecr_configuration, "open_url", lambda url, timeout: io.BytesIO(json.dumps({"config": {"Labels": self.labels[url]}}).encode()))
 
     def git(self, *arguments):
         return git(self.path, *arguments)

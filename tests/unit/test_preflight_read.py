@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import preflight, preflight_read, preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils import ecr_configuration, preflight, preflight_read, preflight_sources
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, Unanswered, failure
 from fakes import Pages
 
@@ -55,7 +55,7 @@ class TestImage:
             assert url == "https://signed"
             return io.BytesIO(blob)
 
-        monkeypatch.setattr(preflight_sources, "open_url", opened)
+        monkeypatch.setattr(ecr_configuration, "open_url", opened)
         return preflight_sources.image(aws, IMAGE, "us-east-1")
 
     def single(self, **more):
