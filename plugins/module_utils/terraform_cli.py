@@ -131,14 +131,15 @@ class Terraform:
             return code, output.read().splitlines()
 
     def _follow(self, output):
-        """Waits for the process. Its lines are read beside it, at a place of their own: the process writes on where it is."""
-        if self.on_line is None:
-            return self._process.wait()
+        """Waits for the process. Its lines are read beside it, at a place of their own: the process writes on where it is.
+
+        Never for long at a time: a signal that the system hands to another thread does not wake this one, which handles it.
+        """
         at, rest, code = 0, b"", None
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(timeout=_LOOK_EVERY)
-            while fresh := os.pread(output.fileno(), 65536, at):
+            while self.on_line and (fresh := os.pread(output.fileno(), 65536, at)):
                 at += len(fresh)
                 *lines, rest = (rest + fresh).split(b"\n")
                 for line in lines:
