@@ -150,7 +150,7 @@ class DatabaseRotation(Rotation):
         self.lock.check()
         there = parameter_store.read_all(self.call, self.path, [name]).get(name)
         if there is None:
-            parameter_store.create(self.call, self.path, name, value, f"{text} ({self.params['name']})", self.params["tags"])
+            parameter_store.create(self.call, self.path, name, value, f"{text} ({self.params['name']})", self.params["tags"], beside=self.secret)
         elif there["value"] != value:
             self.know([there["value"]])
             parameter_store.update(self.call, self.path, name, value)

@@ -28,14 +28,19 @@ def read_all(call, path: str, names: list[str]) -> dict:
     }
 
 
-def create(call, path: str, name: str, value: str, description: str = "", tags: dict | None = None) -> int:
-    """Writes one that is not there. Returns its version. Without Overwrite, Parameter Store refuses if somebody was faster."""
+def create(call, path: str, name: str, value: str, description: str = "", tags: dict | None = None, beside: str = "") -> int:
+    """Writes one that is not there. Returns its version. Without Overwrite, Parameter Store refuses if somebody was faster.
+
+    beside: the parameter whose key the new one has, too: what is as secret as that one may not be readable for more people. Otherwise it is the account's own.
+    """
     arguments = {"Tags": [{"Key": key, "Value": text} for key, text in sorted((tags or {}).items())]}
     if description:
         arguments["Description"] = description
     # The tier is stated only where it has to be: an account may have a default of its own.
     if tier(value) == "Advanced":
         arguments["Tier"] = "Advanced"
+    if beside and (key := _kept(call, f"{path}/{beside}").key):
+        arguments["KeyId"] = key
     answer = call("ssm", "put_parameter", f"write the secret {name}", Name=f"{path}/{name}", Value=value, Type="SecureString", **arguments)
     return answer["Version"]
 

@@ -346,6 +346,12 @@ def test_what_runs_keeps_a_valid_user_until_it_is_replaced(world):
     assert world.calls.index("deploy workers") < world.calls.index("users retire db_app_a") and "users prepare db_owner" not in world.calls
 
 
+def test_the_addresses_that_it_makes_have_the_key_of_the_one_that_the_services_have(world):
+    world.keys["DATABASE_URL"] = CUSTOMERS_KEY
+    rotation(world).run()
+    assert world.keys["DATABASE_ADMIN_URL"] == world.keys["DATABASE_URL_NEXT"] == CUSTOMERS_KEY
+
+
 def test_the_addresses_stay_encrypted_with_their_own_keys(world):
     """The services' one, and the master's, which somebody gave a key after the first time."""
     world.keys["DATABASE_URL"] = CUSTOMERS_KEY
