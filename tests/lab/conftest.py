@@ -28,6 +28,7 @@ from faults import Faults  # noqa: E402
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RUNNING = pytest.StashKey["Lab"]()
+LOCKS = "atena-terraform-locks"
 RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -249,7 +250,7 @@ class Lab:
 
     def lock(self) -> dict | None:
         """The item of the environment's lock; None when nobody holds it."""
-        answer = self.client("dynamodb").get_item(TableName="atena-terraform-locks", Key={"LockID": {"S": f"atena.aws/{self.name}"}}, ConsistentRead=True)
+        answer = self.client("dynamodb").get_item(TableName=LOCKS, Key={"LockID": {"S": f"atena.aws/{self.name}"}}, ConsistentRead=True)
         return answer.get("Item")
 
     def ended_tasks(self) -> list[dict]:
@@ -285,10 +286,18 @@ class Lab:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def unlock_the_state(self) -> None:
+        """Takes Terraform's locks away that a killed test left: nothing of a test is at work any more, and the collection would not break them."""
+        dynamodb = self.client("dynamodb")
+        for item in dynamodb.scan(TableName=LOCKS)["Items"]:
+            if item["LockID"]["S"].endswith(".tfstate"):
+                dynamodb.delete_item(TableName=LOCKS, Key={"LockID": item["LockID"]})
+
     def put_in_order(self) -> Run:
-        """No faults, switched on, as described, and the commit deployed that the repository has. Returns the last playbook that ran."""
+        """No faults, the state unlocked, switched on, as described, and the commit deployed that the repository has. Returns the last playbook that ran."""
         with Faults(self.endpoint) as faults:
             faults.forget_all()
+        self.unlock_the_state()
         for name, *arguments in (("start.yml", "-e", "start_without_queue=true"), ("infra.yml",), ("deploy.yml",)):
             run = self.playbook(name, *arguments, "-e", "atena_lock_wait_seconds=320", timeout=900)
             if run.code:
