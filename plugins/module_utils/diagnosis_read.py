@@ -77,8 +77,7 @@ class _Reading:
         balancer = environment_read.describe_load_balancer(self.call, name)
         if not balancer:
             return None
-        listeners = self.call("elbv2", "describe_listeners", f"read the listeners of {name}", LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-        return facts_of.load_balancer_entry(balancer, listeners)
+        return facts_of.load_balancer_entry(balancer, environment_read.listeners_of(self.call, balancer))
 
     def database(self):
         found = environment_read.describe_database(self.call, self.request["database_id"])
@@ -89,7 +88,7 @@ class _Reading:
         found = environment_read.describe_redis(self.call, identifier)
         if found:
             return facts_of.redis_entry(found)
-        snapshots = self.call("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", CacheClusterId=identifier)["Snapshots"]
+        snapshots = self.call.pages("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", "Snapshots", CacheClusterId=identifier)
         return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
 
     def parameters(self):

@@ -28,6 +28,14 @@ def describe_load_balancer(call, name: str) -> dict | None:
     return found[0] if found else None
 
 
+def listeners_of(call, balancer: dict | None) -> list[dict]:
+    """The listeners of a load balancer, as described; none of one that is not there."""
+    if not balancer:
+        return []
+    name, arn = balancer["LoadBalancerName"], balancer["LoadBalancerArn"]
+    return call.pages("elbv2", "describe_listeners", f"read the listeners of {name}", "Listeners", LoadBalancerArn=arn)
+
+
 def describe_database(call, identifier: str) -> dict | None:
     found = absent_as(
         [],

@@ -34,16 +34,9 @@ def nat_gateway(call, name: str) -> dict | None:
     """The environment's NAT gateway, if it is there or coming."""
     wanted = f"{name}-nat"
     filters = [{"Name": "tag:Name", "Values": [wanted]}]
-    found = call("ec2", "describe_nat_gateways", f"read the NAT gateway {wanted}", Filter=filters)["NatGateways"]
+    found = call.pages("ec2", "describe_nat_gateways", f"read the NAT gateway {wanted}", "NatGateways", Filter=filters)
     mine = [gateway for gateway in found if {"Key": "Name", "Value": wanted} in gateway.get("Tags", [])]
     return next((gateway for gateway in mine if gateway["State"] in ("pending", "available")), None)
-
-
-def listeners_of(call, balancer: dict | None) -> list[dict]:
-    if not balancer:
-        return []
-    name = balancer["LoadBalancerName"]
-    return call("elbv2", "describe_listeners", f"read the listeners of {name}", LoadBalancerArn=balancer["LoadBalancerArn"]).get("Listeners", [])
 
 
 def route_tables(call, gateway: dict | None) -> list[dict]:
@@ -51,7 +44,7 @@ def route_tables(call, gateway: dict | None) -> list[dict]:
     if not gateway:
         return []
     filters = [{"Name": "vpc-id", "Values": [gateway["VpcId"]]}]
-    tables = call("ec2", "describe_route_tables", "read the routes to the NAT gateway", Filters=filters)["RouteTables"]
+    tables = call.pages("ec2", "describe_route_tables", "read the routes to the NAT gateway", "RouteTables", Filters=filters)
     return [table for table in tables if any(route.get("NatGatewayId") == gateway["NatGatewayId"] for route in table.get("Routes", []))]
 
 
@@ -77,7 +70,7 @@ def power_parts(call, name: str) -> dict:
     gateway = nat_gateway(call, name)
     return {
         "load_balancer": balancer,
-        "listeners": listeners_of(call, balancer),
+        "listeners": environment_read.listeners_of(call, balancer),
         "nat_gateway": gateway,
         "route_tables": route_tables(call, gateway),
     }

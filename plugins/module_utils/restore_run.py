@@ -356,7 +356,7 @@ class Restore(DatabaseRun):
             return found
         settings = self.params["settings"]
         filters = [{"Name": "group-name", "Values": [settings["security_group"]]}]
-        groups = self.call("ec2", "describe_security_groups", f"read the security group {settings['security_group']}", Filters=filters)["SecurityGroups"]
+        groups = self.call.pages("ec2", "describe_security_groups", f"read the security group {settings['security_group']}", "SecurityGroups", Filters=filters)
         return fallback(settings, [group["GroupId"] for group in groups])
 
     def _restore(self) -> dict:

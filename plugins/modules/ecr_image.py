@@ -174,6 +174,7 @@ says:
 import base64
 import concurrent.futures
 import contextlib
+import functools
 import os
 
 from ansible_collections.atena.aws.plugins.module_utils import build_context, docker_cli, ecr_labels, ecr_plan
@@ -188,11 +189,11 @@ _UNKNOWN = "sha256:known-after-push"
 
 def images_by_tag(call, repository, tags):
     """DescribeImages for each tag, one by one: with several it fails on the first that is missing."""
-    details = []
-    for tag in tags:
-        one = {"repositoryName": repository, "imageIds": [{"imageTag": tag}]}
-        details += absent_as([], "Image", lambda tag=tag, one=one: call("ecr", "describe_images", f"look for {repository}:{tag}", **one)["imageDetails"])
-    return details
+
+    def look(tag):
+        return call("ecr", "describe_images", f"look for {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
+
+    return [detail for tag in tags for detail in absent_as([], "Image", functools.partial(look, tag))]
 
 
 class Builder:

@@ -208,7 +208,7 @@ def read_database(call, name):
     database = environment_read.describe_database(call, identifier)
     if not database:
         return {"database": None}
-    snapshots = call("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", DBInstanceIdentifier=identifier)["DBSnapshots"]
+    snapshots = call.pages("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
     times = [snapshot["SnapshotCreateTime"] for snapshot in snapshots if snapshot.get("SnapshotCreateTime") and snapshot["Status"] == "available"]
     restart = database.get("AutomaticRestartTime")
     return {

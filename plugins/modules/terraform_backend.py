@@ -145,14 +145,14 @@ def read_table(call, table):
         return None
     description = answer["Table"]
     backups = call("dynamodb", "describe_continuous_backups", f"read the backup settings of {table}", TableName=table)
-    tags = call("dynamodb", "list_tags_of_resource", f"read the tags of {table}", ResourceArn=description["TableArn"])
+    tags = call.pages("dynamodb", "list_tags_of_resource", f"read the tags of {table}", "Tags", ResourceArn=description["TableArn"])
     return {
         "arn": description["TableArn"],
         "key_schema": description["KeySchema"],
         "billing_mode": description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "deletion_protection": description.get("DeletionProtectionEnabled", False),
         "recovery": backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus"),
-        "tags": {tag["Key"]: tag["Value"] for tag in tags.get("Tags", [])},
+        "tags": {tag["Key"]: tag["Value"] for tag in tags},
     }
 
 
@@ -163,8 +163,8 @@ def read_gates(call, bucket, key):
             return json.loads(answer["Body"].read())
         except ValueError as error:
             raise CallFailed(f's3://{bucket}/{key} is not JSON. It should read {{"power": "on", "redis": "present"}}.') from error
-    versions = call("s3", "list_object_versions", f"look for earlier versions of {key}", Bucket=bucket, Prefix=key)
-    if any(version["Key"] == key for version in versions.get("Versions", [])):
+    versions = call.pages("s3", "list_object_versions", f"look for earlier versions of {key}", "Versions", Bucket=bucket, Prefix=key)
+    if any(version["Key"] == key for version in versions):
         raise CallFailed(
             f"s3://{bucket}/{key} says what is switched off in this environment; it was there and somebody deleted it. Writing the first one "
             "again could rebuild what is off on purpose, so nothing was done. Bring its last version back: remove the delete marker."
