@@ -33,6 +33,7 @@ SECONDS: dict[str, int] = {
     "test_saved_plan.py": 154,
     "test_scale.py": 152,
     "test_artifact.py": 150,
+    "test_lagging_answers.py": 400,
     "test_killed.py": 147,
     "test_guard.py": 137,
     "test_prune.py": 130,
