@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from .core import Failure
+from .failure import Failure
 from .row import Call, Row, Update
 from .shapes import Unsupported, from_aws, member, shape_at, to_aws
 from .tagging import TAGGING, to_list

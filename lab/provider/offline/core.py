@@ -6,24 +6,16 @@ from typing import Any
 
 from . import plan as planning
 from . import schema, validate
+from .failure import Failure
 from .row import Row
+from .rows import registry
 from .values import Unknown, is_known, same
 
 Values = dict[str, Any]
 
 
-class Failure(Exception):
-    """What a person should read instead of a traceback."""
-
-    def __init__(self, summary: str, detail: str = "", code: str = "") -> None:
-        super().__init__(summary)
-        self.summary, self.detail, self.code = summary, detail, code
-
-
 class Provider:
     def __init__(self, name: str) -> None:
-        from .rows import registry  # here, because the rows need Failure
-
         self.name = name
         self.rows: dict[str, Row] = {row.type: row for row in registry.rows(name)}
         self.data: dict[str, Any] = {source.type: source for source in registry.data(name)}

@@ -18,7 +18,8 @@ from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc as rpc
 
 from . import wire
-from .core import Failure, Provider
+from .core import Provider
+from .failure import Failure
 
 
 def guarded(response: Callable[..., Any]) -> Callable:

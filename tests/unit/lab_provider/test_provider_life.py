@@ -6,7 +6,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from offline import aws as engine
-from offline.core import Failure, Provider
+from offline.core import Provider
+from offline.failure import Failure
 from offline.plan import null_object
 from offline.rows.local import identifier_of, password
 from offline.values import Unknown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import Failure
+from ..failure import Failure
 from ..row import Call, Row, Update
 from ..shapes import nested_from_aws
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..failure import Failure
 from ..row import Call, Row, Update
 
 Values = dict[str, Any]
@@ -122,8 +123,6 @@ EIP = Row(
 
 def nat_state(answer: dict) -> bool:
     if answer["State"] == "failed":
-        from ..core import Failure
-
         raise Failure("aws_nat_gateway: creation failed", f"{answer.get('FailureCode')}: {answer.get('FailureMessage')}")
     return answer["State"] == "available"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..aws import wait
-from ..core import Failure
+from ..failure import Failure
 from ..row import Call, Row, Update
 
 Values = dict[str, Any]
