@@ -18,6 +18,7 @@ from extension import (
     image_tags,
     lab_clock,
     lab_settings,
+    listeners,
     load_balancer_state,
     log_filter,
     nat_states,
@@ -26,7 +27,6 @@ from extension import (
     registry,
     schedule_targets,
     service_deployments,
-    service_load_balancer,
     service_scaling,
     target_health,
     task_architecture,
@@ -281,7 +281,7 @@ class TestTargetHealth:
 class TestServices:
     def test_a_forward_is_found_in_both_spellings(self):
         actions = [{"TargetGroupArn": "a"}, {"ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "b"}]}}, {"Type": "redirect"}]
-        assert service_load_balancer.action_targets(actions) == {"a", "b"}
+        assert listeners.action_targets(actions) == {"a", "b"}
 
     def test_the_worst_target_group_decides(self, monkeypatch):
         states = {"a": "healthy", "b": "unhealthy", "c": None}

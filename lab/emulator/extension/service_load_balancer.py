@@ -10,21 +10,8 @@ from typing import Any
 from ministack.core.responses import error_response_json
 from ministack.services import alb, ecs
 
+from .listeners import has_load_balancer
 from .patching import replace
-
-
-def action_targets(actions: list[dict[str, Any]]) -> set[str]:
-    found = set()
-    for action in actions:
-        found.add(action.get("TargetGroupArn"))
-        found.update(group.get("TargetGroupArn") for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [])
-    return {arn for arn in found if arn}
-
-
-def has_load_balancer(target_group: str) -> bool:
-    rules = [rule.get("Actions") or [] for rule in alb._rules.values()]
-    listeners = [listener.get("DefaultActions") or [] for listener in alb._listeners.values()]
-    return any(target_group in action_targets(actions) for actions in (*rules, *listeners))
 
 
 def refusal(target_groups: list[str], known: Any) -> str | None:

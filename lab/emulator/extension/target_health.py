@@ -21,8 +21,8 @@ from ministack.core.responses import StreamingResponse, request_scope
 from ministack.services import alb
 
 from . import lab_settings
+from .listeners import has_load_balancer
 from .patching import replace
-from .service_load_balancer import has_load_balancer
 
 FIRST_CHECKS_EVERY = 0.25
 DESCRIPTIONS = {
