@@ -6,29 +6,12 @@ import io
 import tarfile
 
 import pytest
-from extension import (
-    cache_parameters,
-    cache_snapshots,
-    containers,
-    database_address,
-    database_data,
-    database_power,
-    database_restore,
-    database_snapshots,
-    image_tags,
-    lab_clock,
-    lab_settings,
-    listeners,
-    load_balancer_state,
-    log_filter,
-    nat_states,
-    parameters,
-    policy_simulation,
-    registry,
-    schedule_targets,
+from extension.common import containers, lab_settings
+from extension.ec2 import nat_states
+from extension.ecr import image_tags, registry
+from extension.ecs import (
     service_deployments,
     service_scaling,
-    target_health,
     task_architecture,
     task_capacity,
     task_exec,
@@ -39,7 +22,14 @@ from extension import (
     task_rights,
     task_settings,
 )
-from extension import task_stop as stopping
+from extension.ecs import task_stop as stopping
+from extension.elasticache import cache_parameters, cache_snapshots
+from extension.elbv2 import listeners, load_balancer_state, target_health
+from extension.iam import policy_simulation
+from extension.logs import log_filter
+from extension.rds import database_address, database_data, database_power, database_restore, database_snapshots, lab_clock
+from extension.scheduler import schedule_targets
+from extension.ssm import parameters
 from ministack.core import responses
 from ministack.core.iam_evaluator import parse_policy_document
 

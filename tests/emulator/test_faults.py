@@ -4,9 +4,9 @@ import json
 
 import pytest
 from botocore import parsers
-from extension import fault_rules, operations
-from extension.fault_rules import Book, Fault
-from extension.operations import Call
+from extension.faults import fault_rules, operations
+from extension.faults.fault_rules import Book, Fault
+from extension.faults.operations import Call
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=000000000042/20250101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=x"
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from extension import whole_answers
+from extension.common import whole_answers
 from h11_answer import written
 
 

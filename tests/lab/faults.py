@@ -5,7 +5,7 @@
         ...
         assert faults.hits(throttled) == 20
 
-What was asked for is forgotten at the end of the block. lab/emulator/extension/fault_rules.py says what each option does.
+What was asked for is forgotten at the end of the block. lab/emulator/extension/faults/fault_rules.py says what each option does.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Faults:
         self._set({"draining": "off"})
 
     def times(self, **seconds: float) -> None:
-        """From now on these works take so long at least: database_stop, cache_create, … (lab_settings.py has them all)."""
+        """From now on these works take so long at least: database_stop, cache_create, … (lab/emulator/extension/common/lab_settings.py has them all)."""
         self._set({"times": seconds})
 
     def failing(self, *works: str) -> None:

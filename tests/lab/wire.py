@@ -78,7 +78,7 @@ class Wire:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one piece, as the lab has it (extension/whole_answers.py)
+            wbufsize = -1  # head and body in one piece, as the lab has it (extension/common/whole_answers.py)
 
             def handle_expect_100(self):
                 going_on = super().handle_expect_100()
