@@ -1,0 +1,45 @@
+"""What the emulator's extension decides of ElastiCache, apart from the emulator."""
+
+import io
+import tarfile
+
+import pytest
+from extension.elasticache import cache_parameters, cache_snapshots
+
+
+class TestCaches:
+    def test_only_redis_own_settings_reach_redis(self):
+        group = {"maxmemory-policy": {"Value": "noeviction"}, "databases": {"Value": "16"}, "timeout": {"Value": ""}, "invented": {"Value": "1"}}
+        assert cache_parameters.redis_settings(group) == {"maxmemory-policy": "noeviction"}
+
+    @pytest.mark.parametrize(
+        ("wish", "word"),
+        [
+            ({}, ""),
+            ({"Engine": "redis", "EngineVersion": "7.1"}, ""),
+            ({"EngineVersion": "7"}, ""),
+            ({"EngineVersion": "7.2"}, ""),
+            ({"Engine": "valkey", "EngineVersion": "7.0"}, ""),
+            ({"EngineVersion": "7.0"}, "version 7.1 into version 7.0"),
+            ({"EngineVersion": "6.2"}, "version 7.1 into version 6.2"),
+            ({"Engine": "memcached"}, "into memcached"),
+            ({"NumNodeGroups": "3"}, "has 1 node groups, not 3"),
+        ],
+    )
+    def test_a_snapshot_fits_a_cache_that_is_not_older(self, wish, word):
+        snapshot = {"Engine": "redis", "EngineVersion": "7.1", "NodeSnapshots": [{}]}
+        found = cache_snapshots.mismatch({name: [value] for name, value in wish.items()}, snapshot)
+        assert word in found and bool(found) is bool(word)
+
+    def test_a_file_for_a_container_is_an_archive_of_it(self):
+        with tarfile.open(fileobj=io.BytesIO(cache_snapshots.packed("dump.rdb", b"REDIS\0"))) as archive:
+            assert archive.getnames() == ["dump.rdb"]
+            assert archive.extractfile("dump.rdb").read() == b"REDIS\0"
+
+    def test_what_is_the_labs_own_is_not_shown(self):
+        snapshot = {"SnapshotName": "a&b", "Port": 6379, "VpcId": None, "AutoMinorVersionUpgrade": True, "_data": {"0001": b"x"},
+                    "NodeSnapshots": [{"CacheNodeId": "0001", "_node_group": "0001"}]}  # fmt: skip
+        assert cache_snapshots.render(snapshot) == (
+            "<SnapshotName>a&amp;b</SnapshotName><Port>6379</Port><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>"
+            "<NodeSnapshots><NodeSnapshot><CacheNodeId>0001</CacheNodeId></NodeSnapshot></NodeSnapshots>"
+        )

@@ -1,0 +1,87 @@
+"""What the emulator's extension decides of RDS, apart from the emulator."""
+
+import concurrent.futures
+
+import pytest
+from extension.rds import database_address, database_data, database_power, database_restore, database_snapshots, lab_clock
+from ministack.core import responses
+
+
+class TestDatabases:
+    CONFIG = [{"Subnet": "172.20.0.0/16", "IPRange": "172.20.0.0/17", "Gateway": "172.20.0.1"}]
+
+    def test_its_address_is_one_that_docker_hands_out_to_nobody(self):
+        assert database_address.free_address(self.CONFIG, []) == "172.20.128.1"
+        assert database_address.free_address(self.CONFIG, ["172.20.128.1", "172.20.128.2"]) == "172.20.128.3"
+
+    def test_a_network_without_such_addresses_gives_none(self):
+        assert database_address.free_address([{"Subnet": "172.20.0.0/16", "Gateway": "172.20.0.1"}], []) is None
+
+    def test_it_can_be_restored_up_to_the_last_five_minutes(self):
+        assert [database_power.restorable(now) for now in (600.0, 601.5, 899.9, 900.0)] == [600, 600, 600, 900]
+
+    @pytest.mark.parametrize(
+        ("since", "until", "retained", "days"),
+        [
+            (0, 2 * 86400, 7, [0, 1]),
+            (0, 2 * 86400, 1, [1]),
+            (0, 2 * 86400, 0, []),
+            (4 * 3600, 86400, 7, []),
+            (4 * 3600, 86400 + 4 * 3600, 7, [1]),
+            (0, 10 * 86400, 3, [7, 8, 9]),
+        ],
+    )
+    def test_it_is_backed_up_in_its_window_on_each_day(self, since, until, retained, days):
+        assert lab_clock.backup_moments(since, until, "03:30-04:00", retained) == [day * 86400 + 3.5 * 3600 for day in days]
+
+    def test_what_is_known_gets_older(self):
+        record = {"SnapshotCreateTime": "2026-03-08T12:00:00.250Z", "Status": "available"}
+        assert lab_clock.older(record, ("SnapshotCreateTime", "InstanceCreateTime"), 7) == {"SnapshotCreateTime": "2026-03-01T12:00:00.250Z"}
+
+    @pytest.mark.parametrize("wish", [None, {}, {"advance_days": 0}, {"advance_days": "7"}, {"advance_days": True}, {"advance_days": 1000}])
+    def test_the_clock_takes_days(self, wish):
+        with pytest.raises(ValueError):
+            lab_clock.answer("PUT", [], wish)
+
+
+class TestASnapshotOfADatabase:
+    @pytest.mark.parametrize("kind", ["manual", "automated"])
+    def test_names_the_instance_that_it_is_of_whatever_the_name(self, kind, monkeypatch):
+        rds = database_snapshots.rds
+        monkeypatch.setattr(rds, "_get_docker", lambda: None)
+        with responses.request_scope("111122223333", "us-east-1"):
+            rds._create_db_instance({"DBInstanceIdentifier": ["d"]})
+            instance = rds._instances["d"]
+            made = database_snapshots.begin(instance, "s") if kind == "manual" else database_snapshots.automated(instance, 600, None)
+            told = rds._snapshot_xml(made)
+            rds.reset()
+        assert made["SnapshotType"] == kind and f"<DbiResourceId>{instance['DbiResourceId']}</DbiResourceId>" in told
+
+
+class TestADatabaseOfAnotherTime:
+    @pytest.fixture
+    def source(self, monkeypatch):
+        """An instance with the backup of its first day, and a snapshot."""
+        backups = {"db-1": 100.0, "arn:s": 200.0, "arn:other": 250.0}
+        held = {}
+        for key, taken in backups.items():
+            held[key] = concurrent.futures.Future()
+            held[key].set_result(database_data.Backup(taken, [], "0"))
+        monkeypatch.setattr(database_data, "kept", held)
+        snapshots = {"s": {"DBSnapshotArn": "arn:s", "DbiResourceId": "db-1"}, "o": {"DBSnapshotArn": "arn:other", "DbiResourceId": "db-2"}}
+        monkeypatch.setattr(database_restore.rds, "_snapshots", snapshots)
+        return {"DbiResourceId": "db-1"}
+
+    @pytest.mark.parametrize(("moment", "taken"), [(99, None), (100, 100), (199, 100), (260, 200)])
+    def test_its_newest_backup_from_before_is_what_it_is_made_of(self, source, moment, taken):
+        found = database_restore.base_for(source, moment)
+        assert (found and found.taken) == taken
+
+    def test_one_that_is_being_taken_or_failed_is_none(self, source):
+        database_data.kept["arn:s"] = concurrent.futures.Future()
+        assert database_restore.base_for(source, 300).taken == 100
+        database_data.kept["arn:s"].set_exception(RuntimeError())
+        assert database_restore.base_for(source, 300).taken == 100
+
+    def test_moments_are_read_in_utc(self):
+        assert database_restore.epoch("1970-01-01T00:10:00Z") == database_restore.epoch("1970-01-01T00:10:00") == 600
