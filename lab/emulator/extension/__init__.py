@@ -1,5 +1,5 @@
-"""What MiniStack lacks and the lab needs. Every module has apply(), called once before MiniStack starts.
+"""What MiniStack lacks and the lab needs: pieces, each with an apply() that start.py calls once before MiniStack starts, and what they share.
 
-Each says at its top what is missing; the test of the same name in tests/lab/test_emulator_shortcomings.py fails once MiniStack
-has it, and then the module can go.
+They are in packages with boto3's names of AWS's services; `common` is beneath all, `faults` is of every service. Each piece says at its top what is
+missing; the test of the same name in tests/emulator/test_emulator_shortcomings.py fails once MiniStack has it, and then the piece can go.
 """
