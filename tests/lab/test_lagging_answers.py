@@ -69,9 +69,9 @@ class Lag:
         return [state for state in states if state != "STOPPED"]
 
     def was_met(self) -> None:
-        assert [self.faults.hits(fault) for fault in self.added] == [2, 3]
         assert self.in_hand[:3] == [1, 1, 1], f"{self.in_hand}: no worker was at work when the answers were behind: this proves nothing"
         assert self.left == [[]], "the snapshot was taken with a worker at work"
+        assert [self.faults.hits(fault) for fault in self.added] == [2, 3]
 
 
 def under_lag(power, playbook: str, *arguments: str):
