@@ -16,6 +16,7 @@ import re
 
 from ansible_collections.atena.aws.plugins.module_utils import (
     destroy_record,
+    power_database as databases,
     power_gates,
     power_journal,
     power_redis,
@@ -25,7 +26,6 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_snapshot,
     terraform_plan,
 )
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment_lock import this_host

@@ -7,8 +7,14 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import diagnosis, environment_read, health, preflight_sources, task_references
-from ansible_collections.atena.aws.plugins.module_utils import diagnosis_facts as facts_of
+from ansible_collections.atena.aws.plugins.module_utils import (
+    diagnosis,
+    diagnosis_facts as facts_of,
+    environment_read,
+    health,
+    preflight_sources,
+    task_references,
+)
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, explain
 from ansible_collections.atena.aws.plugins.module_utils.ecs_logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition, describe_tasks

@@ -7,8 +7,7 @@ from __future__ import annotations
 import http.client
 import json
 
-from ansible.module_utils.urls import ConnectionError as UrlError
-from ansible.module_utils.urls import open_url
+from ansible.module_utils.urls import ConnectionError as UrlError, open_url
 
 # What `configuration` raises, besides CallFailed, of a download that broke off or an answer that is none.
 UNREADABLE = (OSError, http.client.HTTPException, UrlError, ValueError, LookupError, TypeError)

@@ -13,6 +13,7 @@ import uuid
 from ansible_collections.atena.aws.plugins.module_utils import (
     address_secret,
     parameter_store,
+    power_database as databases,
     power_gates,
     power_journal,
     power_read,
@@ -23,7 +24,6 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     redis_snapshot,
     task_run,
 )
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils import (
+    power_database as databases,
     power_gates,
     power_journal,
     power_redis,

@@ -15,12 +15,12 @@ from ansible_collections.atena.aws.plugins.module_utils import (
     address_secret,
     database_url,
     parameter_store,
+    power_database as databases,
     power_journal,
     recovery_read,
     restore_plan,
     task_run,
 )
-from ansible_collections.atena.aws.plugins.module_utils import power_database as databases
 from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment_read import describe_database, describe_load_balancer, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.health import Application

@@ -7,9 +7,13 @@ from __future__ import annotations
 import json
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
-from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils import terraform_saved, terraform_unrecorded, terraform_view
+from ansible_collections.atena.aws.plugins.module_utils import (
+    terraform_errors as errors,
+    terraform_plan as plans,
+    terraform_saved,
+    terraform_unrecorded,
+    terraform_view,
+)
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import TerraformError
 
 # What holds a queue.

@@ -11,8 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_cli
-from ansible_collections.atena.aws.plugins.module_utils import terraform_errors as errors
+from ansible_collections.atena.aws.plugins.module_utils import terraform_cli, terraform_errors as errors
 from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import CommandFailed, TerraformError
 
 NAME = "errored.tfstate"

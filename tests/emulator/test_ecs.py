@@ -13,8 +13,8 @@ from extension.ecs import (
     task_requests,
     task_rights,
     task_settings,
+    task_stop as stopping,
 )
-from extension.ecs import task_stop as stopping
 from extension.elbv2 import target_health
 from ministack.core.iam_evaluator import parse_policy_document
 

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import terraform_errors
-from ansible_collections.atena.aws.plugins.module_utils import terraform_plan as plans
+from ansible_collections.atena.aws.plugins.module_utils import terraform_errors, terraform_plan as plans
 
 OLD, NEW = "hush-old-4711", "hush-new-0815"
 TASK = 'aws_ecs_task_definition.template["api"]'

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import plan as planning
-from . import schema, validate
+from . import plan as planning, schema, validate
 from .failure import Failure
 from .row import Row
 from .rows import registry

@@ -12,10 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tf import provider as tf_provider
-from tf import runner
-from tf.gen import tfplugin_pb2 as pb
-from tf.gen import tfplugin_pb2_grpc as rpc
+from tf import provider as tf_provider, runner
+from tf.gen import tfplugin_pb2 as pb, tfplugin_pb2_grpc as rpc
 
 from . import wire
 from .core import Provider
