@@ -77,7 +77,9 @@ def mentions(unit: str) -> tuple[str, str]:
     if kind[0] == "tests":
         return rf"^(import|from) {name}\b", "tests/"
     if kind[1] in ("module_utils", "plugin_utils"):
-        return rf"\b{kind[1]}(\.{name}\b| import ([\w ]+, )*{name}\b|\([\"']{name}[\"']\))", "plugins/|tests/"
+        place = r"\.".join(map(re.escape, Path(unit).with_suffix("").parts[2:]))
+        package = re.escape(kind[1]) + "".join(rf"\.{re.escape(part)}" for part in Path(unit).parts[2:-1])
+        return rf"\b{kind[1]}(\.{place}\b|\([\"']{place}[\"']\))|\b{package} import (\(\s*)?(\w+( as \w+)?,\s+)*{name}\b", "plugins/|tests/"
     if kind[1] == "filter":
         registered = re.findall(r'"(\w+)":', text_of(unit).partition("def filters")[2])
         return rf"\batena\.aws\.({'|'.join(registered)})\b", "roles/|playbooks/"

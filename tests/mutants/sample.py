@@ -57,13 +57,22 @@ def draw(rng: random.Random, files: list[Path]) -> tuple[Path, str, int]:
                     return file, name, rng.randrange(found)
 
 
+def named(plugins: Path, file: Path) -> str:
+    """How those who use a file name it: of our own modules by where they lie, as many a package has its `read` and its `text`."""
+    *packages, stem = map(re.escape, file.relative_to(plugins).with_suffix("").parts)
+    if packages[0] not in ("module_utils", "plugin_utils"):
+        return rf"\b{stem}\b"
+    package = r"\.".join(packages)
+    return rf"\b{package}(\.{stem}\b| import (\(\s*)?(\w+( as \w+)?,\s+)*{stem}\b)"
+
+
 def tests_of(checkout: Path, file: Path) -> list[str]:
     """The unit tests that name the file, or one that imports it."""
-    sources = {path: path.read_text() for path in checkout.glob("plugins/**/*.py")}
-    word = rf"\b{file.stem}\b"
-    names = {file.stem} | {path.stem for path, text in sources.items() if path != file and re.search(rf"import .*{word}|\.{file.stem} import", text)}
-    any_of = re.compile(rf"\b({'|'.join(map(re.escape, sorted(names)))})\b")
-    return sorted(str(path.relative_to(checkout)) for path in (checkout / "tests" / "unit").glob("test_*.py") if any_of.search(path.read_text()))
+    plugins = checkout / "plugins"
+    imported = re.compile(rf"^from .*{named(plugins, file)}", re.MULTILINE)
+    users = [path for path in plugins.glob("**/*.py") if path == file or imported.search(path.read_text())]
+    any_of = re.compile("|".join(named(plugins, path) for path in sorted(users)))
+    return sorted(str(path.relative_to(checkout)) for path in (checkout / "tests" / "unit").glob("**/test_*.py") if any_of.search(path.read_text()))
 
 
 def outcome(checkout: Path, python: str, tests: list[str]) -> str:
