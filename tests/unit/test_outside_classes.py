@@ -57,6 +57,12 @@ def _classes():
 CLASSES = _classes()
 
 
+def _is_imported_as(path, module):
+    """By the end of its name, as many a folder has a file of the same name."""
+    own = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts)
+    return f".{own}".endswith(f".{module.removeprefix('ansible_collections.atena.aws.')}")
+
+
 def _outside(path, name):
     """The dotted names of the outside classes that this class of ours is made from, however far up."""
     node, imported = CLASSES[path][name]
@@ -69,7 +75,7 @@ def _outside(path, name):
         first, _, rest = dotted.partition(".")
         whole = ".".join(part for part in (imported.get(first, f"builtins.{first}"), rest) if part)
         module, _, last = whole.rpartition(".")
-        homes = [home for home in CLASSES if home.stem == module.rpartition(".")[2] and last in CLASSES[home]]
+        homes = [home for home in CLASSES if last in CLASSES[home] and _is_imported_as(home, module)]
         if homes and (module.startswith("ansible_collections.atena.") or module.partition(".")[0] not in {"ansible", *sys.stdlib_module_names}):
             yield from _outside(homes[0], last)
         elif whole not in GENERATED:

@@ -14,8 +14,15 @@ from ansible_collections.atena.aws.plugins.module_utils import aws_module, requi
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PLUGINS = sorted((CHECKOUT / "plugins").glob("*/*.py"))
+# Those that make a directory a package hold nothing.
+PLUGINS = sorted(path for path in (CHECKOUT / "plugins").rglob("*.py") if path.name != "__init__.py")
 MODULES = [path for path in PLUGINS if path.parent.name == "modules"]
+
+
+def name_of(path):
+    return str(path.relative_to(CHECKOUT / "plugins"))
+
+
 # AnsibleAWSModule's own in amazon.aws 9.0.0 and since, of which 9.0.0 hands nothing else on to AnsibleModule (later ones do: get_bin_path).
 AMAZON_AWS_9 = {
     *("params", "check_mode", "_diff", "_name", "region", "client", "resource", "boolean", "md5", "debug", "warn"),
@@ -24,7 +31,7 @@ AMAZON_AWS_9 = {
 }
 IMPORTED_FROM_AMAZON_AWS = {"modules.AnsibleAWSModule", "botocore.get_aws_connection_info"}
 # They need no AWS, or mean a module of Terraform's.
-NOT_OF_AWS = {"terraform_output_info.py", "terraform_working_copy.py", "cost_plan.py"}
+NOT_OF_AWS = {"modules/terraform_output_info.py", "modules/terraform_working_copy.py", "module_utils/cost_plan.py"}
 # Came with Python 3.11: a file that imports or runs them at its import ends in a traceback where its refusal should be.
 NEW_IN_311 = {"datetime.UTC", "enum.StrEnum", "typing.Self", "typing.assert_never", "typing.LiteralString", "typing.Never", "asyncio.TaskGroup"}
 
@@ -123,7 +130,7 @@ def test_the_requirements_files_say_the_same():
 def test_every_module_is_made_where_it_is_looked(path):
     text = path.read_text()
     made_with = re.findall(r"\b(\w*Module)\(\n? *argument_spec", text)
-    if path.name in NOT_OF_AWS:
+    if name_of(path) in NOT_OF_AWS:
         assert made_with == ["AnsibleModule"] and re.search(r"\n    \)\n    requirements\.refuse_old_python\(module\)\n", text)
     else:
         assert made_with == ["AwsModule"]
@@ -142,7 +149,7 @@ def _at_import(tree):
             yield from _at_import(node)
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: name_of(path).removesuffix(".py"))
 def test_a_python_before_ours_can_import_it(path):
     tree = ast.parse(path.read_text(), feature_version=(3, 10))
     names = set()
@@ -170,7 +177,7 @@ def _used_of_the_module(tree):
 
 
 def test_no_more_is_used_of_the_module_than_amazon_aws_9_has():
-    used = {attribute for path in PLUGINS if path.name not in NOT_OF_AWS for attribute in _used_of_the_module(ast.parse(path.read_text()))}
+    used = {attribute for path in PLUGINS if name_of(path) not in NOT_OF_AWS for attribute in _used_of_the_module(ast.parse(path.read_text()))}
     assert {"params", "exit_json", "region"} <= used <= AMAZON_AWS_9
 
 
