@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from ansible.plugins.action.normal import ActionModule as AnyModule
-from ansible_collections.atena.aws.plugins.module_utils import requirements
+from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 
 
 class ActionModule(AnyModule):

@@ -1,6 +1,6 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The option `power`: where it is written whether an environment is on (module_utils/power_state.py). A module may describe it in its own words."""
+"""The option `power`: where it is written whether an environment is on (module_utils/environment/state.py). A module may describe it in its own words."""
 
 
 class ModuleDocFragment:

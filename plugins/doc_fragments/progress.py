@@ -1,6 +1,6 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The option `progress_file` of modules that tell what they do while they do it (module_utils/progress.py)."""
+"""The option `progress_file` of modules that tell what they do while they do it (module_utils/core/progress.py)."""
 
 
 class ModuleDocFragment:

@@ -1,6 +1,6 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of the options that the modules of recovery share (module_utils/recovery_arguments.py)."""
+"""Documentation of the options that the modules of recovery share (module_utils/recovery/arguments.py)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,13 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.atena.aws.plugins.module_utils import cost_arguments, cost_items, cost_model, cost_sizes, prices
+from ansible_collections.atena.aws.plugins.module_utils.cost import (
+    arguments as cost_arguments,
+    items as cost_items,
+    model as cost_model,
+    prices,
+    sizes as cost_sizes,
+)
 
 _LEAST_PART = 0.05
 

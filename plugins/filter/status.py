@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils import status_fleet
+from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
 
 
 def status_table(documents: list[dict]) -> list[str]:

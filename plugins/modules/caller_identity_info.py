@@ -68,9 +68,9 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, told
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 
 
 def region_problem(region, known):

@@ -172,9 +172,9 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.database_rotation import DatabaseRotation
-from ansible_collections.atena.aws.plugins.module_utils.rotation_run import run_module, ROTATION_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.rotation.database import DatabaseRotation
+from ansible_collections.atena.aws.plugins.module_utils.rotation.run import run_module, ROTATION_OPTIONS
 
 
 def main():

@@ -138,10 +138,10 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
-from ansible_collections.atena.aws.plugins.module_utils.restore_arguments import ARGUMENTS
-from ansible_collections.atena.aws.plugins.module_utils.restore_run import Remove, Restore, Undo
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.power.run import find_terraform, run_module
+from ansible_collections.atena.aws.plugins.module_utils.recovery.database import Remove, Restore, Undo
+from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_arguments import ARGUMENTS
 
 KINDS = {"restored": Restore, "undone": Undo, "original_removed": Remove}
 

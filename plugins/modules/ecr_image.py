@@ -177,12 +177,12 @@ import contextlib
 import functools
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import build_context, docker_cli, ecr_labels, ecr_plan
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed, absent_as, told
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.ecr_tags import put_tag
-from ansible_collections.atena.aws.plugins.module_utils.git_cli import GitFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, told
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed
+from ansible_collections.atena.aws.plugins.module_utils.images import build_context, docker as docker_cli, labels as ecr_labels, plan as ecr_plan
+from ansible_collections.atena.aws.plugins.module_utils.images.tags import put_tag
 
 _UNKNOWN = "sha256:known-after-push"
 

@@ -129,16 +129,16 @@ duration_seconds:
 
 import time
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import facts_of, told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.ecs_task import task_id
-from ansible_collections.atena.aws.plugins.module_utils.exec_run import ExecRun, NotRun
-from ansible_collections.atena.aws.plugins.module_utils.failure_words import exit_code_means
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
-from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
-from ansible_collections.atena.aws.plugins.module_utils.progress import plain, Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import plain, Progress
+from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import exit_code_means
+from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
+from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
+from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun, NotRun
+from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
 
 
 def run(module):

@@ -377,14 +377,14 @@ duration_seconds:
   type: float
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.release_arguments import ARGUMENTS
-from ansible_collections.atena.aws.plugins.module_utils.release_run import Release, ReleaseFailed
-from ansible_collections.atena.aws.plugins.module_utils.release_text import summary
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.release.arguments import ARGUMENTS
+from ansible_collections.atena.aws.plugins.module_utils.release.run import Release, ReleaseFailed
+from ansible_collections.atena.aws.plugins.module_utils.release.text import summary
 
 
 def main():

@@ -116,11 +116,11 @@ rollout_needed:
   type: bool
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import describe_services
-from ansible_collections.atena.aws.plugins.module_utils.release_prepare import Preparation
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services
+from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation
 
 
 def main():

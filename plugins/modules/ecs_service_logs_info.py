@@ -171,15 +171,15 @@ interrupted:
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import log_lines
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.known_secrets import redactor_of
-from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput, Unheard
-from ansible_collections.atena.aws.plugins.module_utils.log_search import GroupReader, LogSearch
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
+from ansible_collections.atena.aws.plugins.module_utils.logs import lines as log_lines
+from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
+from ansible_collections.atena.aws.plugins.module_utils.logs.search import GroupReader, LogSearch
 
 
 def span(params, now):

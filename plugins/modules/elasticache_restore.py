@@ -179,12 +179,17 @@ differences:
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import redis_parameters, redis_read, redis_restore, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.redis import (
+    parameters as redis_parameters,
+    read as redis_read,
+    restore as redis_restore,
+    snapshot as redis_snapshot,
+)
 
 
 class Run:

@@ -166,12 +166,12 @@ cache:
       type: dict
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import redis_read, redis_snapshot
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, snapshot as redis_snapshot
 
 
 class Run:

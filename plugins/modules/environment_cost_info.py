@@ -187,13 +187,14 @@ comparison_lines:
 
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import cost_items, cost_plan, cost_read, cost_run, power_state, price_list
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import COST_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.prices import PricesUnusable
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, plan as cost_plan, price_list, read as cost_read, run as cost_run
+from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.cost.prices import PricesUnusable
+from ansible_collections.atena.aws.plugins.module_utils.environment import state as power_state
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, TerraformError
 
 
 def find_terraform(module):

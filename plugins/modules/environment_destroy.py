@@ -100,10 +100,10 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.destroy_run import Destroy
-from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
-from ansible_collections.atena.aws.plugins.module_utils.recovery_arguments import COMMON
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.power.run import find_terraform, run_module
+from ansible_collections.atena.aws.plugins.module_utils.recovery.arguments import COMMON
+from ansible_collections.atena.aws.plugins.module_utils.recovery.destroy import Destroy
 
 
 def summary(result):

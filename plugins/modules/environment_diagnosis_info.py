@@ -156,12 +156,12 @@ key:
   type: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import evidence
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import as_text
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis_read import diagnose
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
 
 # Options that are the request's own, under the same names.
 _REQUEST = ("ssm_path", "gates_bucket", "gates_key", "url", "health_path", "tasks", "log_lines", "playbook_command")

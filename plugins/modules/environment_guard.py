@@ -119,13 +119,13 @@ started_at:
   type: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import DEFAULT_EXPIRY
-from ansible_collections.atena.aws.plugins.module_utils.guard_run import GuardRun
-from ansible_collections.atena.aws.plugins.module_utils.interrupts import interruptible, Interrupted
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import GuardRun
 
 
 def main():

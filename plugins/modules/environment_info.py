@@ -151,25 +151,24 @@ problems:
   elements: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import (
-    cost_read,
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.cost import prices, read as cost_read
+from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import brief, COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import active_services, describe_task_definition, target_states
+from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template, tags_of, RELEASE_TAG
+from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
+from ansible_collections.atena.aws.plugins.module_utils.environment import (
     destroy_record,
-    environment_lock,
-    environment_read,
-    power_journal,
-    power_state,
-    power_text,
-    prices,
-    redis_snapshot,
-    status_text,
+    journal as power_journal,
+    lock as environment_lock,
+    read as environment_read,
+    state as power_state,
 )
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import absent_as, told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import brief, COST_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import active_services, describe_task_definition, target_states
-from ansible_collections.atena.aws.plugins.module_utils.ecs_revision import is_template, tags_of, RELEASE_TAG
-from ansible_collections.atena.aws.plugins.module_utils.ecs_rollout import primary
+from ansible_collections.atena.aws.plugins.module_utils.power import text as power_text
+from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
 
 
 def read_services(call, name, keys):

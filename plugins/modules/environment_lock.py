@@ -143,10 +143,10 @@ says:
   sample: ["Waiting up to 900 s for the lock of atena-prod, held by arn:aws:iam::123456789012:user/ana on ana@desk ('deploy', since 2026-01-31T12:00:00Z)."]
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment import lock as locks
 
 
 def hold(module, call, lock):

@@ -79,10 +79,10 @@ says:
   sample: "atena-prod is not locked."
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import environment_lock as locks
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment import lock as locks
 
 
 def main():

@@ -216,13 +216,13 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.power_arguments import ARGUMENTS
-from ansible_collections.atena.aws.plugins.module_utils.power_restore import RestoreRedis
-from ansible_collections.atena.aws.plugins.module_utils.power_run import find_terraform, run_module
-from ansible_collections.atena.aws.plugins.module_utils.power_start import Start
-from ansible_collections.atena.aws.plugins.module_utils.power_stop import Stop
-from ansible_collections.atena.aws.plugins.module_utils.power_text import summary
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.power.arguments import ARGUMENTS
+from ansible_collections.atena.aws.plugins.module_utils.power.run import find_terraform, run_module
+from ansible_collections.atena.aws.plugins.module_utils.power.start import Start
+from ansible_collections.atena.aws.plugins.module_utils.power.stop import Stop
+from ansible_collections.atena.aws.plugins.module_utils.power.text import summary
+from ansible_collections.atena.aws.plugins.module_utils.recovery.redis import RestoreRedis
 
 
 def main():

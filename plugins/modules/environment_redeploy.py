@@ -90,11 +90,11 @@ redis_from: {description: From what Redis is made., returned: "O(phase=begin)", 
 lines: {description: The same for people., returned: "O(phase=begin)", type: list, elements: str}
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.redeploy_run import Redeploy
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.recovery.redeploy import Redeploy
 
 
 def main():

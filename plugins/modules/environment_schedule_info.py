@@ -147,11 +147,11 @@ lines:
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import schedule_render, working_hours
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.power_state import journal_standing, read_journal
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment.state import journal_standing, read_journal
+from ansible_collections.atena.aws.plugins.module_utils.schedule import render as schedule_render, working_hours
 
 
 def moment(text):

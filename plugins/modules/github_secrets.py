@@ -99,13 +99,13 @@ repository:
 """
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
-from ansible_collections.atena.aws.plugins.module_utils import github_secrets as secrets
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.github_api import GitHub, GitHubFailed
-from ansible_collections.atena.aws.plugins.module_utils.stored_object import StoredObject
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.github import secrets
+from ansible_collections.atena.aws.plugins.module_utils.github.api import GitHub, GitHubFailed
 
 
 def existing(github):

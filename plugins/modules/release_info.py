@@ -170,11 +170,11 @@ migrated_since:
   elements: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import ledger as ledgers
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.ecs_read import running_task_definitions
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import running_task_definitions
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
 
 
 def name_of(record):

@@ -171,12 +171,12 @@ lines:
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils import prune_plan, prune_read
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.ledger import Ledger
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.release import prune_plan, prune_read
 
 
 def judge(call, params):

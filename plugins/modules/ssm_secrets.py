@@ -122,12 +122,12 @@ lines:
   sample: ["ADMIN_TOKEN  set      version 2, last changed 2026-01-31T12:00:00+00:00"]
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import parameter_store, ssm_secrets
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.secret_rotation import LABEL
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import LABEL
+from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as ssm_secrets, store as parameter_store
 
 
 def write(call, params, name, value, action, kept=None):

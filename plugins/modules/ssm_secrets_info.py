@@ -154,11 +154,12 @@ differs:
   elements: str
 """
 
-from ansible_collections.atena.aws.plugins.module_utils import parameter_store, rotation_record, secret_listing, secret_readers
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment_read import parameters_below, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import parameters_below, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers, record as rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 
 def look(module, call):

@@ -118,8 +118,8 @@ failed_tasks:
   type: dict
 """
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.rotation_run import run_module, ROTATION_OPTIONS, Rotation
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.rotation.run import run_module, ROTATION_OPTIONS, Rotation
 
 
 def main():

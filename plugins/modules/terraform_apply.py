@@ -239,25 +239,18 @@ terraform_version:
 import contextlib
 import os
 
-from ansible_collections.atena.aws.plugins.module_utils import (
-    cost_plan,
-    cost_text,
-    destroy_record,
-    power_journal,
-    prices,
-    redeploy_run,
-    terraform_plan as plans,
-    terraform_run,
-    terraform_saved,
-)
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.cost_arguments import usage, COST_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.environment_lock import holding, LOCK_OPTIONS, LockLost
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, Terraform, TerraformError
-from ansible_collections.atena.aws.plugins.module_utils.terraform_unrecorded import Unrecorded
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.cost import plan as cost_plan, prices, text as cost_text
+from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import usage, COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS, LockLost
+from ansible_collections.atena.aws.plugins.module_utils.recovery import redeploy as redeploy_run
+from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as plans, run as terraform_run, saved as terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
 
 def record_of_destroy(module):

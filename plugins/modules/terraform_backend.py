@@ -94,10 +94,10 @@ import json
 import time
 from functools import partial
 
-from ansible_collections.atena.aws.plugins.module_utils import terraform_backend as backend
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import pauses, Caller, Deadline
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import told, CallFailed, Conflict, Denied, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.aws_module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses, Caller, Deadline
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed, Conflict, Denied, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.terraform import backend
 
 
 def read(call, service, operation, doing, **arguments):

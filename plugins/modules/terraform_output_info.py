@@ -55,8 +55,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.atena.aws.plugins.module_utils import requirements, terraform_plan as plans
-from ansible_collections.atena.aws.plugins.module_utils.terraform_cli import executable_path, Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.core import requirements
+from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as plans
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
 
 
 def main():

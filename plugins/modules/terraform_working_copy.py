@@ -92,7 +92,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.atena.aws.plugins.module_utils import requirements
+from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 
 _SUFFIXES = (".tf", ".tf.json", ".tftpl", ".tfvars", ".tfvars.json")
 _VERSIONS = "versions_override.tf.json"

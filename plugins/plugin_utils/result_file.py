@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 
-from ansible_collections.atena.aws.plugins.module_utils.redaction import clean
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import clean
 
 FORMAT = 1
 # datetime.UTC came with Python 3.11, and the refusal of an older one is an outcome too.

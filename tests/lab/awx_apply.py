@@ -43,7 +43,7 @@ class Apply:
     """`Apply(environment, host's variables).run(check)`: [(action, arguments, changed)]."""
 
     def __init__(self, controller: dict[str, str], host: str, hosts: list[str], variables: dict):
-        module_utils("interrupts")  # makes collections importable
+        module_utils("core.interrupts")  # makes collections importable
         self.controller, self.loader = controller, DataLoader()
         self.play = self._load(AWX / "configure.yml")[0]
         defaults = self._load(CHECKOUT / "roles/environment/defaults/main.yml")

@@ -32,7 +32,7 @@ class _Module:
 
 
 def caller(region: str = "us-east-1"):
-    return module_utils("aws_calls").Caller(_Module(region))
+    return module_utils("core.calls").Caller(_Module(region))
 
 
 def run_module(module_name: str, endpoint: str, check: bool = False, /, **options) -> dict:
@@ -40,7 +40,7 @@ def run_module(module_name: str, endpoint: str, check: bool = False, /, **option
     from ansible.module_utils import basic
 
     options.update(_ansible_check_mode=check, _ansible_diff=True, endpoint_url=endpoint, region="us-east-1")
-    module_utils("aws_calls")  # makes the collection importable
+    module_utils("core.calls")  # makes the collection importable
     module = importlib.import_module(f"ansible_collections.atena.aws.plugins.modules.{module_name}")
     output, before = io.StringIO(), (basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE)
     basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = json.dumps({"ANSIBLE_MODULE_ARGS": options}).encode(), "legacy"

@@ -14,7 +14,7 @@ from faults import Faults
 from github_server import TOKEN, GitHubServer
 from inprocess import module_utils
 
-power_journal = module_utils("power_journal")
+power_journal = module_utils("environment.journal")
 
 API, WORKERS = "atena-prod-api", "atena-prod-workers"
 

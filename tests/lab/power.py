@@ -66,14 +66,14 @@ class Power:
 
     def run(self, state: str, *, check_mode: bool = False, **changes: Any) -> dict:
         """Raises PowerFailed or CallFailed; else the module's result, with what was told as `said`."""
-        kind = module_utils("power_stop").Stop if state == "stopped" else module_utils("power_start").Start
+        kind = module_utils("power.stop").Stop if state == "stopped" else module_utils("power.start").Start
         said: list[str] = []
         power = kind(caller(), self.params(state, **changes), say=said.append, check_mode=check_mode)
         return {**power.run(), "said": said, "warnings": power.warnings}
 
     def fails(self, state: str, **changes: Any) -> str:
         """Why a stop or start that has to fail did."""
-        failures = (module_utils("power_run").PowerFailed, module_utils("aws_calls").CallFailed)
+        failures = (module_utils("power.run").PowerFailed, module_utils("core.calls").CallFailed)
         try:
             result = self.run(state, **changes)
         except failures as failed:

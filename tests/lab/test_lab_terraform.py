@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lab"))
 
 from atena_lab import own_terraform, settings  # noqa: E402 - found through the line above
 
-terraform_cli = module_utils("terraform_cli")
+terraform_cli = module_utils("terraform.cli")
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
 
@@ -84,7 +84,7 @@ class Copy:
         return done.stdout + done.stderr
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        """In a session of its own, as terraform_cli does."""
+        """In a session of its own, as terraform.cli does."""
         process = subprocess.Popen(
             [self.program, *arguments], cwd=self.directory, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -216,7 +216,7 @@ def test_a_second_signal_ends_it_at_once(copies, faults):
 
 
 def test_a_signal_while_it_starts_is_never_lost(copies, faults):
-    """It ends it, or stops it in good order, whenever it comes: terraform_cli sends one and no more."""
+    """It ends it, or stops it in good order, whenever it comes: terraform.cli sends one and no more."""
     copy = copies()
     # Long enough that none is through when its signal comes.
     faults.delay("dynamodb:PutItem", 2)

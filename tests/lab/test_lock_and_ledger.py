@@ -25,7 +25,7 @@ from wire import Wire
 if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_path):
     _AnsibleCollectionFinder(paths=[str(CHECKOUT / ".collections")])._install()
 aws_errors, locks, ledgers = (
-    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}") for name in ("aws_errors", "environment_lock", "ledger")
+    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}") for name in ("core.errors", "environment.lock", "environment.ledger")
 )
 CallFailed, Lock, LockLost, LockTaken, Ledger = aws_errors.CallFailed, locks.Lock, locks.LockLost, locks.LockTaken, ledgers.Ledger
 

@@ -24,7 +24,7 @@ class Look:
     def __init__(self, lab):
         self.lab, self.call = lab, caller()
         self.bucket = f"atena-terraform-state-{lab.account}"
-        self.utils = module_utils("preflight")
+        self.utils = module_utils("preflight.check")
 
     def __getattr__(self, service):
         return self.lab.client(service)
@@ -252,7 +252,7 @@ def gates(look, **values):
 
 @defect
 def locked(look):
-    lock = module_utils("environment_lock").Lock(look.call, TABLE, look.lab.name)
+    lock = module_utils("environment.lock").Lock(look.call, TABLE, look.lab.name)
     lock.acquire("deploy", "arn:aws:iam::000000000042:user/ana")
     yield lock
     lock.release()

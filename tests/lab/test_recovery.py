@@ -300,7 +300,7 @@ class TestRestoringTheDatabase:
         self.cleared_away(recovery, kept)
 
     def cleared_away(self, recovery, kept: str) -> None:
-        """The old one goes when its name is typed; while it stands nothing is destroyed. (Other names: tests/unit/test_recovery_runs.py.)"""
+        """The old one goes when its name is typed; while it stands nothing is destroyed. (Other names: tests/unit/recovery/test_recovery_runs.py.)"""
         run = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_fail()
         assert f"{kept} still stands" in run.text
         run = recovery.lab.playbook("restore_database.yml", "-v", "-e", f"restore_database_remove_original={kept}").must_succeed()

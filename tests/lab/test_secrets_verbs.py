@@ -72,7 +72,7 @@ def steady(lab):
 
 def shown(text, values):
     """Which of the values are in the text, in whatever spelling."""
-    spellings = {name: [item for item in module_utils("redaction").spellings(secret) if len(item) > 8] for name, secret in values.items()}
+    spellings = {name: [item for item in module_utils("core.redaction").spellings(secret) if len(item) > 8] for name, secret in values.items()}
     return [name for name, found in spellings.items() if any(item in text for item in found)]
 
 

@@ -1,9 +1,9 @@
-"""What stand-ins for aws_calls.Caller share."""
+"""What stand-ins for core.calls.Caller share."""
 
 from __future__ import annotations
 
 import botocore.session
-from ansible_collections.atena.aws.plugins.module_utils.aws_calls import every_item
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import every_item
 
 SESSION = botocore.session.get_session()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import Unanswered, failure
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import Unanswered, failure
 from fakes import Pages
 
 START = datetime.datetime(2026, 1, 31, 12, 0, tzinfo=datetime.UTC)

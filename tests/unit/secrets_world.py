@@ -4,7 +4,7 @@ import datetime
 import io
 import json
 
-from ansible_collections.atena.aws.plugins.module_utils.aws_errors import failure
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import failure
 from test_rollout_run import BASE, Ecs
 
 PATH = "/atena/prod"

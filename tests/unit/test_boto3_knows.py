@@ -9,7 +9,7 @@ from pathlib import Path
 
 import botocore.session
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.preflight_sources import NETWORK
+from ansible_collections.atena.aws.plugins.module_utils.environment.sources import NETWORK
 from botocore import xform_name
 from botocore.exceptions import DataNotFoundError
 
@@ -83,7 +83,7 @@ NAMED = {
     *("DBInstanceIdentifier", "DBSnapshotIdentifier", "CacheClusterId", "SnapshotName"),
 }
 # Read up to where enough was found, by tokens of their own.
-NOT_TO_THEIR_END = {"module_utils/log_search.py": {("logs", "filter_log_events")}}
+NOT_TO_THEIR_END = {"module_utils/logs/search.py": {("logs", "filter_log_events")}}
 
 
 @functools.cache
@@ -113,7 +113,7 @@ def identified(operation: str, named: frozenset[str]) -> bool:
 
 def test_each_list_that_is_read_page_by_page_is_one_of_botocores():
     table = [where for where, words in paged() if None in words]
-    assert [where.partition(":")[0] for where in table] == ["module_utils/preflight_sources.py"], "its operations are NETWORK's; no other may be a variable"
+    assert [where.partition(":")[0] for where in table] == ["module_utils/environment/sources.py"], "its operations are NETWORK's; no other may be a variable"
     calls = [*((where, words) for where, words in paged() if None not in words), *(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values())]
     assert len(calls) > 30
     unknown = []

@@ -9,18 +9,17 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import (
+from ansible_collections.atena.aws.plugins.module_utils.environment import (
     destroy_record,
-    environment_lock,
-    github_secrets,
+    gates as power_gates,
+    journal as power_journal,
     ledger,
-    power_gates,
-    power_journal,
-    power_redis,
-    power_terraform,
-    restore_run,
-    rotation_record,
+    lock as environment_lock,
 )
+from ansible_collections.atena.aws.plugins.module_utils.github import secrets as github_secrets
+from ansible_collections.atena.aws.plugins.module_utils.power import redis as power_redis, terraform as power_terraform
+from ansible_collections.atena.aws.plugins.module_utils.recovery import database as restore_run
+from ansible_collections.atena.aws.plugins.module_utils.rotation import record as rotation_record
 
 RECORDED = Path(__file__).parent / "recorded"
 BUILDS = ["e5eeb5e"]

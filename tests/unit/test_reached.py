@@ -14,9 +14,9 @@ import reached  # noqa: E402
     ("changed", "near", "not_reached"),
     [
         # Through a module, its role and its playbook.
-        ("plugins/module_utils/prune_plan.py", "test_prune.py", "test_guard.py"),
+        ("plugins/module_utils/release/prune_plan.py", "test_prune.py", "test_guard.py"),
         # One of several that are imported together, a line each.
-        ("plugins/module_utils/status_text.py", "test_cost_and_status.py", "test_molecule.py"),
+        ("plugins/module_utils/status/text.py", "test_cost_and_status.py", "test_molecule.py"),
         ("plugins/modules/environment_guard.py", "test_guard.py", "test_prune.py"),
         ("roles/schedule/tasks/main.yml", "test_schedule.py", "test_prune.py"),
         ("playbooks/lock.yml", "test_lock_and_ledger.py", "test_prune.py"),

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.atena.aws.plugins.action import caller_identity_info
-from ansible_collections.atena.aws.plugins.module_utils import aws_module, requirements, terraform_cli
+from ansible_collections.atena.aws.plugins.module_utils.core import module as aws_module, requirements
+from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ AMAZON_AWS_9 = {
 }
 IMPORTED_FROM_AMAZON_AWS = {"modules.AnsibleAWSModule", "botocore.get_aws_connection_info"}
 # They need no AWS, or mean a module of Terraform's.
-NOT_OF_AWS = {"modules/terraform_output_info.py", "modules/terraform_working_copy.py", "module_utils/cost_plan.py"}
+NOT_OF_AWS = {"modules/terraform_output_info.py", "modules/terraform_working_copy.py", "module_utils/cost/plan.py"}
 # Came with Python 3.11: a file that imports or runs them at its import ends in a traceback where its refusal should be.
 NEW_IN_311 = {"datetime.UTC", "enum.StrEnum", "typing.Self", "typing.assert_never", "typing.LiteralString", "typing.Never", "asyncio.TaskGroup"}
 

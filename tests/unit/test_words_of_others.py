@@ -10,29 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils import (
-    aws_errors,
-    diagnosis,
-    diagnosis_read,
-    docker_cli,
-    ecs_logs,
-    ecs_read,
-    ecs_task,
-    environment_lock,
-    evidence,
-    github_api,
-    health,
-    redaction,
-    redis_read,
-    rollout_view,
-    task_run,
-    terraform_errors,
-    terraform_view,
-)
-from ansible_collections.atena.aws.plugins.module_utils.exec_run import NotRun
-from ansible_collections.atena.aws.plugins.module_utils.log_output import LineOutput
-from ansible_collections.atena.aws.plugins.module_utils.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.redaction import Redactor, shown
+from ansible_collections.atena.aws.plugins.module_utils.core import errors as aws_errors, health, redaction
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor, shown
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, read as diagnosis_read, rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.ecs import logs as ecs_logs, read as ecs_read, rollout_view, task as ecs_task, task_run
+from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.exec.run import NotRun
+from ansible_collections.atena.aws.plugins.module_utils.github import api as github_api
+from ansible_collections.atena.aws.plugins.module_utils.images import docker as docker_cli
+from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput
+from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
+from ansible_collections.atena.aws.plugins.module_utils.terraform import errors as terraform_errors, view as terraform_view
 from ansible_collections.atena.aws.plugins.modules import ecs_exec, ecs_service_logs_info
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 from test_diagnosis_read import ANSWERS, DEFINITION, REQUEST, TASK, WHEN, Call
@@ -309,6 +298,6 @@ def test_a_secret_at_the_end_of_what_is_shown_of_an_answer_goes_before_it_is_cut
 
 def test_control_codes_are_known_in_one_place():
     """Whoever takes out only those that he thought of lets the others through, or takes them out after the secrets."""
-    plugins = Path(redaction.__file__).parents[1]
+    plugins = Path(redaction.__file__).parents[2]
     knowing = {path.name for path in plugins.rglob("*.py") if re.search(r"\\x1b|\\033|\\u001b|\\e\[", path.read_text(encoding="utf-8"))}
     assert knowing == {"redaction.py"}

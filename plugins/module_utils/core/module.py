@@ -1,0 +1,28 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What all our modules that call AWS are made with: amazon.aws's class, which refuses a Python or an SDK that is too old before anything is done.
+
+Only what amazon.aws 9.0.0 has of it may be used: later versions hand anything else on to AnsibleModule, that one does not.
+"""
+
+from __future__ import annotations
+
+import sys
+
+try:
+    import boto3
+    import botocore
+except ImportError:
+    pass  # AnsibleAWSModule says so
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.atena.aws.plugins.module_utils.core import requirements
+
+
+class AwsModule(AnsibleAWSModule):
+    def __init__(self, **options):
+        super().__init__(**options)
+        requirements.refuse_old_python(self)
+        problem = requirements.sdk_problem(boto3.__version__, botocore.__version__, sys.executable)
+        if problem:
+            self.fail_json(msg=problem)

@@ -1,0 +1,230 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""From AWS's answers to the facts of a diagnosis: plain JSON, only what helps to find a cause, and never a secret's value. No call to AWS here."""
+
+from __future__ import annotations
+
+import datetime
+from urllib.parse import urlsplit
+
+from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
+from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import what_aws_says
+from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import RELEASE_TAG, is_template, tags_of
+from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
+from ansible_collections.atena.aws.plugins.module_utils.ecs.task import outcome, task_id
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import redis_endpoint
+
+# ECS keeps the last hundred events of a service; the causes of what is wrong now are among the newest.
+_EVENTS = 30
+
+
+def moment(value) -> str:
+    """ISO 8601 in UTC, '' for nothing."""
+    return value.astimezone(datetime.UTC).isoformat(timespec="seconds") if value else ""
+
+
+def service_entry(service: dict) -> dict:
+    network = (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    return {
+        "name": service["serviceName"],
+        "desired_count": service["desiredCount"],
+        "running_count": service["runningCount"],
+        "pending_count": service["pendingCount"],
+        "task_definition": service["taskDefinition"],
+        "rollout_state": primary(service).get("rolloutState", ""),
+        "has_load_balancer": bool(balancers_of(service)),
+        "balancers": [
+            {"target_group": item["targetGroupArn"], "container": item.get("containerName", ""), "port": item.get("containerPort")}
+            for item in balancers_of(service)
+        ],
+        "subnets": network.get("subnets", []),
+        "security_groups": network.get("securityGroups", []),
+        "has_public_address": network.get("assignPublicIp") == "ENABLED",
+        "deployments": [
+            {
+                "id": deployment["id"],
+                "status": deployment["status"],
+                "task_definition": deployment["taskDefinition"],
+                "rollout_state": deployment.get("rolloutState", ""),
+                "reason": deployment.get("rolloutStateReason", ""),
+                "running_count": deployment.get("runningCount", 0),
+                "failed_tasks": deployment.get("failedTasks", 0),
+                "created_at": moment(deployment.get("createdAt")),
+            }
+            for deployment in service.get("deployments", [])
+        ],
+        "events": [{"at": moment(event.get("createdAt")), "message": event["message"]} for event in service.get("events", [])[:_EVENTS]],
+    }
+
+
+def balancers_of(service: dict) -> list[dict]:
+    return [item for item in service.get("loadBalancers", []) if item.get("targetGroupArn")]
+
+
+def definition_entry(definition: dict) -> dict:
+    return {
+        "name": f"{definition['family']}:{definition['revision']}",
+        "is_template": is_template(definition),
+        "release": tags_of(definition).get(RELEASE_TAG, ""),
+        "cpu": definition.get("cpu", ""),
+        "memory": definition.get("memory", ""),
+        "architecture": (definition.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64"),
+        "containers": [
+            {
+                "name": container["name"],
+                "image": container.get("image", ""),
+                # Its own hard limit, else the task's.
+                "memory": container.get("memory") or int(definition.get("memory") or 0),
+                "ports": task_references.ports_of(definition, container["name"]) or [],
+                "stop_timeout": container.get("stopTimeout", 30),
+                "secrets": [{"name": secret["name"], "from": secret["valueFrom"]} for secret in container.get("secrets", [])],
+            }
+            for container in definition["containerDefinitions"]
+        ],
+    }
+
+
+def ending(task: dict) -> str:
+    """'running', 'succeeded', 'failed', or 'stopped': ended because somebody or a deployment wanted it so, whatever the exit code."""
+    state = outcome(task)["state"]
+    if state == "running":
+        return state
+    wanted = task.get("stopCode") in ("ServiceSchedulerInitiated", "UserInitiated")
+    if wanted and not what_aws_says(task.get("stoppedReason", "")):
+        return "stopped"
+    # A service's task has no end of its own, not even a good one.
+    return "failed" if wanted or task.get("group", "").startswith("service:") else state
+
+
+def addresses_of(task: dict) -> list[str]:
+    """The addresses under which its target groups know it."""
+    return [
+        detail["value"] for attachment in task.get("attachments", []) for detail in attachment.get("details", []) if detail.get("name") == "privateIPv4Address"
+    ]
+
+
+def task_entry(task: dict) -> dict:
+    group = task.get("group", "")
+    return {
+        "task_id": task_id(task["taskArn"]),
+        "task_arn": task["taskArn"],
+        "service": group.removeprefix("service:") if group.startswith("service:") else "",
+        "started_by": task.get("startedBy", ""),
+        "task_definition": task["taskDefinitionArn"],
+        "last_status": task.get("lastStatus", ""),
+        "state": ending(task),
+        "stop_code": task.get("stopCode", ""),
+        "stopped_reason": task.get("stoppedReason", ""),
+        "created_at": moment(task.get("createdAt")),
+        "started_at": moment(task.get("startedAt")),
+        "stopped_at": moment(task.get("stoppedAt")),
+        "addresses": addresses_of(task),
+        "containers": [
+            {"name": container["name"], "exit_code": container.get("exitCode"), "reason": container.get("reason", "")}
+            for container in task.get("containers", [])
+        ],
+        "log_tail": {},
+    }
+
+
+def target_group_entry(group: dict, targets: list[dict]) -> dict:
+    port = group.get("HealthCheckPort", "traffic-port")
+    return {
+        "name": group["TargetGroupName"],
+        "load_balancers": group.get("LoadBalancerArns", []),
+        "path": group.get("HealthCheckPath", "/"),
+        "port": group.get("Port") if port == "traffic-port" else int(port),
+        "answers": (group.get("Matcher") or {}).get("HttpCode", "200"),
+        "timeout": group.get("HealthCheckTimeoutSeconds"),
+        "interval": group.get("HealthCheckIntervalSeconds"),
+        "targets": [
+            {
+                "id": target["Target"]["Id"],
+                "port": target["Target"].get("Port"),
+                "state": target["TargetHealth"]["State"],
+                "reason": target["TargetHealth"].get("Reason", ""),
+                "description": target["TargetHealth"].get("Description", ""),
+            }
+            for target in targets
+        ],
+    }
+
+
+def load_balancer_entry(balancer: dict, listeners: list[dict]) -> dict:
+    return {
+        "name": balancer["LoadBalancerName"],
+        "dns_name": balancer["DNSName"],
+        "state": balancer.get("State", {}).get("Code", ""),
+        "security_groups": balancer.get("SecurityGroups", []),
+        "listeners": [{"port": listener.get("Port"), "protocol": listener.get("Protocol", "")} for listener in listeners],
+    }
+
+
+def database_entry(database: dict) -> dict:
+    endpoint = database.get("Endpoint") or {}
+    return {
+        "id": database["DBInstanceIdentifier"],
+        "status": database["DBInstanceStatus"],
+        "engine": database["Engine"],
+        "engine_version": database["EngineVersion"],
+        "endpoint": endpoint.get("Address", ""),
+        "port": endpoint.get("Port") or 5432,
+        "restarts_at": moment(database.get("AutomaticRestartTime")),
+        "security_groups": [group["VpcSecurityGroupId"] for group in database.get("VpcSecurityGroups", [])],
+    }
+
+
+def redis_entry(cluster: dict) -> dict:
+    endpoint = redis_endpoint(cluster)
+    return {
+        "id": cluster["CacheClusterId"],
+        "status": cluster["CacheClusterStatus"],
+        "engine_version": f"{cluster['Engine']} {cluster['EngineVersion']}",
+        "endpoint": endpoint.get("Address", ""),
+        "port": endpoint.get("Port") or 6379,
+        "node_type": cluster.get("CacheNodeType", ""),
+        "security_groups": [group["SecurityGroupId"] for group in cluster.get("SecurityGroups", [])],
+    }
+
+
+def points_to(url: str, endpoint: dict | None) -> bool | None:
+    """Whether a URL such as REDIS_URL names this endpoint (an entry above); None if there is nothing to compare with. No part of the URL is told."""
+    if not endpoint or not endpoint["endpoint"]:
+        return None
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "").lower() == endpoint["endpoint"].lower() and (parts.port or endpoint["port"]) == endpoint["port"]
+    except ValueError:
+        return False
+
+
+# What preflight.network looks at, of AWS's own answers.
+_NETWORK_KEYS = {
+    "groups": ("GroupId", "GroupName", "IpPermissions", "IpPermissionsEgress"),
+    "subnets": ("SubnetId", "VpcId", "CidrBlock"),
+    "route_tables": ("RouteTableId", "VpcId", "Associations", "Routes"),
+    "nat_gateways": ("NatGatewayId", "State"),
+    "endpoints": ("ServiceName", "VpcEndpointType", "State", "RouteTableIds", "Groups"),
+}
+
+
+def network_entry(answers: dict) -> dict:
+    """{part: items, reduced to what matters; None for a part that was not read}"""
+    return {
+        part: None if answers.get(part) is None else [{key: item[key] for key in keys if key in item} for item in answers[part]]
+        for part, keys in _NETWORK_KEYS.items()
+    }
+
+
+def logs_worth_reading(tasks: list[dict], asked: list[str]) -> list[str]:
+    """ARNs of the tasks whose logs tell something: those asked for; and of each service, or kind of one-off task, the two newest that failed and
+    the newest that runs. Many tasks of a service that cannot start say the same."""
+    chosen, counts = [], {}
+    newest_first = sorted(tasks, key=lambda task: task["stopped_at"] or task["created_at"], reverse=True)
+    for task in newest_first:
+        kind = (task["service"] or task["task_definition"] + task["started_by"], task["state"])
+        limit = {"failed": 2, "running": 1}.get(task["state"], 0)
+        if task["task_arn"] in asked or counts.get(kind, 0) < limit:
+            counts[kind] = counts.get(kind, 0) + 1
+            chosen.append(task["task_arn"])
+    return chosen

@@ -1,0 +1,270 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gathers what a diagnosis judges, in four rounds of calls side by side. A part that cannot be read is itself a fact: nothing here fails."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.core import health
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, explain
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import facts as facts_of, rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
+from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import earlier_values
+from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
+from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources as preflight_sources
+
+FORMAT = 1
+_THREADS = 12
+_SERVICES_A_CALL = 10
+_LOG_LINES = 20
+
+
+class _Reading:
+    """One gathering: the request, the pool, and what could not be read."""
+
+    def __init__(self, call, request: dict, pool):
+        self.call, self.request, self._pool = call, request, pool
+        self.unreadable = []
+
+    def round(self, parts: dict) -> dict:
+        """{part: result} of `parts` {part: (default, function, *arguments)}, side by side; a part that fails is noted and gets its default."""
+        started = {part: self._pool.submit(function, *arguments) for part, (_default, function, *arguments) in parts.items()}
+        results = {}
+        for part, future in started.items():
+            try:
+                results[part] = future.result()
+            except CallFailed as failed:
+                self.unreadable.append({"part": part, "why": str(failed), "code": failed.code})
+                results[part] = parts[part][0]
+            except Exception as error:
+                # A diagnosis is made when something else failed: an answer of an unforeseen shape must not hide that.
+                self.unreadable.append({"part": part, "why": explain(error, f"make sense of the answer on {part}"), "code": type(error).__name__})
+                results[part] = parts[part][0]
+        return results
+
+    # --- What depends on nothing ---
+
+    def services(self):
+        cluster, names = self.request["cluster"], self.request["services"]
+        found = []
+        for start in range(0, len(names), _SERVICES_A_CALL):
+            some = names[start : start + _SERVICES_A_CALL]
+            answer = absent_as(
+                {"services": []},
+                "Cluster",
+                lambda some=some: self.call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
+            )
+            found += [service for service in answer["services"] if service["status"] == "ACTIVE"]
+        return {service["serviceName"]: facts_of.service_entry(service) for service in found}
+
+    def tasks(self):
+        """Running tasks, and those that ended within about the last hour; AWS forgets the others."""
+        cluster, arns = self.request["cluster"], list(self.request.get("tasks") or [])
+        for status in ("STOPPED", "RUNNING"):
+            doing = f"list the tasks of {cluster}"
+            arns += absent_as(
+                [],
+                "Cluster",
+                lambda status=status, doing=doing: self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
+            )
+        described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))
+        return [facts_of.task_entry(task) for task in described]
+
+    def load_balancer(self):
+        name = f"{self.request['name']}-alb"
+        balancer = environment_read.describe_load_balancer(self.call, name)
+        if not balancer:
+            return None
+        return facts_of.load_balancer_entry(balancer, environment_read.listeners_of(self.call, balancer))
+
+    def database(self):
+        found = environment_read.describe_database(self.call, self.request["database_id"])
+        return facts_of.database_entry(found) if found else None
+
+    def redis(self):
+        identifier = self.request["redis_id"]
+        found = environment_read.describe_redis(self.call, identifier)
+        if found:
+            return facts_of.redis_entry(found)
+        snapshots = self.call.pages("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", "Snapshots", CacheClusterId=identifier)
+        return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
+
+    def parameters(self):
+        return environment_read.parameters_below(self.call, self.request["ssm_path"])
+
+    def health(self, url):
+        status, content = health.read(url, timeout=5)  # which secrets are in it is known later
+        return {"url": url, "status": status, "content": content}
+
+    def first_round(self):
+        request = self.request
+        parts = {"services": ({}, self.services), "tasks": ([], self.tasks), "load_balancer": (None, self.load_balancer)}
+        for part, needed in (("database", "database_id"), ("redis", "redis_id"), ("parameters", "ssm_path")):
+            if request.get(needed):
+                parts[part] = (None, getattr(self, part))
+        if request.get("gates_bucket"):
+            parts["gates"] = (None, preflight_sources.gates, self.call, request["gates_bucket"], request["gates_key"])
+        return self.round(parts)
+
+    # --- What services, tasks and the others name ---
+
+    def definition(self, arn):
+        return describe_task_definition(self.call, arn, absent_ok=True)
+
+    def target_group(self, arn):
+        group = preflight_sources.target_group(self.call, arn)
+        if not group:
+            return None
+        targets = self.call("elbv2", "describe_target_health", f"read the targets' health in {arn}", TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return facts_of.target_group_entry(group, targets)
+
+    def second_round(self, first):
+        services = first["services"].values()
+        arns = {deployment["task_definition"] for service in services for deployment in service["deployments"]}
+        arns |= {service["task_definition"] for service in services}
+        arns |= {task["task_definition"] for task in first["tasks"] if task["state"] in ("failed", "running")}
+        url = self.request.get("url")
+        if not url and self.request.get("health_path") and first["load_balancer"]:
+            url = f"http://{first['load_balancer']['dns_name']}{self.request['health_path']}"
+        subnets = {subnet for service in services for subnet in service["subnets"]}
+        parts = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
+        for service in services:
+            parts.update({f"target group {item['target_group']}": (None, self.target_group, item["target_group"]) for item in service["balancers"]})
+        if url:
+            parts["health"] = (None, self.health, url)
+        if subnets:
+            parts["subnets"] = ([], preflight_sources.subnets, self.call, sorted(subnets))
+        return self.round(parts)
+
+    # --- What task definitions name, and the logs ---
+
+    def other_parameters(self, names):
+        """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
+        found, missing = environment_read.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
+        return {"values": {parameter["Name"]: parameter["Value"] for parameter in found}, "missing": missing}
+
+    def third_round(self, definitions, tasks, outside, subnets, parameters):
+        parts = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
+        vpcs = sorted({subnet["VpcId"] for subnet in subnets})
+        for part in preflight_sources.NETWORK if vpcs else ():
+            parts[part] = (None, preflight_sources.of_vpcs, self.call, part, vpcs)
+        for definition in definitions.values():
+            region = definition["taskDefinitionArn"].split(":")[3]
+            parts.update(
+                {f"image {image}": (None, preflight_sources.image, self.call, image, region) for image in task_references.images_of(definition).values()}
+            )
+            groups = [group for group, its_region in task_references.log_groups_of(definition, region).items() if its_region == region]
+            parts.update({f"log group {group}": (None, preflight_sources.log_group, self.call, group) for group in groups})
+        if outside:
+            parts["other parameters"] = (None, self.other_parameters, sorted(outside))
+        count = self.request.get("log_lines") or _LOG_LINES
+        worth = facts_of.logs_worth_reading(tasks, self.request.get("tasks") or [])
+        for task in tasks:
+            definition = definitions.get(task["task_definition"])
+            if task["task_arn"] in worth and definition:
+                for container, (group, stream) in log_streams(definition, task["task_id"]).items():
+                    parts[f"log of {container} in task {task['task_id']}"] = ([], last_lines, self.call, group, stream, count)
+        return self.round(parts)
+
+    # --- All of it ---
+
+    def facts(self):
+        first = self.first_round()
+        second = self.second_round(first)
+        definitions = {part.removeprefix("task definition "): item for part, item in second.items() if part.startswith("task definition ") and item}
+        parameters = first.get("parameters")
+        below = {parameter["Name"] for parameter in parameters or []}
+        referred = {}
+        for arn, definition in definitions.items():
+            names = {reference: task_references.parameter_name(reference, arn.split(":")[3]) for reference in task_references.secrets_of(definition)}
+            referred.update({reference: name for reference, name in names.items() if name})
+        path = (self.request.get("ssm_path") or "").rstrip("/") + "/"
+        outside = {name for name in referred.values() if not name.startswith(path)}
+        third = self.third_round(definitions, first["tasks"], outside, second.get("subnets", []), parameters)
+        others = third.get("other parameters") or {"values": {}, "missing": []}
+        missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
+
+        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates")}
+        found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
+        found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
+        found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
+        found["health"] = second.get("health")
+        found["network"] = facts_of.network_entry({key: third.get(key) for key in preflight_sources.NETWORK})
+        for kind, key in (("image ", "images"), ("log group ", "log_groups")):
+            found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
+        found["secrets"] = self.secrets(parameters, referred, missing, found)
+        self.attach_logs(found["tasks"], definitions, third)
+        values = [parameter["Value"] for parameter in parameters or [] if parameter["Type"] == "SecureString"]
+        values += [*others["values"].values(), *third.get("earlier values of the secrets", [])]
+        knows_all = parameters is not None or not self.request.get("ssm_path")
+        return self.redacted(found, values, knows_all and (not outside or third.get("other parameters") is not None))
+
+    def secrets(self, parameters, referred, missing, found):
+        """What may be known of the secrets; None if they could not be read."""
+        if parameters is None:
+            return None
+        by_name = {parameter["Name"].rsplit("/", 1)[-1]: parameter["Value"] for parameter in parameters}
+        placeholder = self.request.get("placeholder") or environment_read.PLACEHOLDER
+        return {
+            "path": self.request["ssm_path"],
+            "parameters": [environment_read.parameter_entry(parameter, placeholder) for parameter in parameters],
+            "referred": referred,
+            "missing": sorted(missing),
+            "database_url_is_right": facts_of.points_to(by_name["DATABASE_URL"], found["database"]) if "DATABASE_URL" in by_name else None,
+            "redis_url_is_right": facts_of.points_to(by_name["REDIS_URL"], found["redis"]) if "REDIS_URL" in by_name else None,
+        }
+
+    def attach_logs(self, tasks, definitions, third):
+        for task in tasks:
+            definition = definitions.get(task["task_definition"])
+            for container in log_streams(definition, task["task_id"]) if definition else {}:
+                lines = third.get(f"log of {container} in task {task['task_id']}")
+                if lines:
+                    task["log_tail"][container] = lines
+
+    def redacted(self, found, values, knows_all):
+        """The facts without secrets. Log lines of which it is not known what in them is secret are left out: CloudWatch keeps them."""
+        redactor = Redactor(values, harmless=(self.request.get("placeholder") or environment_read.PLACEHOLDER,))
+        for task in found["tasks"]:
+            task["stopped_reason"] = redactor.text(task["stopped_reason"])
+            for container in task["containers"]:
+                container["reason"] = redactor.text(container["reason"])
+            if not knows_all:
+                task["log_tail"] = {}
+            for lines in task["log_tail"].values():
+                for line in lines:
+                    line["message"] = redactor.text(line["message"])
+        for service in found["services"].values():
+            for event in service["events"]:
+                event["message"] = redactor.text(event["message"])
+        if found["health"]:
+            found["health"]["content"] = health.beginning(redactor.text(found["health"]["content"])) if knows_all else ""
+        found["logs_withheld"] = not knows_all
+        found["unreadable"] = [{**item, "why": redactor.text(item["why"])} for item in self.unreadable]
+        return redactor.everything(found)
+
+
+def gather(call, request: dict) -> dict:
+    """All facts of one diagnosis, without any secret's value in them."""
+    call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
+    with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:
+        return _Reading(call, request, pool).facts()
+
+
+def diagnose(call, request: dict) -> dict:
+    """{"format": 1, "at", "environment", "findings": [...], "facts": {...}}: why the environment does not work. Never raises CallFailed; writes nothing.
+
+    request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),
+    tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), url (the
+    application's health address, asked once) or health_path (asked at the load balancer's own name), playbook_command
+    ("ansible-playbook {playbook}": how the remedies name a playbook). diagnosis.rules.as_text() makes it readable, evidence.save() and .upload() keep
+    it. All of it is JSON, and no secret's value is in it. ECS knows a task that ended for about an hour, so services can be brought back first.
+    """
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    facts = gather(call, request)
+    facts.update(at=now, request={key: value for key, value in request.items() if value})
+    return {"format": FORMAT, "at": now, "environment": request["name"], "findings": diagnosis.findings(facts), "facts": facts}

@@ -1,0 +1,315 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The ledger of releases: one JSON object a release in the state bucket, written by conditional writes only, so never half and never over another's.
+
+The decisions (what ran last, what to go back to, what must be kept) are pure functions over records, newest first, as `recent` returns them.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import secrets as random_source
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import no_bucket, put_over
+
+FORMAT = 1
+RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
+# What may have changed the schema; a failed migration may have done half of it.
+_MIGRATED = {"running", "succeeded", "failed", "incomplete"}
+_SHORT = 12
+
+
+# --- Records ----------------------------------------------------------------------------------------------------------
+def stamp(now: datetime.datetime | None = None) -> str:
+    """ISO 8601 in UTC to the second, as all times of a record."""
+    return (now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_id(now: datetime.datetime, sha: str, rand: str) -> str:
+    """Sorts by time, tells the commit, and differs between two of the same second."""
+    return f"{now.astimezone(datetime.UTC).strftime('%Y%m%dT%H%M%SZ')}-{sha[:_SHORT]}-{rand[:4]}"
+
+
+def new_record(
+    *, environment, release, operator, host, kind="deploy", images=None, services=None, schema="", secrets=None, build=None, reason="", now=None, rand=None
+) -> dict:
+    """A record of a release that begins, with every key that a record has."""
+    now = now or datetime.datetime.now(datetime.UTC)
+    return {
+        "format": FORMAT,
+        "id": new_id(now, release, rand or random_source.token_hex(2)),
+        "environment": environment,
+        "release": release,
+        "kind": kind,
+        "outcome": RUNNING,
+        "step": "prepared",
+        "reason": reason,
+        "operator": operator,
+        "host": host,
+        "started_at": stamp(now),
+        "ended_at": "",
+        "images": dict(images or {}),
+        "services": copy.deepcopy(services or []),
+        "migration": {"outcome": "not_needed", "task_arn": "", "exit_code": None, "duration_seconds": None},
+        "schema": schema,
+        # What the images were built from; records of earlier versions lack it.
+        "build": {"from": "", "include": [], **(build or {})},
+        "secrets": dict(secrets or {}),
+        "reverted": [],
+        "not_reverted": [],
+        "evidence": "",
+    }
+
+
+def ended(record: dict, outcome: str, reason: str = "", now=None) -> dict:
+    """The record with its end written into it. A copy."""
+    return {**record, "outcome": outcome, "reason": reason, "ended_at": stamp(now), "step": "done" if outcome == SUCCEEDED else record["step"]}
+
+
+# --- Decisions over records, newest first -----------------------------------------------------------------------------
+def interrupted(records: list[dict]) -> dict | None:
+    """The release whose run died: still `running` though we hold the lock. Only the newest can be: each run deals with the one before it first."""
+    return records[0] if records and records[0]["outcome"] == RUNNING else None
+
+
+def _good(records: list[dict]) -> list[dict]:
+    return [record for record in records if record["outcome"] == SUCCEEDED]
+
+
+def last_good(records: list[dict]) -> dict | None:
+    """The newest release that succeeded, of whatever kind."""
+    return next(iter(_good(records)), None)
+
+
+def previous_good(records: list[dict], running: dict | None) -> dict | None:
+    """What 'back to the previous release' means when `running` runs.
+
+    The newest success before it with another commit. After a rollback it goes on from where that release first came, not forth again to what was
+    rolled back from. Without `running` (nothing known runs) it is the last success.
+    """
+    good = _good(records)
+    if running is None:
+        return good[0] if good else None
+    older = [record for record in good if record["id"] < running["id"]]
+    if running["kind"] == "rollback":
+        source = next((record for record in older if record["release"] == running["release"] and record["kind"] != "rollback"), None)
+        older = [record for record in older if source is not None and record["id"] < source["id"]]
+    return next((record for record in older if record["release"] != running["release"]), None)
+
+
+def migrated_since(records: list[dict], target: dict) -> list[dict]:
+    """The releases after `target` whose migration may have changed the schema that target's code knows.
+
+    A migration that ran with the very migrations that target has changed nothing; where one of the two is unknown, it may have.
+    """
+    return [
+        record
+        for record in records
+        if record["id"] > target["id"] and record["migration"]["outcome"] in _MIGRATED and not (record["schema"] and record["schema"] == target["schema"])
+    ]
+
+
+def kept(records: list[dict], count: int) -> list[dict]:
+    """The records whose images and revisions must stay: all of the last `count` commits that succeeded, and of what is running or was interrupted."""
+    releases: list[str] = []
+    for record in _good(records):
+        if record["release"] not in releases:
+            releases.append(record["release"])
+    keep = set(releases[:count])
+    return [record for record in records if record["release"] in keep or record["outcome"] == RUNNING]
+
+
+def _revision(arn: str) -> str:
+    return (arn or "").rsplit("/", 1)[-1]
+
+
+def mark_running(records: list[dict], task_definitions: dict[str, str]) -> list[dict]:
+    """Copies of the records, each with `running`: whether it is what runs. `task_definitions`: {service's name: task definition's ARN}.
+
+    A record matches when every service that it names runs the revision that it names; of several, the newest success wins. None may match.
+    """
+    matching = [
+        record
+        for record in records
+        if record["services"] and all(_revision(entry["task_definition"]) == _revision(task_definitions.get(entry["name"])) for entry in record["services"])
+    ]
+    chosen = next(iter(_good(matching) or matching), None)
+    return [{**record, "running": record is chosen} for record in records]
+
+
+def running_record(marked: list[dict]) -> dict | None:
+    """The one that `mark_running` marked."""
+    return next((record for record in marked if record["running"]), None)
+
+
+def _took(record: dict) -> str:
+    if not record["ended_at"]:
+        return ""
+    begin, end = (datetime.datetime.strptime(record[name], "%Y-%m-%dT%H:%M:%SZ") for name in ("started_at", "ended_at"))
+    seconds = int((end - begin).total_seconds())
+    return f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
+
+
+def lines(records: list[dict]) -> list[str]:
+    """A table for people; `*` marks what runs (see mark_running)."""
+    if not records:
+        return ["No release is on record."]
+    head = ("", "release", "kind", "outcome", "started", "took", "migration", "operator", "id", "")
+    rows = [
+        (
+            "*" if record.get("running") else " ",
+            record["release"][:_SHORT],
+            record["kind"] + (" of the working tree" if record.get("build", {}).get("from") == "working_tree" else ""),
+            record["outcome"],
+            record["started_at"].replace("T", " ").removesuffix("Z"),
+            _took(record),
+            record["migration"]["outcome"].replace("_", " "),
+            record["operator"].rsplit(":", 1)[-1].rsplit("/", 1)[-1],
+            record["id"],
+            record["reason"].splitlines()[0] if record["reason"] else "",
+        )
+        for record in records
+    ]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)]
+
+
+# --- The objects ------------------------------------------------------------------------------------------------------
+def encode(record: dict) -> bytes:
+    return (json.dumps({name: value for name, value in record.items() if name != "running"}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def decode(body: bytes, where: str) -> dict:
+    foreign = f"{where} is not a record of a release. Nobody but this collection writes there: bring its earlier version back."
+    try:
+        record = json.loads(body)
+        form = record["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CallFailed(foreign) from error
+    if form != FORMAT:
+        raise CallFailed(f"{where} has format {form}, which this version of atena.aws does not know. Upgrade the collection on this machine.")
+    # Not every JSON object with a format is a record: a diagnosis has one, too.
+    if not {"id", "release", "outcome"} <= record.keys():
+        raise CallFailed(foreign)
+    return record
+
+
+class Ledger:
+    """The records below `prefix` in `bucket`. It remembers the version of each record that it read or wrote, and changes no other."""
+
+    def __init__(self, call, bucket: str, prefix: str, *, sleep=time.sleep):
+        self.bucket, self.prefix = bucket, prefix
+        self._call, self._sleep = call, sleep
+        self._etags: dict[str, str] = {}
+
+    def _key(self, identity: str) -> str:
+        return f"{self.prefix}{identity}.json"
+
+    def _where(self, identity: str) -> str:
+        return f"s3://{self.bucket}/{self._key(identity)}"
+
+    def _asked(self, asking):
+        """What `asking`, a call to S3, gives."""
+        try:
+            return asking()
+        except NotFound as error:
+            if error.what != "Bucket":
+                raise
+            raise no_bucket(error, self.bucket) from error
+
+    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+        return self._asked(lambda: self._call("s3", operation, doing, Bucket=self.bucket, **arguments))
+
+    def _get(self, identity: str) -> dict:
+        answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
+        record = decode(answer["Body"].read(), self._where(identity))
+        self._etags[identity] = answer["ETag"]
+        return record
+
+    def _put(self, record: dict, over: str) -> bool:
+        """Whether it was written over this version; over none if it is ''."""
+        identity = record["id"]
+
+        def put(**condition):
+            asked = {"Key": self._key(identity), "Body": encode(record), "ContentType": "application/json"}
+            return self._s3("put_object", f"write {self._where(identity)}", **asked, **condition)
+
+        etag = put_over(over, put, lambda: self._version_of(record), self._sleep)
+        if etag:
+            self._etags[identity] = etag
+        return bool(etag)
+
+    def _version_of(self, record: dict) -> str:
+        """The version that is there, if this is what it says; else ''."""
+        identity = record["id"]
+        known, found = self._etags.get(identity), self._get(identity)
+        etag = self._etags.pop(identity)
+        if known:
+            self._etags[identity] = known
+        return etag if encode(found) == encode(record) else ""
+
+    def create(self, record: dict) -> dict:
+        """Writes a record that must not be there yet."""
+        if not self._put(record, ""):
+            raise CallFailed(f"{self._where(record['id'])} exists already. Nothing was written. Run this again: the release then has another id.")
+        return record
+
+    def save(self, record: dict) -> dict:
+        """Writes a record that this object created or read; refused if somebody else changed it since."""
+        identity = record["id"]
+        try:
+            if self._put(record, self._etags[identity]):
+                return record
+        except NotFound as error:
+            if error.what != "Key":
+                raise
+            raise error.saying(f"{self._where(identity)} was deleted while this release was going on. Bring its last version back.") from error
+        raise Conflict(
+            f"{self._where(identity)} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things "
+            "stand: see releases.yml and lock.yml, then run it again.",
+            "PreconditionFailed",
+        )
+
+    def _ids(self) -> list[str]:
+        """All ids, newest first."""
+        doing = f"list the releases in s3://{self.bucket}/{self.prefix}"
+        found = self._asked(lambda: self._call.pages("s3", "list_objects_v2", doing, "Contents", Bucket=self.bucket, Prefix=self.prefix))
+        keys = [entry["Key"][len(self.prefix) :] for entry in found]
+        return sorted((key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key), reverse=True)
+
+    def _read(self, identities: list[str]) -> list[dict]:
+        if len(identities) < 2:
+            return [self._get(identity) for identity in identities]
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return list(pool.map(self._get, identities))
+
+    def recent(self, count: int = 50) -> list[dict]:
+        """The last `count` records, newest first."""
+        return self._read(self._ids()[:count])
+
+    def find(self, reference: str) -> dict:
+        """The record that an id, a commit, or the beginning of one names; of several of one commit, its newest success, else its newest.
+
+        Raises CallFailed if there is none, or if they are of different commits, and lists what there is.
+        """
+        identities = self._ids()
+        if reference in identities:
+            return self._get(reference)
+        wanted = [identity for identity in identities if identity.startswith(reference) or _commit(identity).startswith(reference[:_SHORT])]
+        found = [record for record in self._read(wanted if reference else []) if record["id"].startswith(reference) or record["release"].startswith(reference)]
+        releases = {record["release"] for record in found}
+        if len(releases) == 1:
+            return last_good(found) or found[0]
+        shown = lines(found) if found else lines(self.recent(10))
+        problem = f"'{reference}' names releases of {len(releases)} commits; write more of it" if found else f"No release on record is called '{reference}'"
+        raise CallFailed("\n".join([f"{problem}. Give the id, the commit, or the beginning of one:", *shown[:21]]))
+
+
+def _commit(identity: str) -> str:
+    parts = identity.split("-")
+    return parts[1] if len(parts) > 1 else ""

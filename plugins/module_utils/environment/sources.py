@@ -1,0 +1,280 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The single readings of a preflight: one function for one fact. None is what does not exist; no secret's value leaves this file."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused, NotFound, ServiceFailed, Unanswered, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image, role_name
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
+from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
+from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access
+
+
+def is_fatal(failed: CallFailed) -> bool:
+    """Whether every further call would fail as well, so that there is nothing to judge."""
+    return isinstance(failed, CredentialsRefused) or (isinstance(failed, Unanswered) and not isinstance(failed, ServiceFailed))
+
+
+# --- Images ---
+
+
+def platforms_of(manifest: dict) -> list[dict] | None:
+    """[{"os", "architecture"}] that a manifest itself tells: of a list, one for each image; None for that of a single image."""
+    if "manifests" not in manifest:
+        return None
+    found = [item.get("platform") or {} for item in manifest["manifests"]]
+    # Build attestations are listed beside the images, for the platform 'unknown'.
+    return [{"os": item.get("os", ""), "architecture": item.get("architecture", "")} for item in found if item.get("architecture") != "unknown"]
+
+
+def image(call, reference: str, region: str) -> dict | None:
+    """{"exists", "platforms": [..] or None, "why"}; None for an image that is not in this region's ECR."""
+    known = ecr_image(reference)
+    if known is None or known["region"] != region:
+        return None
+    place = {"registryId": known["account"], "repositoryName": known["repository"]}
+    try:
+        answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=MEDIA_TYPES)
+    except NotFound as failed:
+        if failed.what != "Repository":
+            raise
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
+    if not answer.get("images"):
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not hold it"}
+    manifest = json.loads(answer["images"][0]["imageManifest"])
+    platforms, why = platforms_of(manifest), ""
+    if platforms is None:
+        try:
+            configured = configuration(call, place, manifest)
+            platforms = [{"os": configured["os"], "architecture": configured["architecture"]}]
+        except CallFailed as failed:
+            if is_fatal(failed):
+                raise
+            why = str(failed)
+        except UNREADABLE as error:
+            why = f"Could not read the image's configuration: {type(error).__name__}: {error}."
+    return {"exists": True, "platforms": platforms, "why": why}
+
+
+# --- Secrets ---
+
+
+def parameter_state(parameter: dict, placeholder: str) -> str:
+    """What may be known of a secret's value: 'set', 'placeholder' or 'empty'."""
+    value = parameter.get("Value", "")
+    return "placeholder" if value == placeholder else "set" if value.strip() else "empty"
+
+
+def parameters(call, names: list[str], placeholder: str) -> dict:
+    """{name: {"state": "set"|"placeholder"|"empty"|"missing"} or {"unread": why}} of at most ten parameters."""
+    doing, refused = f"read the parameters {', '.join(names)}", None
+    try:
+        answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=True)
+    except CallFailed as failed:
+        if is_fatal(failed):
+            raise
+        # Without the key's permission one still learns which of them exist.
+        refused = {"unread": str(failed)}
+        try:
+            answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=False)
+        except CallFailed as again:
+            if again.code != failed.code:
+                raise
+            answer = {"Parameters": []}
+    found = {name: refused for name in names if refused}
+    for parameter in answer["Parameters"] if not refused else []:
+        found[parameter["Name"] + parameter.get("Selector", "")] = {"state": parameter_state(parameter, placeholder)}
+    found.update({name: {"state": "missing"} for name in answer.get("InvalidParameters", [])})
+    return found
+
+
+def keys(call, names: list[str]) -> dict:
+    """{parameter: ARN of its key} of those that are encrypted with a key of their own. At most fifty names."""
+    filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
+    described = call.pages("ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
+    own = {item["Name"]: item["KeyId"] for item in described if item.get("KeyId") and item["KeyId"] != preflight_access.OWN_KEY}
+    arns = {key: call("kms", "describe_key", f"read the key {key}", KeyId=key)["KeyMetadata"]["Arn"] for key in sorted(set(own.values()))}
+    return {name: arns[key] for name, key in own.items()}
+
+
+# --- Roles ---
+
+
+def role(call, arn: str) -> dict:
+    """{"trust": document, "bounded": whether a permissions boundary is set} or {"missing": True}."""
+    found = absent_as(None, "Entity", lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
+    return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
+
+
+def simulation(call, arn: str, need: dict) -> list[dict] | None:
+    """What IAM itself decides about a need (preflight_access.simulated); None where its answer leaves some of it out."""
+    context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
+    arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
+    doing = f"simulate what the role {role_name(arn)} may do"
+    answers = call.pages("iam", "simulate_principal_policy", doing, "EvaluationResults", **arguments)
+    return preflight_access.simulated(answers, need)
+
+
+def policies(call, arn: str) -> dict:
+    """{"documents": [..], "bounded"}: all policies of a role, inline and attached."""
+    name = role_name(arn)
+    documents = []
+    doing = f"list the policies of the role {name}"
+    for policy in call.pages("iam", "list_role_policies", doing, "PolicyNames", RoleName=name):
+        doing = f"read the policy {policy} of the role {name}"
+        documents.append(call("iam", "get_role_policy", doing, RoleName=name, PolicyName=policy)["PolicyDocument"])
+    doing = f"list the policies attached to the role {name}"
+    for policy in call.pages("iam", "list_attached_role_policies", doing, "AttachedPolicies", RoleName=name):
+        doing = f"read the policy {policy['PolicyArn']}"
+        version = call("iam", "get_policy", doing, PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        documents.append(call("iam", "get_policy_version", doing, PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"])
+    return {"documents": documents, "bounded": role(call, arn).get("bounded", False)}
+
+
+# --- Logs, load balancer, data ---
+
+
+def log_group(call, name: str) -> bool:
+    groups = call.pages("logs", "describe_log_groups", f"find the log group {name}", "logGroups", logGroupNamePrefix=name)
+    return any(group["logGroupName"] == name for group in groups)
+
+
+def target_group(call, arn: str) -> dict | None:
+    found = absent_as([], "TargetGroup", lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"])
+    return found[0] if found else None
+
+
+def attributes(call, arn: str) -> dict:
+    answer = absent_as(
+        {"Attributes": []},
+        "TargetGroup",
+        lambda: call("elbv2", "describe_target_group_attributes", f"read the attributes of {arn}", TargetGroupArn=arn),
+    )
+    return {item["Key"]: item.get("Value", "") for item in answer["Attributes"]}
+
+
+def forwards(actions: list[dict]) -> set:
+    """ARNs of the target groups that a listener's or a rule's actions send requests to."""
+    found = set()
+    for action in actions:
+        groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+        found.update(group["TargetGroupArn"] for group in groups if group.get("Weight", 1) > 0)
+        if not groups and action.get("TargetGroupArn"):
+            found.add(action["TargetGroupArn"])
+    return found
+
+
+def balancer(call, arn: str, group: str) -> dict | None:
+    """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if needed)."""
+    found = absent_as(
+        [],
+        "LoadBalancer",
+        lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {arn}", LoadBalancerArns=[arn])["LoadBalancers"],
+    )
+    if not found:
+        return None
+    listeners = call.pages("elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", LoadBalancerArn=arn)
+    reached = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
+    if group not in reached:
+        for listener in listeners:
+            place = listener["ListenerArn"]
+            rules = call.pages("elbv2", "describe_rules", f"read the rules of {place}", "Rules", ListenerArn=place)
+            reached = reached.union(*(forwards(rule.get("Actions", [])) for rule in rules))
+    return {**found[0], "forwards_to": sorted(reached)}
+
+
+def database(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        "DBInstance",
+        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
+    )
+    return found[0] if found else None
+
+
+def redis(call, identifier: str) -> dict | None:
+    found = absent_as(
+        [],
+        "CacheCluster",
+        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
+    )
+    return found[0] if found else None
+
+
+# --- The environment's own records ---
+
+
+def gates(call, bucket: str, key: str) -> dict | None:
+    """The gates; {} for an object that is no JSON object."""
+    try:
+        answer = call("s3", "get_object", f"read the gates s3://{bucket}/{key}", Bucket=bucket, Key=key)
+    except NotFound:
+        return None
+    try:
+        said = json.loads(answer["Body"].read())
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {}
+
+
+def journal(call, bucket: str, key: str) -> dict | None:
+    """How the power journal says that things stand (power_journal.standing); None if the environment was never stopped."""
+    found = power_journal.Journal(call, bucket, key).read()
+    return None if found is None else power_journal.standing(found)
+
+
+def destroyed(call, bucket: str, key: str) -> dict | None:
+    """How the record of a destroy says that things stand (destroy_record.standing)."""
+    return destroy_record.standing(destroy_record.read(call, bucket, key))
+
+
+def lock(call, table: str, name: str, own_token: str) -> dict | None:
+    """{"ours", "expired", "standing": who holds it, in a sentence}; None when nobody does; {"missing": True} without a table.
+
+    The token, which proves the holding, is not kept.
+    """
+    reader = environment_lock.Lock(call, table, name)
+    try:
+        found = reader.read()
+    except NotFound:
+        return {"missing": True}
+    if found is None:
+        return None
+    now = reader.now
+    return {
+        "ours": bool(own_token) and found["token"] == own_token,
+        "expired": environment_lock.expired(found, now),
+        "standing": environment_lock.standing_text(name, found, now),
+    }
+
+
+# --- Network ---
+
+
+def vpc_configuration(service: dict) -> dict:
+    return (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+
+
+def subnets(call, identifiers: list[str]) -> list[dict]:
+    return call("ec2", "describe_subnets", f"read the subnets {', '.join(identifiers)}", SubnetIds=identifiers)["Subnets"]
+
+
+# What may lie around subnets: EC2's operation, the key of its answer, and the name of the filter's argument where it is another.
+NETWORK = {
+    "groups": ("describe_security_groups", "SecurityGroups"),
+    "subnets": ("describe_subnets", "Subnets"),
+    "route_tables": ("describe_route_tables", "RouteTables"),
+    "nat_gateways": ("describe_nat_gateways", "NatGateways", "Filter"),
+    "endpoints": ("describe_vpc_endpoints", "VpcEndpoints"),
+}
+
+
+def of_vpcs(call, part: str, vpcs: list[str]) -> list[dict]:
+    """All of one part of NETWORK in these VPCs."""
+    operation, key, *filters = NETWORK[part]
+    doing = f"read the {part.replace('_', ' ')} of {', '.join(vpcs)}"
+    return call.pages("ec2", operation, doing, key, **{filters[0] if filters else "Filters": [{"Name": "vpc-id", "Values": vpcs}]})

@@ -1,0 +1,66 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether an environment is on, as its gates and its power journal say: for what may only be done to one that is. No call to AWS decides here."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.sources import gates as read_gates
+
+# Option `power` of modules that look at it first.
+POWER_OPTIONS = {
+    "type": "dict",
+    "options": {
+        "bucket": {"type": "str", "required": True},
+        "gates_key": {"type": "str", "required": True, "no_log": False},
+        "journal_key": {"type": "str", "required": True, "no_log": False},
+    },
+}
+_UNFINISHED = {power_journal.STOPPING: "stop", power_journal.STARTING: "start"}
+_UNREADABLE = "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
+
+
+def read(call, power: dict | None) -> dict | None:
+    """{'gates', 'journal'}, each None where there is no such object; None if `power` is."""
+    if power is None:
+        return None
+    return {"gates": read_gates(call, power["bucket"], power["gates_key"]), "journal": read_journal(call, power["bucket"], power["journal_key"])}
+
+
+def read_journal(call, bucket: str, key: str) -> dict | None:
+    """The power journal, only to look at; None if there is none: the environment was never stopped."""
+    return power_journal.Journal(call, bucket, key).read()
+
+
+def journal_standing(journal: dict | None) -> tuple[str, datetime.datetime | None]:
+    """(state, since when) as a journal says; an environment without one was never stopped. Raises CallFailed if it says neither."""
+    if journal is None:
+        return power_journal.RUNNING, None
+    try:
+        stands = power_journal.standing(journal)
+        since = datetime.datetime.fromisoformat(stands["since"]) if stands["since"] else None
+        if stands["state"] not in (power_journal.RUNNING, power_journal.STOPPED, *_UNFINISHED):
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise CallFailed(_UNREADABLE) from error
+    return stands["state"], since
+
+
+def why_not_on(state: dict | None) -> str:
+    """Why nothing may be started here now, with the remedy; '' if the environment is on (or nobody asked)."""
+    if state is None:
+        return ""
+    gates, recorded = state["gates"], journal_standing(state["journal"])[0]
+    if gates is None:
+        return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
+    if recorded in _UNFINISHED:
+        verb = _UNFINISHED[recorded]
+        return f"A {verb} of the environment did not end. Run {verb}.yml again: it goes on where it stopped."
+    if recorded == power_journal.STOPPED or gates.get("power") != "on":
+        return "The environment is stopped: there is nothing to reach or to use for a task. Run start.yml first; it brings back the counts from before."
+    if gates.get("redis") != "present":
+        return f"A start of the environment did not end (Redis: {gates.get('redis')}). Run start.yml again: it goes on where it stopped."
+    return ""

@@ -1,0 +1,33 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The labels of an image in ECR."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused
+from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
+from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
+
+
+def labels(call, repository: str, digest: str) -> tuple[dict, str]:
+    """(labels, why they could not be read, if so). Only refused credentials are a failure: an image that is there can be released without them."""
+    try:
+        manifest = _manifest(call, repository, digest)
+        if "manifests" in manifest:  # of several platforms; build attestations are listed beside them, for the platform 'unknown'
+            images = [item for item in manifest["manifests"] if (item.get("platform") or {}).get("architecture") != "unknown"]
+            manifest = _manifest(call, repository, images[0]["digest"])
+        configured = configuration(call, {"repositoryName": repository}, manifest)
+        return dict((configured.get("config") or {}).get("Labels") or {}), ""
+    except CredentialsRefused:
+        raise
+    except CallFailed as failed:
+        return {}, str(failed)
+    except (*UNREADABLE, AttributeError) as error:
+        return {}, f"Could not read the configuration of {repository}@{digest}: {type(error).__name__}: {error}."
+
+
+def _manifest(call, repository: str, digest: str) -> dict:
+    asked = {"repositoryName": repository, "imageIds": [{"imageDigest": digest}], "acceptedMediaTypes": MEDIA_TYPES}
+    return json.loads(call("ecr", "batch_get_image", f"read {repository}@{digest}", **asked)["images"][0]["imageManifest"])

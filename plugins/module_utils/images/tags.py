@@ -1,0 +1,71 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Tags of images in ECR: moving one, and the tags that protect what the ledger may go back to."""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import Conflict, NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import ecr_digest
+
+# 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
+KEPT = "kept-"
+MEDIA_TYPES = [
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+]
+
+
+def put_tag(call, repository: str, digest: str, tag: str) -> None:
+    """Gives an image that is there one more tag; the tag leaves the image that had it."""
+    answer = call(
+        "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
+    )
+    if not answer.get("images"):
+        raise NotFound(
+            f"ECR has no image {repository}@{digest} any more, though it had a moment ago. A lifecycle rule or a person deleted it.", "ImageNotFoundException"
+        )
+    image = answer["images"][0]
+    arguments = {"repositoryName": repository, "imageManifest": image["imageManifest"], "imageTag": tag}
+    if image.get("imageManifestMediaType"):
+        arguments["imageManifestMediaType"] = image["imageManifestMediaType"]
+    try:
+        call("ecr", "put_image", f"give {repository}@{digest} the tag {tag}", **arguments)
+    except Conflict as failed:
+        if failed.code != "ImageAlreadyExistsException":  # somebody else put it there first
+            raise
+
+
+def plan_kept(records: list[dict], tags: dict) -> dict:
+    """Which protecting tags to add and to take away.
+
+    `records`: the releases to keep. `tags`: {repository: {tag: digest}} of all protecting tags there are. Images outside ECR are passed over.
+    Returns {'add': [(repository, digest, tag)], 'remove': [(repository, tag)]}; a tag is taken away only from a release that is not kept.
+    """
+    wanted = {}
+    for record in records:
+        for image in record["images"].values():
+            found = ecr_digest(image)
+            if found:
+                wanted[(found["repository"], KEPT + record["id"])] = found["digest"]
+    add = [(repository, digest, tag) for (repository, tag), digest in wanted.items() if tags.get(repository, {}).get(tag) != digest]
+    remove = [(repository, tag) for repository, present in tags.items() for tag in present if tag.startswith(KEPT) and (repository, tag) not in wanted]
+    return {"add": sorted(add), "remove": sorted(remove)}
+
+
+def protecting_tags(call, repository: str) -> dict:
+    """{tag: digest} of the repository's protecting tags."""
+    doing, tagged = f"list the images of {repository}", {"tagStatus": "TAGGED"}
+    images = call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=repository, filter=tagged)
+    return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", []) if tag.startswith(KEPT)}
+
+
+def keep(call, records: list[dict]) -> None:
+    """Makes the protecting tags those of `records`. An image that is gone cannot be protected and is passed over."""
+    repositories = sorted({found["repository"] for record in records for image in record["images"].values() if (found := ecr_digest(image))})
+    plan = plan_kept(records, {repository: protecting_tags(call, repository) for repository in repositories})
+    for repository, digest, tag in plan["add"]:
+        absent_as(None, "Image", lambda found=(repository, digest, tag): put_tag(call, *found))
+    for repository, tag in plan["remove"]:
+        call("ecr", "batch_delete_image", f"take the tag {tag} from {repository}", repositoryName=repository, imageIds=[{"imageTag": tag}])

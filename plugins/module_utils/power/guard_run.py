@@ -1,0 +1,93 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One look of the guard: read, wait if the database is on its way, and stop it again under the lock. The decisions are in guard."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import STOPPED, Journal, state_of
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockTaken
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
+from ansible_collections.atena.aws.plugins.module_utils.power import guard
+
+# As far back as DescribeEvents goes, in minutes.
+_FORTNIGHT = 14 * 24 * 60
+LOCKED = "locked"
+
+
+class GuardRun:
+    """database: the instance's identifier. power: {'bucket', 'journal_key'}. lock: {'table', 'name', 'expires_in', 'wait'}.
+
+    It waits without the lock, so that a person who wants to start the environment meanwhile can.
+    """
+
+    def __init__(self, call, database, power, lock, operator, *, wait_timeout=0, wait_delay=15, check_mode=False, say=lambda text: None):
+        self.call, self.database, self.operator, self.check_mode, self._say = call, database, operator, check_mode, say
+        self.journal = Journal(call, power["bucket"], power["journal_key"])
+        self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
+        self.patience, self.wait_timeout, self.wait_delay = lock["wait"], wait_timeout, wait_delay
+        self.status = ""
+
+    def look(self) -> guard.Verdict:
+        """Reads as little as tells what to do: nothing but the journal of an environment that is not stopped."""
+        record, instance, events = self.journal.read(), None, []
+        if state_of(record) == STOPPED:
+            instance = describe_database(self.call, self.database)
+            self.status = (instance or {}).get("DBInstanceStatus", "")
+            if instance is not None and self.status not in ("stopped", "stopping"):
+                events = self._events()
+        return guard.judge(record, instance, events, self.database)
+
+    def _events(self) -> list[dict]:
+        asked = {"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT}
+        return self.call.pages("rds", "describe_events", f"read the events of {self.database}", "Events", **asked)
+
+    def run(self) -> tuple[bool, guard.Verdict]:
+        """(whether the database was stopped, or in check mode would be; why)."""
+        deadline, told = Deadline(self.wait_timeout), ""
+        verdict = self.look()
+        while verdict.act == guard.WAIT_FOR_IT and not self.check_mode and not deadline.passed:
+            if self.status != told:
+                told = self.status
+                self._say(f"{self.database} is {self.status}: waiting up to {self.wait_timeout} s for it to be available")
+            time.sleep(pace(deadline.elapsed, self.wait_delay))
+            verdict = self.look()
+        if verdict.act != guard.STOP_IT:
+            return False, verdict
+        if self.check_mode:
+            return True, dataclasses.replace(verdict, says=verdict.says.replace("It was stopped", "It would be stopped"))
+        return self._stop()
+
+    def _stop(self) -> tuple[bool, guard.Verdict]:
+        try:
+            with self.lock.running("guard", self.operator, wait=self.patience, say=self._say, warn=self._say) as lock:
+                # What was true before the lock was ours need not be any more.
+                verdict = self.look()
+                if verdict.act != guard.STOP_IT:
+                    return False, verdict
+                lock.check()
+                return self._stop_again(verdict)
+        except LockTaken as taken:
+            return False, guard.Verdict(LOCKED, f"Nothing was done, since another run has the lock: {taken}")
+
+    def _stop_again(self, verdict: guard.Verdict) -> tuple[bool, guard.Verdict]:
+        try:
+            with shielded():
+                answer = self.call("rds", "stop_db_instance", f"stop the database {self.database}", DBInstanceIdentifier=self.database)
+        except CallFailed as failed:
+            # It changed its state between the look and the call; or the call was carried out and its answer lost.
+            if "InvalidDBInstanceState" not in failed.code:
+                raise
+            now = self.look()
+            if now.verdict != guard.OFF:
+                return False, dataclasses.replace(now, verdict=guard.LATER, says=f"{failed} Run guard.yml again later.", act="")
+            answer = {}
+        restarts_at = answer.get("DBInstance", {}).get("AutomaticRestartTime")
+        self.journal.change(**guard.after_stop(self.journal.record, verdict, restarts_at, datetime.datetime.now(datetime.UTC)))
+        return True, verdict

@@ -1,0 +1,604 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A restore of the database, in order: a new instance beside the old one; its password and backups as the old one's; what it holds, told and compared; then,
+under Terraform's lock, the old one renamed aside, the new one to its name, DATABASE_URL, and Terraform made to know the new one; at last the services with
+a new deployment, and health. The old one stays until a person says otherwise, and can take its place again.
+
+Each step may be repeated: instances are known by their resource id, whatever they are called at the moment.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
+from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
+from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
+from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_load_balancer, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.power import database as databases
+from ansible_collections.atena.aws.plugins.module_utils.power.services import Back, primaries
+from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read, restore_plan
+from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
+from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
+
+RESTORING, RESTORED, UNDOING, UNDONE, REMOVED = "restoring", "restored", "undoing", "undone", "removed"
+ADDRESS = "aws_db_instance.main"
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+def names(record: dict, identifier: str, undo: bool = False) -> list[tuple[str, str]]:
+    """[(resource id, name)] in the order in which they are to be renamed: who has the environment's name gives it away first."""
+    original, restored = record["original"], record["restored"]
+    if undo:
+        return [(restored["resource"], restored["aside"]), (original["resource"], identifier)]
+    return [*([(original["resource"], original["aside"])] if original else []), (restored["resource"], identifier)]
+
+
+def stands(instances: list[dict], resource: str | None) -> dict | None:
+    return next((one for one in instances if resource and one["DbiResourceId"] == resource), None)
+
+
+def lives(instance: dict | None) -> bool:
+    """Whether an instance is there and stays: one that is being deleted is as good as gone."""
+    return instance is not None and instance.get("DBInstanceStatus") not in ("deleting", "delete-precheck")
+
+
+def pending_name(instance: dict | None) -> str:
+    """The name that RDS is going to give an instance, but has not given it yet; '' if it keeps its own."""
+    return ((instance or {}).get("PendingModifiedValues") or {}).get("DBInstanceIdentifier", "")
+
+
+def swap_begun(record: dict, original: dict | None, restored: dict | None, identifier: str) -> bool:
+    """Whether the original has begun to give its name away. RDS lists the old name for a while after it was told: what the record says counts, too.
+
+    To take back a swap that was begun and not carried out renames nothing, and deletes nothing.
+    """
+    begun = power_journal.last_step(record, "swap") is not None
+    if original is None:
+        return bool(restored) and (begun or restored["DBInstanceIdentifier"] == identifier)
+    return begun or bool(pending_name(original)) or original["DBInstanceIdentifier"] != identifier
+
+
+def fallback(settings: dict, security_groups: list[str]) -> dict:
+    """What the inventory says, described as RDS describes an instance: for a database that is gone."""
+    return {
+        "DBInstanceClass": settings["instance_class"],
+        "DBSubnetGroup": {"DBSubnetGroupName": settings["subnet_group"]},
+        "VpcSecurityGroups": [{"VpcSecurityGroupId": group} for group in security_groups],
+        "StorageType": settings["storage_type"],
+        "MultiAZ": settings["multi_az"],
+        "DeletionProtection": settings["deletion_protection"],
+        "PubliclyAccessible": False,
+        "AutoMinorVersionUpgrade": True,
+        "CopyTagsToSnapshot": True,
+        "BackupRetentionPeriod": settings["backup_retention_days"],
+        "PreferredBackupWindow": settings["backup_window"],
+        "PreferredMaintenanceWindow": settings["maintenance_window"],
+        "TagList": [{"Key": key, "Value": value} for key, value in sorted(settings["tags"].items())],
+    }
+
+
+def off(seen: dict) -> str:
+    """Why nothing can be checked and swapped in an environment that is off; '' if it is on."""
+    state = power_journal.state_of(seen["power"])
+    if state == power_journal.RUNNING:
+        return ""
+    return f"The environment is {state}: what a restored database holds is asked by a task, which needs the NAT gateway. Run start.yml first."
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+class DatabaseRun(RecoveryRun):
+    """What the three have in common: looking, renaming, DATABASE_URL, Terraform, services."""
+
+    RECORD = "the record of the restore"
+
+    def observe(self) -> dict:
+        params, call = self.params, self.call
+        found = side_by_side(
+            call,
+            {
+                "record": self.journal.read,
+                "power": self.power.read,
+                "database": lambda: describe_database(call, params["database_id"]),
+                "instances": lambda: recovery_read.instances(call),
+                "services": lambda: recovery_read.services(call, self.cluster),
+            },
+        )
+        resource = (found["database"] or {}).get("DbiResourceId", "")
+        found["snapshots"] = recovery_read.snapshots(call, params["database_id"], resource)
+        return found
+
+    def diff(self) -> dict:
+        now = f"{self.params['database_id']}: {(self.seen['database'] or {}).get('DbiResourceId', 'not there')}\n"
+        return {"before": now, "after": self.after() if self.steps else now}
+
+    # --- Instances ----------------------------------------------------------------------------------------------------
+    def _tell(self, text: str) -> None:
+        self.say(f"database: {text}")
+
+    def _look(self, resource: str) -> dict | None:
+        return stands(recovery_read.instances(self.call), resource)
+
+    def _await(self, resource: str, name: str, what: str) -> dict:
+        """The instance when it is available under this name ('' for any)."""
+        last: dict = {}
+
+        def reasons():
+            found = self._look(resource)
+            if found is None:
+                return [f"the instance {resource} is not listed"]
+            status = found["DBInstanceStatus"]
+            action, why = databases.toward(status, databases.START)
+            if action == databases.REFUSE:
+                raise CallFailed(f"{what}: {found['DBInstanceIdentifier']} is {status}. {why}")
+            last.update(found)
+            if pending_name(found):
+                return [f"{found['DBInstanceIdentifier']} is to be renamed to {pending_name(found)}"]
+            return [] if status == "available" and name in ("", found["DBInstanceIdentifier"]) else [f"{found['DBInstanceIdentifier']} is {status}"]
+
+        self.wait_for(reasons, lambda found: f"{what}: {found[0]} all the time. Run {self.PLAYBOOK} again: it goes on.", self.params["timeouts"]["database"])
+        return last
+
+    def _rename(self, resource: str, name: str) -> None:
+        found = self._await(resource, "", f"The rename to {name}")
+        old = found["DBInstanceIdentifier"]
+        if old == name:
+            return
+        self.branches.guard()
+        doing = f"rename the database {old} to {name}"
+        self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=old, NewDBInstanceIdentifier=name, ApplyImmediately=True)
+        self._tell(f"{old} is renamed to {name}")
+        self._await(resource, name, f"The rename of {old}")
+
+    def _delete(self, instance: dict, final: str) -> None:
+        """Deletes the instance and waits until it is gone. final: its last snapshot; '' for a copy that nothing was written to, while its original stands."""
+        name, resource = instance["DBInstanceIdentifier"], instance["DbiResourceId"]
+        how = {"FinalDBSnapshotIdentifier": final, "SkipFinalSnapshot": False, "DeleteAutomatedBackups": False} if final else {"SkipFinalSnapshot": True}
+        if instance["DBInstanceStatus"] != "deleting":
+            self.branches.guard()
+            if instance.get("DeletionProtection"):
+                doing = f"take away the deletion protection of {name}"
+                self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
+                if final:  # which needs an instance that is available; a copy that failed never is
+                    self._await(resource, "", "The change of its deletion protection")
+            self.call("rds", "delete_db_instance", f"delete the database {name}", DBInstanceIdentifier=name, **how)
+            self._tell(f"{name} is being deleted{f', into the snapshot {final}' if final else ''}")
+
+        def reasons():
+            found = self._look(resource)
+            return [f"{name} is {found['DBInstanceStatus']}"] if found else []
+
+        self.wait_for(reasons, lambda found: f"{found[0]} all the time. Look at it in RDS.", self.params["timeouts"]["database"])
+
+    # --- The environment follows --------------------------------------------------------------------------------------
+    def _swap(self, undo: bool = False) -> None:
+        """Under Terraform's lock: a plan in between would propose to rename everything back."""
+        identifier = self.params["database_id"]
+
+        def work():
+            with self.terraform.locked():
+                for resource, name in names(self.journal.record if undo else self._standing(), identifier, undo):
+                    self._rename(resource, name)
+                self._database_url()
+                with self.journal.step("terraform") as step:
+                    self.terraform.let_go(ADDRESS)
+                    self.terraform.take_in([(ADDRESS, identifier)], "which has the name now")
+                    done = self.terraform.apply(self.params["terraform"]["allow_destroy"])
+                    step.says = "; ".join(done["lines"])
+                    self.result["terraform_lines"] = done["lines"]
+
+        with self.journal.step("swap"):
+            self.branches.side_by_side({"swap": work})
+
+    def _standing(self) -> dict:
+        """The record, without an original that somebody deleted since: that has no name to give away, and stays as nothing."""
+        record = self.journal.record
+        gone = record["original"] and self._look(record["original"]["resource"]) is None
+        return {**record, "original": None} if gone else record
+
+    def _database_url(self) -> None:
+        name = self.params["database_url_parameter"]
+        endpoint = describe_database(self.call, self.params["database_id"])["Endpoint"]
+        with self.journal.step("database_url") as step:
+            parameter, wanted = address_secret.read_and_move(
+                self.call, name, lambda url: database_url.with_address(url, endpoint["Address"], endpoint["Port"]), self.PLAYBOOK
+            )
+            self.result["database_url"] = step.says = "unchanged"
+            if wanted != parameter["Value"]:
+                parameter_store.rewrite(self.call, name, wanted)
+                self.result["database_url"] = step.says = "updated"
+                self._tell("DATABASE_URL updated: the address changed")
+
+    def _services(self) -> None:
+        """A new deployment of what runs: tasks that were connected to the other one are replaced."""
+        last = power_journal.last_step(self.journal.record, "services")
+        goes_on = last is not None and last["outcome"] in ("", power_journal.INTERRUPTED)
+        now = recovery_read.services(self.call, self.cluster)
+        before = self.journal.record["deployments_before"] if goes_on else primaries(now)
+        counts = {name: service["desiredCount"] for name, service in now.items() if service["desiredCount"]}
+        if not counts:
+            self.warnings.append("No service runs, so that none was deployed anew.")
+            return
+        with self.journal.step("services", deployments_before=before) as step:
+            options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+            back = Back(self.call, self.cluster, counts, before, say=self.tell, guard=self.branches.guard, **options)
+            back.read()
+            failed = back.roll_out()
+            if failed:
+                raise CallFailed(failure_text(failed, back.evidence(failed), [], {}))
+            step.says = ", ".join(sorted(counts))
+        self._health()
+
+    def _health(self) -> None:
+        self.ask(Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb")))
+
+    def _left(self) -> str:
+        record = self.journal.record or {}
+        done = [step["step"] for step in record.get("steps", []) if step["outcome"] == power_journal.DONE]
+        name = self.params["name"]
+        return (
+            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). Both databases are there: run the same "
+            f"command again and it goes on, or take it back: restore_database.yml -e restore_database_undo={name}"
+        )
+
+    def _end(self, state: str, lines: list[str]) -> None:
+        self.end_record(state)
+        followed = self.result.get("terraform_lines")
+        if followed is not None:
+            lines = [*lines, f"Terraform: {'; '.join(followed) or 'nothing to change'}"]
+        self.result["lines"] = lines
+
+
+class Restore(DatabaseRun):
+    WANTED, GOING, VERB, PLAYBOOK = RESTORED, RESTORING, "restore", "restore_database.yml"
+    CONFIRM, WHAT = "restore_database_confirm", "This puts another database in the place of {database_id}"
+
+    def observe(self) -> dict:
+        found = super().observe()
+        asked, now = {name: self.params[name] for name in ("snapshot", "time")}, datetime.datetime.now(datetime.UTC)
+        record = found["record"] or {}
+        if record.get("state") == RESTORING:
+            # What was begun is gone on with: another source would be another restore.
+            other = any(asked.values()) and asked != record["asked"]
+            self.source = record["source"]
+            begun = f"A restore from {restore_plan.told(self.source)} has not got to its end."
+            how = f"Run it again without naming another source, or take it back: -e restore_database_undo={self.params['name']}"
+            self.wrong = f"{begun} {how}" if other else ""
+        else:
+            self.source, self.wrong = restore_plan.source(asked, found["database"], found["snapshots"], now)
+        return found
+
+    def objections(self) -> list[str]:
+        found, record = [self.wrong] if self.wrong else [], self.seen["record"] or {}
+        closed = off(self.seen)
+        if closed:
+            found.append(closed)
+        kept = stands(self.seen["instances"], record.get("kept"))
+        if record.get("state") == UNDOING:
+            found.append(f"A restore that is being taken back has not got to its end: -e restore_database_undo={self.params['name']} goes on with it.")
+        elif kept and not self.going_on():
+            name = kept["DBInstanceIdentifier"]
+            found.append(f"{name} of the last restore still stands. Delete it first, if nobody needs it: -e restore_database_remove_original={name}")
+        return found
+
+    def remaining(self) -> list[dict]:
+        identifier, seen = self.params["database_id"], self.seen
+        if self.wrong:
+            return [{"step": "restore", "says": "Would restore the database"}]
+        stamp = (seen["record"] or {}).get("stamp") if self.going_on() else "<time>"
+        new, aside = (recovery_read.aside_name(identifier, kind, stamp) for kind in (recovery_read.RESTORED, recovery_read.BEFORE))
+        command = self.params["check_command"]
+        counts = f"by {' '.join(command['command'])}, as a task" if command else "not: no command is set that counts (atena_restore_check_command)"
+        found = [("restore", f"Would restore {restore_plan.told(self.source)} into a new database, {new}, beside {identifier}, which goes on serving")]
+        found.append(("check", f"Would look at what it holds, and compare it with {identifier}: {counts}"))
+        old = f"rename {identifier} to {aside}, and " if seen["database"] else ""
+        found.append(("swap", f"Would {old}rename the new one to {identifier}, with DATABASE_URL at its address; meanwhile the application has no database"))
+        found.append(("terraform", "Would have Terraform let go of the old one and take in the new one, and apply what that leaves"))
+        running = sorted(name for name, service in seen["services"].items() if service["desiredCount"])
+        found.append(("services", f"Would deploy {', '.join(running) or 'no service'} anew, and ask the application's health"))
+        if seen["database"]:
+            found.append(("keep", f"Would leave {aside} where it is; it costs as before until it is deleted (-e restore_database_remove_original={aside})"))
+        return [{"step": step, "says": says} for step, says in found]
+
+    def after(self) -> str:
+        return f"{self.params['database_id']}: a new one, of {restore_plan.told(self.source) if self.source else 'nothing'}\n"
+
+    def work(self) -> None:
+        self._begin()
+        self.ready_terraform()
+        restored = self._restore()
+        self._as_the_original(restored)
+        self._check()
+        self._swap()
+        self._services()
+        original = self._standing()["original"]
+        self.journal.change(kept=original["resource"] if original else "")
+        lines = [f"Restored {restore_plan.told(self.source)}, at {describe_database(self.call, self.params['database_id'])['Endpoint']['Address']}"]
+        lines += self.journal.record["counted"]
+        lines.append(f"DATABASE_URL: {self.result.get('database_url', 'unchanged')}")
+        if original:
+            aside = original["aside"]
+            lines.append(f"The old database stays as {aside}, and costs as before. When nobody needs it: -e restore_database_remove_original={aside}")
+            lines.append(f"To go back to it: -e restore_database_undo={self.params['name']}")
+        lines.append("The new database has no automatic backups yet: RDS takes the first within a day. The old one's stay with it.")
+        self._end(RESTORED, lines)
+
+    def _begin(self) -> None:
+        identifier, database = self.params["database_id"], self.seen["database"]
+        if self.going_on():
+            self.begin_record()
+            return
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        aside = recovery_read.aside_name(identifier, recovery_read.BEFORE, stamp)
+        self.begin_record(
+            steps=[],
+            notes=[],
+            stamp=stamp,
+            source=self.source,
+            asked={name: self.params[name] for name in ("snapshot", "time")},
+            original={"resource": database["DbiResourceId"], "aside": aside} if database else None,
+            restored={"resource": "", "aside": recovery_read.aside_name(identifier, recovery_read.RESTORED, stamp)},
+            kept="",
+            counted=[],
+        )
+
+    def _like(self) -> dict:
+        original = self.journal.record["original"]
+        found = self._look(original["resource"]) if original else None
+        if found:
+            return found
+        settings = self.params["settings"]
+        filters = [{"Name": "group-name", "Values": [settings["security_group"]]}]
+        groups = self.call.pages("ec2", "describe_security_groups", f"read the security group {settings['security_group']}", "SecurityGroups", Filters=filters)
+        return fallback(settings, [group["GroupId"] for group in groups])
+
+    def _restore(self) -> dict:
+        record = self.journal.record
+        name = record["restored"]["aside"]
+        found = stands(recovery_read.instances(self.call), record["restored"]["resource"]) or describe_database(self.call, name)
+        if found is None:
+            with self.journal.step("restore") as step:
+                original = stands(self.seen["instances"], record["original"]["resource"]) if record["original"] else None
+                operation, sent = restore_plan.arguments(self.source, original, {} if original else self._like(), name)
+                self.branches.guard()
+                try:
+                    self.call("rds", operation, f"restore {restore_plan.told(self.source)} into {name}", **sent)
+                except CallFailed as failed:
+                    if "DBInstanceAlreadyExists" not in failed.code:  # the answer to the first attempt was lost
+                        raise
+                self._tell(f"{name} is made from {restore_plan.told(self.source)}")
+                found = describe_database(self.call, name)
+                step.says = name
+                step.records(restored={**record["restored"], "resource": found["DbiResourceId"]})
+        elif not record["restored"]["resource"]:
+            self.journal.change(restored={**record["restored"], "resource": found["DbiResourceId"]})
+        return self._await(found["DbiResourceId"], "", "The restore")
+
+    def _as_the_original(self, restored: dict) -> None:
+        """Backups and windows as the original has them; and the master password, which else is the snapshot's, as it is in DATABASE_URL."""
+        if restored["DBInstanceIdentifier"] == self.params["database_id"]:
+            return  # it was swapped in by the run before
+        with self.journal.step("settings") as step:
+            changes = restore_plan.afterwards(self._like(), restored)
+            step.says = ", ".join(sorted(changes))
+            try:
+                who = database_url.login(address_secret.read(self.call, self.params["database_url_parameter"])["Value"])
+            except ValueError as wrong:
+                raise CallFailed(f"The secret {self.params['database_url_parameter']} cannot be used: {wrong}.") from wrong
+            if who.user == restored["MasterUsername"] and who.password:
+                changes["MasterUserPassword"] = who.password
+            if changes:
+                name = restored["DBInstanceIdentifier"]
+                self.call("rds", "modify_db_instance", f"set up the database {name}", DBInstanceIdentifier=name, ApplyImmediately=True, **changes)
+            self._await_settled(restored["DbiResourceId"])
+
+    def _await_settled(self, resource: str) -> None:
+        """A change of the password takes RDS some seconds to begin with."""
+        found = self._await(resource, "", "The change of the restored database")
+        if "MasterUserPassword" in (found.get("PendingModifiedValues") or {}):
+            self.wait_for(
+                lambda: ["its password is being set"] if "MasterUserPassword" in ((self._look(resource) or {}).get("PendingModifiedValues") or {}) else [],
+                lambda found: f"The restored database: {found[0]} all the time.",
+                self.params["timeouts"]["database"],
+            )
+            self._await(resource, "", "The change of the restored database")
+
+    # --- What it holds ------------------------------------------------------------------------------------------------
+    def _check(self) -> None:
+        record, command = self.journal.record, self.params["check_command"]
+        last = power_journal.last_step(record, "check")
+        if last and last["outcome"] == power_journal.DONE:
+            return
+        with self.journal.step("check") as step:
+            if not command:
+                self.warnings.append("Nobody looked at what the restored database holds: no command is set that counts (atena_restore_check_command).")
+                step.says = "not looked at"
+                return
+            restored = self._count(self._look(record["restored"]["resource"]))
+            if not restored["migrations"]:
+                raise CallFailed("The restored database has no migrations: it is empty, or another application's. Nothing was swapped.")
+            original = self._count_original(record)
+            lines = restore_plan.compared(restored, original)
+            for line in lines:
+                self._tell(line)
+            self.result["counted"] = {"restored": restored, "original": original}
+            step.says = "; ".join(lines)
+            step.records(counted=lines)
+
+    def _count_original(self, record: dict) -> dict | None:
+        found = self._look(record["original"]["resource"]) if record["original"] else None
+        if found is None or found["DBInstanceStatus"] not in databases.SERVING:
+            return None
+        try:
+            return self._count(found)
+        except CallFailed as failed:
+            self.note(f"The original could not be counted, so that nothing was compared: {str(failed).splitlines()[0]}")
+            return None
+
+    def _count(self, instance: dict) -> dict:
+        command, name = self.params["check_command"], instance["DBInstanceIdentifier"]
+        override = {"name": command["container"], "command": command["command"], "environment": {"DATABASE_HOST": instance["Endpoint"]["Address"]}}
+        asked = {"cluster": self.cluster, "service": command["service"], "container_overrides": [override]}
+        definition, arguments = task_run.plan_run(self.call, asked)
+        patience = {"patience": command["timeout"], "delay": self.params["wait_delay"]}
+        arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
+        options = {"wait_timeout": command["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
+        succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
+        if not succeeded:
+            raise CallFailed(f"{name} could not be looked at: {task_run.failure_text(arn, ended)}")
+        found = restore_plan.counted(ended["logs"].get(command["container"], []))
+        if found is None:
+            raise CallFailed(
+                f"{' '.join(command['command'])} wrote no line of JSON with migrations and rows (docs/recovery.md), so that {name} is not known to be good."
+            )
+        return found
+
+
+class Undo(DatabaseRun):
+    """The original takes its place again; what was restored stands aside. A restore that was never swapped in is deleted."""
+
+    WANTED, GOING, VERB, PLAYBOOK = UNDONE, UNDOING, "undo of the restore", "restore_database.yml"
+    CONFIRM, WHAT = "restore_database_undo", "This takes the restore of {database_id} back"
+
+    def _states(self) -> tuple[dict, dict | None, dict | None]:
+        record = self.seen["record"] or {}
+        instances = self.seen["instances"]
+        original = stands(instances, (record.get("original") or {}).get("resource"))
+        return record, original, stands(instances, (record.get("restored") or {}).get("resource"))
+
+    def remaining(self) -> list[dict]:
+        record, original, _restored = self._states()
+        if record.get("state") not in (RESTORING, RESTORED, UNDOING):
+            return []
+        identifier = self.params["database_id"]
+        if not self._swapped():
+            copy = self._copy()
+            what = copy["DBInstanceIdentifier"] if copy else "what was begun"
+            if not lives(original):
+                return [{"step": "remove", "says": f"Would delete {what}, into the final snapshot {record['restored']['aside']}-final"}]
+            return [{"step": "remove", "says": f"Would delete {what}, a copy that nothing was written to; {identifier} was not touched"}]
+        aside, old = record["restored"]["aside"], original["DBInstanceIdentifier"] if original else "?"
+        return [
+            {
+                "step": "swap",
+                "says": f"Would rename {identifier} to {aside} and {old} to {identifier}, with DATABASE_URL at its address, and Terraform after it",
+            },
+            {
+                "step": "services",
+                "says": "Would deploy the services anew, and ask the application's health. What was written since the restore is in the former only",
+            },
+        ]
+
+    def _swapped(self) -> bool:
+        """Whether there is a swap to take back, rather than a copy to delete."""
+        record, original, restored = self._states()
+        if record.get("state") == UNDOING:
+            return record["swapped"]
+        return swap_begun(record, original, restored, self.params["database_id"])
+
+    def objections(self) -> list[str]:
+        found = [off(self.seen)] if off(self.seen) else []
+        record, original, _restored = self._states()
+        if lives(original):
+            return found
+        if self._swapped():
+            found.append("The original is gone: there is nothing to go back to.")
+        elif record.get("original") and lives(self._copy()):
+            found.append(self._last_copy(record))
+        return found
+
+    def _copy(self) -> dict | None:
+        """What the restore made. Where the answer to that was lost, it is known by its name alone."""
+        record, _original, restored = self._states()
+        name = (record.get("restored") or {}).get("aside")
+        return restored or next((one for one in self.seen["instances"] if one["DBInstanceIdentifier"] == name), None)
+
+    def _last_copy(self, record: dict) -> str:
+        """Why a copy is not deleted whose original was deleted since."""
+        name, identifier = self._copy()["DBInstanceIdentifier"], self.params["database_id"]
+        go_on = ""
+        if record["state"] == RESTORING and not lives(self.seen["database"]):
+            go_on = f" To put it in the place of {identifier}, go on with the restore: restore_database.yml -e restore_database_confirm={self.params['name']}."
+        return (
+            f"The original is gone, so that the copy {name} may be all that is left of the database: it is not deleted.{go_on} If nobody needs it, "
+            f"delete {name} by hand, into a final snapshot; then run this again, which closes the record."
+        )
+
+    def after(self) -> str:
+        return f"{self.params['database_id']}: {((self.seen['record'] or {}).get('original') or {}).get('resource', '')}\n"
+
+    def work(self) -> None:
+        swapped = self._swapped()
+        self.begin_record(swapped=swapped)
+        self.ready_terraform()
+        if not swapped:
+            final = self._remove()
+            kept = [f"What the copy held is in the snapshot {final}"] if final else []
+            self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was", *kept])
+            return
+        record = self.journal.record
+        if not record["restored"]["resource"]:
+            raise CallFailed("The record does not say which database was restored. Rename by hand, then run infra.yml.")
+        self._swap(undo=True)
+        self._services()
+        self.journal.change(kept=record["restored"]["resource"])
+        aside = record["restored"]["aside"]
+        self._end(UNDONE, [f"The original is back. What was restored stays as {aside}. When nobody needs it: -e restore_database_remove_original={aside}"])
+
+    def _remove(self) -> str:
+        """Deletes the copy. Returns its final snapshot, '' if it needed none: it does where nothing else holds the rows."""
+        record, _original, restored = self._states()
+        name, original = record["restored"]["aside"], record["original"]
+        restored = restored or describe_database(self.call, name)
+        if restored is None:
+            return ""
+        final = "" if original and lives(self._look(original["resource"])) else f"{name}-final"
+        with self.journal.step("remove") as step:
+            self._delete(restored, final)
+            step.says = f"{name} is gone"
+        return final
+
+
+class Remove(DatabaseRun):
+    """Deletes what a restore, or its undoing, left aside, into a final snapshot."""
+
+    WANTED, GOING, VERB, PLAYBOOK = REMOVED, "removing", "removal", "restore_database.yml"
+    PLANS = False
+
+    def kept(self) -> dict | None:
+        return stands(self.seen["instances"], (self.seen["record"] or {}).get("kept"))
+
+    def remaining(self) -> list[dict]:
+        found = self.kept()
+        if found is None:
+            return []
+        name = found["DBInstanceIdentifier"]
+        guarded = ", whose deletion protection is taken away first" if found.get("DeletionProtection") else ""
+        return [{"step": "remove", "says": f"Would delete {name}{guarded}, into the final snapshot {name}-final; its automatic backups stay until they expire"}]
+
+    def refuse(self) -> None:
+        found, typed = self.kept(), self.params["confirm"]
+        if found is None or typed != found["DBInstanceIdentifier"] or typed == self.params["database_id"]:
+            there = f"it is {found['DBInstanceIdentifier']}" if found else "there is none"
+            raise CallFailed(f"restore_database_remove_original is '{typed}', but of what the last restore left aside {there}. Nothing was deleted.")
+
+    def after(self) -> str:
+        return f"{self.params['database_id']}: {(self.seen['database'] or {}).get('DbiResourceId', 'not there')}\n"
+
+    def predict(self) -> dict:
+        self.refuse()
+        return super().predict()
+
+    def _left(self) -> str:
+        return "Run it again: it goes on."
+
+    def work(self) -> None:
+        found = self.kept()
+        name = found["DBInstanceIdentifier"]
+        with self.journal.step("remove") as step:
+            self._delete(found, f"{name}-final")
+            step.says = f"{name} is gone"
+            step.records(kept="")
+        self.result.update(changed=True, final_snapshot=f"{name}-final", lines=[f"{name} is gone; its last state is in the snapshot {name}-final"])

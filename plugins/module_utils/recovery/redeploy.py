@@ -1,0 +1,257 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An environment that is made again: from which snapshots, and what of it is still there. The making itself is Terraform's and a release's."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read
+from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
+
+REDEPLOYED = "redeployed"
+EMPTY = "none"
+NOTHING_KEPT = {"repositories": [], "lifecycle_policies": [], "log_groups": []}
+
+
+# --- Decisions --------------------------------------------------------------------------------------------------------
+def no_empty_database(record: dict | None, redeploying: bool) -> str:
+    """Why an apply must not make a database; '' if it may. redeploying: it is the one that begins with the snapshots."""
+    state = (record or {}).get("state", "")
+    if state == DESTROYING:
+        return "A destroy of this environment has not got to its end. Run destroy.yml again; redeploy.yml then makes the environment again."
+    if redeploying or state not in (DESTROYED, REDEPLOYING):
+        return ""
+    snapshot = choice(record, "database", "")
+    rows = f"whose rows are in the snapshot {snapshot}" if snapshot else "which had none"
+    return (
+        f"{_destroyed(record)}, {rows}. redeploy.yml makes it again from there. To begin with an empty database, on purpose: redeploy.yml -e "
+        "redeploy_database_snapshot=none"
+    )
+
+
+def no_empty_redis(record: dict | None, redeploying: bool, waiting: str) -> str:
+    """Why an apply must not make a Redis; '' if it may. waiting: the snapshot that a stop took and no start restored yet, '' for none.
+
+    A destroy leaves no snapshot that waits for a start: what it took waits for the redeploy, until one has got to its end. One that died may have brought
+    back the database alone.
+    """
+    if waiting:
+        return (
+            f"The queue waits in the snapshot {waiting}, which was not restored yet. Run start.yml, which restores it. To do without the queue, on purpose: "
+            f"start.yml -e start_without_queue={waiting}"
+        )
+    snapshot = choice(record, "redis", "")
+    if redeploying or not snapshot or record["state"] not in (DESTROYED, REDEPLOYING):
+        return ""
+    return (
+        f"{_destroyed(record)}, and no redeploy has got to its end since: its queue is in the snapshot {snapshot}. Run redeploy.yml, which makes Redis from "
+        "there. To do without the queue, on purpose: redeploy.yml -e redeploy_redis_snapshot=none"
+    )
+
+
+def _destroyed(record: dict) -> str:
+    return f"This environment was destroyed ({record['ended_at'] or record['began_at']}, by {record['operator']})"
+
+
+def choice(record: dict | None, kind: str, asked: str) -> str:
+    """Name of the snapshot of this kind ('database' or 'redis') to begin with; '' for an empty one."""
+    if asked:
+        return "" if asked == EMPTY else asked
+    return ((record or {}).get(kind) or {}).get("snapshot") or ""
+
+
+def chosen(record: dict | None) -> dict | None:
+    """{"database", "redis"}: names of the snapshots with which the redeploy on record begins, '' for an empty one. None where none is on record."""
+    if (record or {}).get("state") not in (DESTROYED, REDEPLOYING):
+        return None
+    return {kind: choice(record, kind, "") for kind in ("database", "redis")}
+
+
+def lived_since(record: dict, snapshots: list[dict]) -> bool:
+    """Whether snapshots of the database tell that it was there after the redeploy on record had chosen one: newer ones than that.
+
+    Those that are older than the choice were there to be chosen, and an older one was meant, or one of another database, which is not among these.
+    """
+    usable = recovery_read.newest(snapshots)
+    chosen_at = datetime.datetime.fromisoformat((record["database"] or {}).get("chosen_at") or record["began_at"])
+    since = [one["SnapshotCreateTime"] for one in usable if one["DBSnapshotIdentifier"] == choice(record, "database", "")]
+    return any(one["SnapshotCreateTime"] > max([chosen_at, *since]) for one in usable)
+
+
+def unclear(record: dict | None, snapshots: list[dict]) -> str:
+    """Why nobody can tell which rows are wanted; '' if the record tells."""
+    state, snapshot = (record or {}).get("state", ""), choice(record, "database", "")
+    if state == REDEPLOYED:
+        return "The environment was made again since the destroy on record"
+    if not snapshot:
+        return "The record of the destroy names no snapshot of the database" if record else "No destroy is on record"
+    if state == REDEPLOYING and lived_since(record, snapshots):
+        return f"A redeploy from the snapshot {snapshot} is on record without its end, but there are newer snapshots, of a database that was there since"
+    return ""
+
+
+def problem(record: dict | None, database: dict | None, asked: dict, snapshots: list[dict]) -> str:
+    """Why the environment cannot be made again as it is asked for; '' if it can.
+
+    asked: {"database", "redis"}: snapshots that were named, '' for those on record, 'none' for an empty one. snapshots: the database's.
+    """
+    state = (record or {}).get("state", "")
+    if state == DESTROYING:
+        return "A destroy of this environment has not got to its end. Run destroy.yml again first."
+    if database is not None and state not in (REDEPLOYING, REDEPLOYED):
+        name = database["DBInstanceIdentifier"]
+        return (
+            f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
+            "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
+        )
+    why = unclear(record, snapshots) if database is None and not asked["database"] else ""
+    if not why:
+        return ""
+    return (
+        f"{why}, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {recovery_read.listed(snapshots)}. Name one with "
+        "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
+    )
+
+
+def unusable(kind: str, name: str, found: dict | None, status: str) -> str:
+    """Why a snapshot cannot be restored; '' if it can."""
+    if found is None:
+        return f"The snapshot {name} of the {kind} does not exist."
+    return "" if status == "available" else f"The snapshot {name} of the {kind} is {status}, not available."
+
+
+def foreign_queue(name: str, found: dict | None, redis_id: str) -> str:
+    """Why a queue must not be restored here; '' if it is this environment's own: its workers would do another's jobs."""
+    if not found or found["source"] == redis_id:
+        return ""
+    return f"The snapshot {name} holds the queue of {found['source']}, not of {redis_id}."
+
+
+def foreign_rows(found: dict | None, database_id: str) -> str:
+    """Name of the other database whose rows a snapshot holds; '' if they are this one's own, also of one that a restore left aside."""
+    whose = (found or {}).get("DBInstanceIdentifier", database_id)
+    return "" if whose == database_id or recovery_read.is_beside(whose, database_id) else whose
+
+
+def variables(database: str, redis: str, kept: dict) -> dict:
+    """What infra/ takes for the one apply that makes the environment."""
+    return {"database_snapshot": database or None, "redis_snapshot": redis or None, "kept": kept}
+
+
+def still_there(name: str, keys: list[str], repositories: list[str], policies: list[str], groups: list[str]) -> dict:
+    """The services whose repository, lifecycle policy and log group exist."""
+    return {
+        "repositories": [key for key in keys if f"{name}-{key}" in repositories],
+        "lifecycle_policies": [key for key in keys if f"{name}-{key}" in policies],
+        "log_groups": [key for key in keys if f"/ecs/{name}-{key}" in groups],
+    }
+
+
+def told(result: dict) -> list[str]:
+    kept = result["terraform_variables"]["kept"]
+    lines = [f"Database: {result['database_from']}", f"Redis: {result['redis_from']}"]
+    if kept["repositories"] or kept["log_groups"]:
+        lines.append(f"Taken in as they are: images of {', '.join(kept['repositories']) or 'none'}; logs of {', '.join(kept['log_groups']) or 'none'}")
+    return lines
+
+
+def moment_of_choice(record: dict, database: str, there: bool, snapshots: list[dict]) -> dict:
+    """{"chosen_at": now} where a snapshot of the database is chosen; {} where the choice on record stands, or the database is there already."""
+    before = record["database"] or {}
+    stands = record["state"] == REDEPLOYING and before.get("snapshot") == database and before.get("chosen_at") and not lived_since(record, snapshots)
+    return {} if there or stands else {"chosen_at": power_journal.stamp()}
+
+
+def begun(record: dict, database: str, redis: str, operator: str, chosen: dict) -> dict:
+    """The record of a redeploy that begins, or goes on. Which snapshots it is made from is on it, so that a run that goes on does not take others.
+
+    chosen: moment_of_choice's answer.
+    """
+    return {
+        **power_journal.begun(record, REDEPLOYING, operator, this_host()),
+        "database": {**(record["database"] or {}), "snapshot": database, **chosen},
+        "redis": {**(record["redis"] or {}), "snapshot": redis},
+    }
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------------------
+class Redeploy:
+    """begin() before the apply, end() when the application is healthy. The record is that of the destroy."""
+
+    def __init__(self, call, params: dict, *, check_mode: bool = False):
+        self.call, self.params, self.check_mode, self.rows_of = call, params, check_mode, ""
+        storage = params["storage"]
+        self.journal = destroy_record.journal(call, storage["bucket"], storage["record_key"])
+
+    def begin(self, prove=lambda: None) -> dict:
+        """Raises CallFailed. prove: what shows that the environment's lock is held."""
+        params, call = self.params, self.call
+        keys, name = params["services"], params["name"]
+        repositories = [f"{name}-{key}" for key in keys]
+        seen = side_by_side(
+            call,
+            {
+                "record": self.journal.read,
+                "database": lambda: describe_database(call, params["database_id"]),
+                "snapshots": lambda: recovery_read.snapshots(call, params["database_id"]),
+                "images": lambda: recovery_read.image_counts(call, repositories),
+                "policies": lambda: recovery_read.lifecycle_policies(call, repositories),
+                "groups": lambda: recovery_read.log_groups(call, f"/ecs/{name}-"),
+            },
+        )
+        record, asked = seen["record"], {"database": params["database_snapshot"], "redis": params["redis_snapshot"]}
+        wrong = problem(record, seen["database"], asked, seen["snapshots"])
+        if wrong:
+            raise CallFailed(f"{wrong} Nothing was changed.")
+        done = seen["database"] is not None and record["state"] == REDEPLOYED
+        database, redis = ("", "") if done else (choice(record, "database", asked["database"]), choice(record, "redis", asked["redis"]))
+        if seen["database"] is None:
+            self._must_be_usable(database, redis)
+        kept = still_there(name, keys, list(seen["images"]), seen["policies"], seen["groups"])
+        result = {
+            "changed": False,
+            "already_there": seen["database"] is not None,
+            "terraform_variables": variables(database, redis, kept),
+            "database_from": self._from(database, seen["database"] is not None and not database)
+            + (f", which has the rows of another database: {self.rows_of}" if self.rows_of else ""),
+            "redis_from": self._from(redis, done),
+        }
+        if not done and not self.check_mode:
+            prove()
+            before = record or {**power_journal.new(name), "state": DESTROYED}
+            chosen = moment_of_choice(before, database, result["already_there"], seen["snapshots"])
+            self.journal.save(begun(before, database, redis, params["operator"], chosen))
+        return {**result, "lines": told(result)}
+
+    def end(self, prove=lambda: None) -> dict:
+        """Writes that it is done. Whether it was to be written."""
+        record = self.journal.read()
+        if not record or record["state"] != REDEPLOYING:
+            return {"changed": False}
+        if not self.check_mode:
+            prove()
+            self.journal.save(power_journal.ended(record, REDEPLOYED))
+        return {"changed": False}
+
+    def _from(self, snapshot: str, there: bool) -> str:
+        return f"from the snapshot {snapshot}" if snapshot else "is there" if there else "empty"
+
+    def _must_be_usable(self, database: str, redis: str) -> None:
+        wrong = []
+        if database:
+            found = recovery_read.snapshot(self.call, database)
+            wrong.append(unusable("database", database, found, (found or {}).get("Status", "")))
+            self.rows_of = foreign_rows(found, self.params["database_id"])
+        if redis:
+            found = redis_snapshot.read(self.call, redis)
+            wrong += [unusable("queue", redis, found, (found or {}).get("status", "")), foreign_queue(redis, found, f"{self.params['name']}-redis")]
+        said = [sentence for sentence in wrong if sentence]
+        if said:
+            other = "Name another with -e redeploy_database_snapshot= or -e redeploy_redis_snapshot=, or 'none' to do without."
+            raise CallFailed(f"{' '.join(said)} Nothing was changed. {other}")

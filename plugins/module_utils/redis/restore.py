@@ -1,0 +1,166 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Redis made again from a snapshot, and - with a verified snapshot only - deleted.
+
+    restore(call, parameters, snapshot_name, *, identifier=None, auth_token=None, timeout, delay, say, guard, wait=True) -> cache
+    await_available(call, name, *, timeout, delay, say, guard) -> cache
+    delete(call, cache, snapshot, *, timeout, delay, say, guard)
+    arguments(parameters, snapshot_name, identifier=None, auth_token=None), differences(cache, parameters): pure, see redis.parameters
+
+restore() leaves a cache that is there as it is, and waits for it: compare what it returns with differences().
+"""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.redis import parameters as redis_parameters, snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
+    ATTEMPTS,
+    CLUSTER,
+    FAILED,
+    LEAVING,
+    READY,
+    STILLBORN,
+    Patience,
+    find,
+    is_code,
+    last_events,
+    standing,
+    write,
+)
+
+arguments, differences = redis_parameters.arguments, redis_parameters.differences
+
+
+def restore(call, parameters: dict, snapshot_name: str, *, identifier=None, auth_token=None, timeout, delay, say=None, guard=None, wait: bool = True) -> dict:
+    """Makes the cache from the snapshot unless it is there, and waits until it is available. Returns it. Raises CallFailed with the reason.
+
+    What is there is left as it is: compare it with differences(). One that never came up (an earlier restore that failed) is cleared away first: there
+    was nothing in it, and the snapshot is left as it was by it. When the time is over all goes on by itself, and the next run waits for it.
+    """
+    patience, name = Patience(timeout, delay, say, guard), identifier or parameters["id"]
+    cache = _standing_cache(call, name, patience)
+    if cache is None:
+        snapshot = redis_snapshot.usable(call, snapshot_name, patience)
+        found = redis_parameters.refusals(parameters, snapshot, name, auth_token)
+        if found:
+            raise CallFailed(f"{name} was not restored from {snapshot_name}: {' '.join(found)} Nothing was changed.")
+        _send(call, parameters, snapshot_name, name, auth_token, patience)
+    return _await(call, name, snapshot_name, patience, wait)
+
+
+def await_available(call, name: str, *, timeout, delay, say=None, guard=None) -> dict:
+    """Waits for a cache that is there, whatever it was made from. Returns it."""
+    return _await(call, name, None, Patience(timeout, delay, say, guard), True)
+
+
+def _standing_cache(call, name, patience):
+    """The cache of this name, if there is one that stays: one that is being deleted is waited for, and one that never came up is deleted."""
+    cleared = set()
+
+    def has_settled(cache):
+        if cache is None or standing(cache["status"]) not in (LEAVING, FAILED):
+            return True
+        if standing(cache["status"]) == FAILED and cache["status"] not in STILLBORN:
+            why = last_events(call, name, cache["kind"])
+            raise CallFailed(f"{name} is {cache['status']}, and was not touched. {why} It is not known whether there are data in it.")
+        patience.tell(f"{name}: {cache['status']}")
+        if cache["status"] in STILLBORN and cache["created_at"] not in cleared and _delete(call, cache, patience):
+            cleared.add(cache["created_at"])
+        return False
+
+    return patience.until(
+        lambda: find(call, name, tags=False), has_settled, lambda cache: f"{name} is still {cache['status']}. Nothing was restored; run this again."
+    )
+
+
+def _send(call, parameters, snapshot_name, name, auth_token, patience):
+    operation, given = arguments(parameters, snapshot_name, name, auth_token)
+    unsure = 0
+    while True:
+        patience.guard()
+        try:
+            write(call, operation, f"restore {name} from the snapshot {snapshot_name}", **given)
+            return patience.tell(f"{name}: told to be restored from {snapshot_name}")
+        except CallFailed as failed:
+            if is_code(failed, "CacheClusterAlreadyExists", "ReplicationGroupAlreadyExists") and unsure:
+                return None  # ours: there was none when we looked, and the answer to an attempt was lost
+            unsure += failed.unsure
+            busy = is_code(failed, "InvalidSnapshotState") and not patience.passed
+            if not busy and (not failed.unsure or unsure >= ATTEMPTS):
+                raise failed.saying(f"{failed} The snapshot {snapshot_name} is as it was.") from failed
+            patience.tell(f"{failed} Looking again.")
+            patience.rest()
+            if unsure and find(call, name, tags=False):
+                return None
+
+
+def _await(call, name, snapshot_name, patience, wait):
+    def is_there(cache):
+        if patience.is_gone(cache):
+            raise CallFailed(f"{name} is gone while it was waited for: somebody deleted it.")
+        if cache is None:
+            return False
+        if standing(cache["status"]) in (FAILED, LEAVING):
+            why = last_events(call, name, cache["kind"])
+            restored = f"It could not be restored from {snapshot_name}. " if snapshot_name else ""
+            raise CallFailed(f"{name} is {cache['status']}. {restored}{why} No snapshot was touched; correct the cause and run this again.")
+        patience.tell(f"{name}: {cache['status']}")
+        return not wait or standing(cache["status"]) == READY
+
+    def late(cache):
+        now = cache["status"] if cache else "not listed"
+        return f"{name} is still {now}. It goes on by itself; no snapshot was touched. Run this again."
+
+    cache = patience.until(lambda: find(call, name, tags=False), is_there, late)
+    return find(call, name) or cache
+
+
+def delete(call, cache: dict, snapshot: dict | None, *, timeout, delay, say=None, guard=None) -> None:
+    """Deletes the cache and waits until it is gone. Refuses unless the snapshot, as it is now, proves that it can be made again (redis_snapshot.problems)."""
+    patience, sent = Patience(timeout, delay, say, guard), False
+    while True:
+        patience.guard()
+        now = find(call, cache["id"], tags=False)
+        if now is None or (sent and now["created_at"] != cache["created_at"]):
+            return
+        if standing(now["status"]) != LEAVING and not sent:
+            _must_be_safe(call, now, cache, snapshot)
+            # Busy passes by itself; a stillborn one can go.
+            if standing(now["status"]) == READY or now["status"] in STILLBORN:
+                sent = _delete(call, now, patience)
+        patience.tell(f"{cache['id']}: {now['status']}")
+        if patience.passed:
+            done = "It was told to go, and goes by itself" if sent else "It was not deleted"
+            raise CallFailed(f"{cache['id']} is still {now['status']} after {round(patience.deadline.elapsed)} s. {done}; run this again.")
+        patience.rest()
+
+
+def _must_be_safe(call, now, cache, snapshot):
+    if now["created_at"] != cache["created_at"]:
+        raise CallFailed(f"{cache['id']} was not deleted: it is another one than before, made at {now['created_at']}.")
+    if now["global_datastore"]:
+        raise CallFailed(f"{cache['id']} was not deleted: it belongs to the global datastore {now['global_datastore']}. Take it out of that first.")
+    if now["status"] in STILLBORN:
+        return
+    fresh = redis_snapshot.read(call, snapshot["name"], now) if snapshot else None
+    found = redis_snapshot.problems(fresh, now)
+    if found:
+        raise CallFailed(f"{cache['id']} was not deleted: {'; '.join(found)}.")
+
+
+def _delete(call, cache, patience) -> bool:
+    """Sends the deletion. False if it is not known whether it arrived, or was too early."""
+    operation, argument = ("delete_cache_cluster", "CacheClusterId") if cache["kind"] == CLUSTER else ("delete_replication_group", "ReplicationGroupId")
+    patience.guard()
+    try:
+        write(call, operation, f"delete {cache['id']}", **{argument: cache["id"]})
+    except CallFailed as failed:
+        if isinstance(failed, NotFound):
+            return True
+        if not failed.unsure and not is_code(failed, "InvalidCacheClusterState", "InvalidReplicationGroupState"):
+            raise
+        patience.tell(f"{failed} Looking again.")
+        return False
+    patience.tell(f"{cache['id']}: told to go")
+    return True

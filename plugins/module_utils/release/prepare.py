@@ -1,0 +1,105 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Prepares the revision of a service that a release rolls out: the newest template with its images pinned to digests."""
+
+from __future__ import annotations
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
+
+
+def digest_of_tag(call, match, container: str) -> str:
+    """The digest that an ECR tag has now. `match`: ecs_revision.ecr_name's. Raises CallFailed, naming what there is instead."""
+    tag, repository = match["tag"] or "latest", match["repository"]
+    where = {"registryId": match["account"], "repositoryName": repository}
+    try:
+        answer = call("ecr", "describe_images", f"find the image {repository}:{tag} of container {container}", **where, imageIds=[{"imageTag": tag}])
+    except NotFound as failed:
+        if failed.what != "Image":
+            raise
+        raise failed.saying(
+            f"ECR has no image {repository}:{tag}, which container {container} needs. Nothing was changed. releases.yml lists what can be released without "
+            "building; deploy.yml without `release` builds the commit that is checked out."
+        ) from failed
+    return answer["imageDetails"][0]["imageDigest"]
+
+
+def pin(call, template: dict, images: dict) -> dict:
+    """{container: image by digest}: the given images, and those that the template names by a tag in ECR."""
+    named = {container["name"]: container.get("image", "") for container in template["containerDefinitions"]}
+    pinned = dict(images)
+    for container, image in {**named, **images}.items():
+        match = None if "@" in image else ecs_revision.ecr_name(image)
+        if match:
+            pinned[container] = f"{match['registry']}/{match['repository']}@{digest_of_tag(call, match, container)}"
+    return pinned
+
+
+class Preparation:
+    """What one service's revision must be, and whether it is there already. Reads only; register() writes.
+
+    `item`: {'name', 'template', 'family', 'images': {container: image}}, the middle two may be missing or None. Raises CallFailed, and
+    ValueError for an image of a container that the template does not have.
+    """
+
+    def __init__(self, call, item: dict, service: dict):
+        self.name, self.service = item["name"], service
+        self.family = item.get("family") or item["name"]
+        self.template = describe_task_definition(call, item.get("template") or f"{self.name}-template")
+        if not ecs_revision.is_template(self.template):
+            raise CallFailed(
+                f"{self.template['taskDefinitionArn']} is no template (tag {ecs_revision.TEMPLATE_TAG} is not 'true'). Templates are registered by "
+                "infra.yml; a release is never made from another release."
+            )
+        self.wanted = ecs_revision.compose(self.template, self.family, pin(call, self.template, item["images"]))
+        self.running = describe_task_definition(call, service["taskDefinition"])
+        self.is_first = ecs_revision.is_template(self.running)
+        released = None if self.is_first else self.running
+        newest = describe_task_definition(call, self.family, absent_ok=True)
+        self.same = ecs_revision.choose(self.wanted, [released, newest])
+        self.changes = ecs_revision.differences(released, self.wanted)
+        self.arn = self.same["taskDefinitionArn"] if self.same else f"{self.family}:next"
+
+    @property
+    def images(self) -> dict:
+        return {container["name"]: container["image"] for container in self.wanted["containerDefinitions"]}
+
+    @property
+    def rollout_needed(self) -> bool:
+        return self.arn != self.service["taskDefinition"]
+
+    def register(self, call, release: str, tags: dict) -> None:
+        """Registers the revision, unless one like it is there. Its tags: the template's, `tags`, and where it comes from."""
+        if self.same:
+            return
+        inherited = {key: value for key, value in ecs_revision.tags_of(self.template).items() if not key.startswith(("atena:", "aws:"))}
+        every = {**inherited, **tags, ecs_revision.RELEASE_TAG: release, ecs_revision.FROM_TAG: self.template["taskDefinitionArn"]}
+        answer = call(
+            "ecs",
+            "register_task_definition",
+            f"register a revision of {self.family}",
+            **self.wanted,
+            tags=[{"key": key, "value": str(value)} for key, value in sorted(every.items())],
+        )
+        self.arn = answer["taskDefinition"]["taskDefinitionArn"]
+
+    def entry(self) -> dict:
+        """As modules return it."""
+        return {
+            "service": self.name,
+            "template": self.template["taskDefinitionArn"],
+            "running": self.service["taskDefinition"],
+            "registered": self.same is None,
+            "images": self.images,
+            "differences": list(self.changes),
+            "task_definition": self.arn,
+            "rollout_needed": self.rollout_needed,
+        }
+
+    def diff(self) -> list[dict]:
+        """Ansible's diff of the fields in which it differs from what the service has; [] if none does."""
+        return [ecs_revision.as_diff(f"task definition of {self.name}", self.changes)] if self.changes else []
+
+    def warnings(self) -> list[str]:
+        return [f"{self.name}: image without a digest, it can change under the release: {image}" for image in ecs_revision.unpinned(self.wanted)]

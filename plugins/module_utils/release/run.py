@@ -1,0 +1,426 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One release of all services, under the lock: preflight, prepare, record, migrate, roll out, health; and on any failure all of them back.
+
+The order and what is written when are here; each step's work is in the file that is named after it.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.ecs import task as ecs_task, task_run
+from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
+from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, described_task
+from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun, failure_text
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger, state as power_state
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer, parameters_below
+from ansible_collections.atena.aws.plugins.module_utils.images import tags as ecr_tags
+from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
+from ansible_collections.atena.aws.plugins.module_utils.release import targets as release_targets
+from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
+
+
+class ReleaseFailed(Exception):
+    """The release did not succeed; its text is what the user reads, `outcome` what the ledger says."""
+
+    def __init__(self, message: str, outcome: str = ledger.FAILED):
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class Release:
+    """One run. `params` are ecs_release's options; `result` grows as it goes, so that a failure returns what was known."""
+
+    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+        self.call, self.params, self.check_mode = call, params, check_mode
+        self.tell = say  # None if nobody listens: what is read only to be told is not read then
+        self.say = say or (lambda text: None)
+        self._redactor = None
+        self.cluster = params["cluster"] or f"{params['name']}-cluster"
+        self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
+        self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
+        self.begin = time.monotonic()
+        self.records, self.targets, self.record, self.goal, self.rollout = [], [], None, None, None
+        self.warnings = []
+        self.result = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
+
+    # --- What is to be done -------------------------------------------------------------------------------------------
+    def plan(self) -> None:
+        """Reads the services, the ledger and the task definitions, and decides; writes nothing."""
+        items = self.params["services"]
+        services = describe_services(self.call, self.cluster, [item["name"] for item in items])
+        self.records = self.ledger.recent()
+        if self.params["rollback_to"]:
+            self.goal = self._rollback_goal(services)
+            self.result["release"] = self.goal["release"]
+            self.targets = release_targets.of_record(self.call, self.goal, items, services)
+        else:
+            self.targets = [release_targets.Preparation(self.call, item, services[item["name"]]) for item in items]
+        self.unfinished = release_targets.unfinished_release(self.records)
+        self.result.update(
+            services=[self._entry(target) for target in self.targets],
+            diff=[diff for target in self.targets for diff in target.diff()],
+        )
+
+    def _rollback_goal(self, services: dict) -> dict:
+        running = ledger.running_record(ledger.mark_running(self.records, {name: service["taskDefinition"] for name, service in services.items()}))
+        if self.params["rollback_to"] != "previous":
+            goal = self.ledger.find(self.params["rollback_to"])
+        else:
+            goal = ledger.previous_good(self.records, running or ledger.last_good(self.records))
+        if goal is None:
+            raise ReleaseFailed("The ledger has no earlier release that succeeded. Nothing was changed. releases.yml shows what there is.")
+        if goal["outcome"] != ledger.SUCCEEDED and not any(r["release"] == goal["release"] and r["outcome"] == ledger.SUCCEEDED for r in self.records):
+            raise ReleaseFailed(
+                f"The release {goal['id']} never succeeded ({goal['outcome']}: {goal['reason'] or 'no reason on record'}). Nothing was changed."
+            )
+        over = ledger.migrated_since(self.records, goal)
+        self.result["migrated_since"] = [record["id"] for record in over]
+        if over and not self.params["allow_over_migration"] and (running or {}).get("id") != goal["id"]:
+            raise ReleaseFailed(
+                f"Migrations ran since {goal['release'][:12]} was released ({', '.join(record['id'] for record in over)}), and going back does not undo "
+                "them: the old code would meet the newer schema. Nothing was changed. If it can live with that, say so: -e rollback_over_migration=true"
+            )
+        return goal
+
+    def _entry(self, target) -> dict:
+        return {
+            "name": target.name,
+            "task_definition": target.arn,
+            "previous": target.service["taskDefinition"],
+            "rollout_needed": target.rollout_needed,
+            "registered": target.same is None,
+            "images": target.images,
+            "differences": list(target.changes),
+            "deployment_id": "",
+        }
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return not self.unfinished and not any(target.rollout_needed for target in self.targets)
+
+    def run(self) -> dict:
+        """Returns the result; raises ReleaseFailed or CallFailed, after which `result` tells what is known."""
+        self.plan()
+        if not self.nothing_to_do:
+            self._refuse_half_a_migration(self.records)
+        if self.check_mode:
+            return self._predict()
+        if self.nothing_to_do:
+            return self._confirm()
+        reason = f"{'rollback' if self.goal else 'deploy'} {self.result['release'][:12]}"
+        frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append}
+        with interruptible(), self.lock.running(reason, self.params["operator"], **frame):
+            # Somebody else may have released since: what was read before the lock decides no write.
+            self.plan()
+            if self.nothing_to_do:
+                return self._confirm()
+            return self._release()
+
+    def _must_be_on(self) -> None:
+        """The preflight says so too, but what runs already has none: in a stopped environment all services are stable, at 0."""
+        where = self.params["preflight"]
+        if where.get("gates_bucket") and where.get("journal_key"):
+            off = power_state.why_not_on(power_state.read(self.call, {**where, "bucket": where["gates_bucket"]}))
+            if off:
+                raise ReleaseFailed(f"{off} Nothing was changed.")
+
+    def _predict(self) -> dict:
+        migrates = bool(self.params["migration"]) and any(target.rollout_needed for target in self.targets) and not self.goal
+        would = [f"Would change {target.name}: {', '.join(target.changes) or 'nothing of it'}" for target in self.targets if target.rollout_needed]
+        if migrates:
+            would.insert(0, f"Would run {' '.join(self.params['migration']['command'])} with the new revision of {self.params['migration']['service']} first")
+        return {**self.result, "changed": not self.nothing_to_do, "outcome": "predicted", "would": would, "would_migrate": migrates}
+
+    def _confirm(self) -> dict:
+        """It runs already: see that it does so well. Nothing is written."""
+        self._must_be_on()
+        rollout = self._new_rollout({})
+        failed = rollout.wait(list(rollout.items))
+        if failed:
+            raise ReleaseFailed(
+                f"{self.result['release'][:12]} is what the services have, but they are not well. " + " ".join(f"{r}." for r in failed.values())
+            )
+        health = self._health()
+        if not health["healthy"]:
+            raise ReleaseFailed(f"{self.result['release'][:12]} already runs, but {self._health_words(health)}.")
+        return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
+
+    # --- Doing it -----------------------------------------------------------------------------------------------------
+    def _release(self) -> dict:
+        try:
+            self._settle_unfinished()
+            self._refuse_half_a_migration(self.records)
+            self._preflight()
+            self._prepare()
+            self._migrate()
+            self._roll_out()
+        except ReleaseFailed as failed:
+            self._end(failed.outcome, str(failed))
+            raise
+        except Interrupted as interrupted:
+            left = self.rollout.left_behind() if self.rollout else "No service was changed. Run the playbook again."
+            self._end(ledger.INTERRUPTED, f"{interrupted} {left}")
+            raise ReleaseFailed(f"{interrupted} {left}", ledger.INTERRUPTED) from interrupted
+        except CallFailed as lost_sight:
+            if self.record is None:
+                raise
+            # Not `failed`: what became of it is not known, and the next run has to find out.
+            self._end(ledger.INTERRUPTED, str(lost_sight))
+            raise ReleaseFailed(f"{lost_sight} {self.rollout.left_behind() if self.rollout else 'No service was changed.'}", ledger.INTERRUPTED) from lost_sight
+        self._end(ledger.SUCCEEDED, "")
+        self._protect()
+        return {**self.result, "changed": True, "outcome": ledger.SUCCEEDED, "duration_seconds": self._took()}
+
+    def _settle_unfinished(self) -> None:
+        """Deals with a release whose run died: its task is waited for, its record closed, and what it had to go back to is kept."""
+        found = self.unfinished
+        if not found:
+            return
+        self.say(f"The release {found['id']} of {found['operator']} was interrupted while {found['step'].replace('_', ' ')}; this one takes over from it.")
+        settled = {**found, "migration": self._settled_migration(found)}
+        if found["outcome"] == ledger.RUNNING:
+            settled = ledger.ended(settled, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}")
+        if settled != found:
+            self.ledger.save(settled)
+        self._refuse_half_a_migration([settled])
+
+    def _settled_migration(self, found: dict) -> dict:
+        """What became of the migration of a release that was interrupted, as far as ECS still knows; one that still runs is waited for."""
+        migration = found["migration"]
+        if migration["outcome"] != "running":
+            return migration
+        arns = task_run.started_by(self.call, self.cluster, self._started_by(found["id"]))
+        if not arns:
+            return migration
+        self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
+        task = described_task(self.call, self.cluster, arns[0])
+        ended = self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0])
+        codes = [ended["exit_codes"].get(name) for name in ecs_task.commanded(task)]
+        return {**migration, "outcome": ended["outcome"], "task_arn": arns[0], "exit_code": codes[0] if codes else None}
+
+    def _refuse_half_a_migration(self, records: list[dict]) -> None:
+        """A migration that was stopped from outside may have done half of it: whether it can run again, a person has to say."""
+        last = next((record for record in records if record["migration"]["outcome"] not in ("not_needed", "running")), None)
+        options = self.params["migration"]
+        if self.goal or not options or options["repeat_incomplete"] or not last or last["migration"]["outcome"] != ecs_task.INCOMPLETE:
+            return
+        raise ReleaseFailed(
+            f"The migration of release {last['id']} was stopped from outside on its way (task {last['migration']['task_arn'].rsplit('/', 1)[-1]}) and may have "
+            "done part of its work. No service was changed. Look at the database; if the migration can run again as it is, run this with "
+            "-e deploy_repeat_migration=true"
+        )
+
+    def _preflight(self) -> None:
+        paths = {service["name"]: service["health_path"] for service in self.params["services"]}
+        request = {
+            **self.params["preflight"],
+            "name": self.params["name"],
+            "cluster": self.cluster,
+            "services": [
+                {"name": t.name, "images": t.images, "health_path": paths.get(t.name), **({"task_definition": t.arn} if t.same else {})} for t in self.targets
+            ],
+            "rollout_timeout": self.params["wait_timeout"],
+            "lock_table": self.params["lock"]["table"],
+            "own_token": self.lock.token,
+        }
+        verdict = preflight.preflight(self.call, request)
+        self.result["preflight"] = verdict
+        for finding in verdict["findings"]:
+            if finding["status"] == "warning":
+                self.warnings.append(f"{finding['subject']}: {finding['says']} {finding['remedy']}".strip())
+        if verdict["failed"]:
+            raise ReleaseFailed("\n".join([*preflight.verdict_lines(verdict), "Nothing was changed."]))
+        self.say(f"preflight: {len(verdict['findings'])} checks, {verdict['warnings']} warnings")
+
+    def _prepare(self) -> None:
+        for target in self.targets:
+            target.register(self.call, self.result["release"], self.params["tags"])
+            self.warnings.extend(target.warnings())
+        self.result["services"] = [{**self._entry(target), "rollout_needed": target.rollout_needed} for target in self.targets]
+        record = ledger.new_record(
+            environment=self.params["name"],
+            release=self.result["release"],
+            kind="rollback" if self.goal else "deploy",
+            operator=self.params["operator"],
+            host=this_host(),
+            images={container: image for target in self.targets for container, image in target.images.items()},
+            services=[
+                {
+                    "name": target.name,
+                    "task_definition": target.arn,
+                    "desired_count": target.service["desiredCount"],
+                    "previous": release_targets.come_back_to(target, self.unfinished),
+                }
+                for target in self.targets
+            ],
+            schema=self._schema(),
+            secrets=self._secret_versions(),
+            build=self._build(),
+        )
+        self.record = self.ledger.create(record)
+        self.result["release_id"] = record["id"]
+        self.result["changed"] = True
+
+    def _schema(self) -> str:
+        """Which migrations the release knows; for one that was not built here, as its commit's earlier record says."""
+        if self.goal:
+            return self.goal["schema"]
+        return self.params["schema"] or next((r["schema"] for r in self.records if r["release"] == self.result["release"] and r["schema"]), "")
+
+    def _build(self) -> dict:
+        """What its images were built from; for one that was not built here, as its commit's earlier record says."""
+        if self.goal:
+            return self.goal.get("build") or {}
+        given = self.params.get("build") or {}
+        earlier = (r["build"] for r in self.records if r["release"] == self.result["release"] and r.get("build", {}).get("from"))
+        return given if given.get("from") else next(earlier, {})
+
+    def _secret_versions(self) -> dict:
+        path = self.params["preflight"].get("ssm_path")
+        if not path:
+            return {}
+        return {parameter["Name"].rsplit("/", 1)[-1]: parameter["Version"] for parameter in parameters_below(self.call, path, decrypted=False)}
+
+    def _started_by(self, identity: str) -> str:
+        return f"atena-aws/{identity}"
+
+    def _migrate(self) -> None:
+        options = self.params["migration"]
+        target = next((t for t in self.targets if options and t.name == options["service"]), None)
+        if self.goal or target is None or not any(t.rollout_needed for t in self.targets):
+            return
+        definition, arguments = task_run.plan_run(
+            self.call,
+            {
+                "cluster": self.cluster,
+                "service": target.name,
+                "task_definition": target.arn,
+                "container_overrides": [{"name": options["container"], "command": options["command"]}],
+                "started_by": self._started_by(self.record["id"]),
+                "client_token": self.record["id"],
+            },
+        )
+        self._save(step="migrating", migration={**self.record["migration"], "outcome": "running"})
+        began, arn = time.monotonic(), ""
+        try:
+            arn = self._start_migration(arguments)
+            ended = self._follow(definition, arn, say=self.tell)
+        except task_run.NotStarted as refused:
+            # Anything else that goes wrong here leaves open what became of the task: then the release is interrupted, not failed.
+            ended = {"outcome": ecs_task.FAILED, "reason": str(refused), "logs": {}, "exit_codes": {}, "beside": ""}
+        migration = {
+            "outcome": ended["outcome"],
+            "task_arn": arn,
+            "exit_code": ended["exit_codes"].get(options["container"]),
+            "duration_seconds": round(time.monotonic() - began, 1),
+        }
+        self.result["migration"] = {**migration, "reason": ended["reason"], "logs": ended["logs"].get(options["container"], [])}
+        succeeded = ended["outcome"] == ecs_task.SUCCEEDED
+        self._save(migration=migration, **({"step": "migrated"} if succeeded else {}))
+        if ended["beside"]:
+            self.warnings.append(f"Of the migration's task, beside its containers that decide: {ended['beside']}.")
+        if not succeeded:
+            words = task_run.failure_text(arn, ended) if arn else ended["reason"]
+            how = "was stopped on its way" if ended["outcome"] == ecs_task.INCOMPLETE else "failed"
+            raise ReleaseFailed(f"The migration {how}, so no service was changed. {words}{self._evidence([arn] if arn else [])}")
+
+    def _start_migration(self, arguments: dict) -> str:
+        options = self.params["migration"]
+        say = self.tell or (lambda text: None)
+        return task_run.start(self.call, arguments, patience=options["timeout"], delay=self.params["wait_delay"], say=say, guard=self.lock.check)
+
+    def _follow(self, definition: dict, arn: str, say=None) -> dict:
+        """What became of a migration's task, when it has ended."""
+        timeout = (self.params["migration"] or {}).get("timeout", 900)
+        options = {"wait_timeout": timeout, "wait_delay": self.params["wait_delay"], "say": say, "guard": self.lock.check}
+        return task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()[1]
+
+    # --- Rolling out, and back ----------------------------------------------------------------------------------------
+    def _new_rollout(self, previous: dict) -> RolloutRun:
+        given = {item["name"]: {key: item[key] for key in ("initial_count", "stable_seconds")} for item in self.params["services"]}
+        items = [{"name": t.name, "task_definition": t.arn, "previous": previous.get(t.name), **given[t.name]} for t in self.targets]
+        options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
+        rollout = RolloutRun(self.call, self.cluster, items, say=self.tell, guard=self.lock.check if previous else None, **options)
+        rollout.read()
+        return rollout
+
+    def _roll_out(self) -> None:
+        self.rollout = self._new_rollout({entry["name"]: entry["previous"] for entry in self.record["services"]})
+        counts = {entry["name"]: entry["desired_count"] for entry in self.rollout.entries()}
+        self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.record["services"]])
+        failed = self.rollout.roll_out()
+        for entry in self.result["services"]:
+            entry["deployment_id"] = self.rollout.deployments.get(entry["name"], "")
+        words = ""
+        if not failed:
+            health = self._health()
+            if health["healthy"]:
+                return
+            words = f"All services were stable on {self.result['release'][:12]}, but {self._health_words(health)}."
+        evidence = self.rollout.evidence(failed or self.rollout.items)
+        found = self._evidence([task["task_arn"] for tasks in evidence.values() for task in tasks if task.get("task_arn")])
+        self._save(step="reverting")
+        self.say("going back: " + (words or " ".join(failed.values())))
+        lost = self.rollout.revert()
+        # What somebody else deployed meanwhile is theirs: it stays, and the release is not simply taken back.
+        taken = self.rollout.taken
+        lost = {**{name: failed.get(name, "") for name in taken}, **lost}
+        reverted = [name for name in self.rollout.items if name not in lost]
+        self._save(reverted=reverted, not_reverted=sorted(lost))
+        self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence, taken_over=taken)
+        text = failure_text(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken)
+        raise ReleaseFailed(text + found, ledger.INTERRUPTED if taken else ledger.FAILED)
+
+    def _health(self) -> dict:
+        self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        self.result["address"] = self.application.address
+        if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
+            return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}
+        health = self.application.ask(self.say, hide=self._without_secrets)
+        self.result["health"] = health
+        return health
+
+    def _without_secrets(self, text: str) -> str:
+        """What an application that is not well says of itself. The environment's secrets are read when it first says something."""
+        if self._redactor is None:
+            self._redactor = redactor_of(self.call, self.params["preflight"].get("ssm_path"))[0]
+        return self._redactor.text(text)
+
+    def _health_words(self, health: dict) -> str:
+        return self.application.words(health)
+
+    # --- The record ---------------------------------------------------------------------------------------------------
+    def _save(self, **changes) -> None:
+        self.record = self.ledger.save({**self.record, **changes})
+
+    def _end(self, outcome: str, reason: str) -> None:
+        """Writes the end into the record. Where that cannot be written, the record stays `running`, which the next run reads as interrupted."""
+        self.result.update(outcome=outcome, duration_seconds=self._took())
+        if self.record is None:
+            return
+        try:
+            self.record = self.ledger.save(ledger.ended(self.record, outcome, reason.splitlines()[0] if reason else ""))
+        except CallFailed as failed:
+            self.warnings.append(f"The ledger could not be brought up to date: {failed}")
+
+    def _evidence(self, tasks: list[str]) -> str:
+        """Diagnoses before AWS forgets. Returns what to add to the message."""
+        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.record["id"], tasks)
+        self.record = {**self.record, "evidence": key}
+        return words
+
+    def _protect(self) -> None:
+        """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""
+        try:
+            ecr_tags.keep(self.call, ledger.kept([self.record, *(r for r in self.records if r["id"] != self.record["id"])], self.params["kept_releases"]))
+        except CallFailed as failed:
+            self.warnings.append(f"The images of the last releases could not be protected from prune: {failed}")
+
+    def _took(self) -> float:
+        return round(time.monotonic() - self.begin, 1)

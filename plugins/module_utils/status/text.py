@@ -1,0 +1,155 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The lines that a person reads of environment_info's result. No call to AWS here."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record
+
+
+def age(then: str, now: datetime.datetime) -> str:
+    """'3 min', '5 h', '12 d' since an ISO 8601 moment."""
+    seconds = (now - datetime.datetime.fromisoformat(then)).total_seconds()
+    for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {word}"
+    return f"{max(0, int(seconds))} s"
+
+
+def waits_for(service: dict, deployment: dict) -> str:
+    """What a described service waits for, in ECS's own words; '' when it is settled. deployment: its primary one."""
+    counts = (service["runningCount"] == service["desiredCount"], service["pendingCount"] == 0, len(service.get("deployments", [])) <= 1)
+    if all(counts) and deployment.get("rolloutState", "COMPLETED") == "COMPLETED":
+        return ""
+    event = next((event["message"] for event in service.get("events", [])), "")
+    return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has told nothing yet"
+
+
+def service_line(service: dict, now: datetime.datetime | None = None) -> str:
+    targets = service["targets"]
+    health = f", {targets.count('healthy')} of {len(targets)} targets healthy" if service["has_load_balancer"] else ""
+    release = service["release"] or ("no release yet" if service["is_template"] else "unknown release")
+    if now and service.get("released_at"):
+        release += f" of {age(service['released_at'], now)} ago"
+    waits = f"; waits: {service['waits_for']}" if service.get("waits_for") else ""
+    return (
+        f"{service['name']}: {service['running_count']} of {service['desired_count']} running, {service['pending_count']} pending{health}; "
+        f"{release}; {service['task_definition'].rsplit('/', 1)[-1]}, {service['rollout_state'] or 'no rollout state'}{waits}"
+    )
+
+
+def snapshot_text(snapshot: dict | None, now: datetime.datetime) -> str:
+    """Of Redis: ', last snapshot a-redis-stop-1 of 5 h ago'; '' for none."""
+    if not snapshot:
+        return ""
+    told = f"of {age(snapshot['created_at'], now)} ago" if snapshot["created_at"] else snapshot["status"]
+    return f", last snapshot {snapshot['name']} {told}"
+
+
+def cost_line(cost: dict | None) -> list[str]:
+    if not cost:
+        return []
+    if "error" in cost:
+        return [f"cost: not known. {cost['error']}"]
+    without = f", without {', '.join(cost['unpriced'])}" if cost["unpriced"] else ""
+    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{without}, cost.yml tells each"
+    return [f"cost: ${cost['now']:.2f} a month at the present rate ({rest})"]
+
+
+def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
+    """One line for each part of the environment, the missing parts named."""
+    now = now or datetime.datetime.now(datetime.UTC)
+    if is_destroyed(result):
+        return [f"environment: {destroy_record.says(result['destroyed'])}", *lock_line(result), *cost_line(result.get("cost"))]
+    lines = power_lines(result.get("power"))
+    lines += [service_line(service, now) for service in result["services"]]
+    lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
+    balancer, database, redis = result["load_balancer"], result["database"], result["redis"]
+    lines.append(f"load balancer: {balancer['state']}, {balancer['dns_name']}" if balancer else "load balancer: none (off, or infra.yml was never run)")
+    if database:
+        backup = f"newest backup {age(database['newest_backup'], now)} ago" if database["newest_backup"] else "no backup yet"
+        restart = f", AWS starts it again on {database['restarts_at']}" if database["restarts_at"] else ""
+        lines.append(
+            f"database: {database['status']}, {database['engine']} {database['engine_version']}, {database['endpoint'] or 'no endpoint'}, {backup}{restart}"
+        )
+    else:
+        lines.append("database: none (run infra.yml)")
+    snapshot = snapshot_text(result.get("redis_snapshot"), now)
+    lines.append(
+        f"redis: {redis['status']}, {redis['engine_version']}, {redis['endpoint'] or 'no endpoint'}{snapshot}"
+        if redis
+        else f"redis: none (off, or infra.yml was never run){snapshot}"
+    )
+    unset = [secret["name"] for secret in result["secrets"] if not secret["is_set"]]
+    lines.append(f"secrets: {len(result['secrets'])}, " + (f"NOT SET: {', '.join(unset)} (run secrets.yml)" if unset else "all set"))
+    return lines + lock_line(result) + cost_line(result.get("cost"))
+
+
+def lock_line(result: dict) -> list[str]:
+    return [f"lock: {result['lock']['says']}"] if result.get("lock") else []
+
+
+_GOING = {"stopping": "stop", "starting": "start"}
+
+
+def power_lines(power: dict | None) -> list[str]:
+    """What the gates and the power journal say; nothing of an environment that was never stopped."""
+    if power is None:
+        return []
+    by = f", by {power['operator']}" if power["operator"] else ""
+    if power["state"] in _GOING:
+        verb = _GOING[power["state"]]
+        going = f"at the step {power['step']}" if power["step"] else "at its beginning"
+        lines = [f"power: a {verb} began at {power['since']}{by}, and has not ended: {going}"]
+    elif power["state"] == "stopped":
+        lines = [f"power: STOPPED since {power['since']}{by}; start.yml brings back {power['counts'] or 'its services'}"]
+        if power["restarts_at"]:
+            lines.append(f"power: AWS starts the database again by itself at {power['restarts_at']}; guard.yml stops it again")
+    elif power["gates"].get("power") == "off":
+        lines = ["power: STOPPED, and no stop is on record; start.yml brings it back"]
+    else:
+        notes = [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+        return ([f"power: on, last started {power['since']}{by}"] if power["since"] else []) + notes
+    if power["snapshot"]:
+        lines.append(f"power: the queue waits in the snapshot {power['snapshot']}")
+    return lines + [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
+
+
+def is_stopped(result: dict) -> bool:
+    """Whether what is missing is off on purpose."""
+    power = result.get("power")
+    return bool(power) and (power["state"] == "stopped" or (power["state"] == "running" and power["gates"].get("power") == "off"))
+
+
+def is_destroyed(result: dict) -> bool:
+    """Whether what is missing was destroyed to the end: whatever the record says of one that has its parts, they come first."""
+    destroyed = result.get("destroyed")
+    return bool(destroyed) and destroyed["state"] == destroy_record.DESTROYED and not (result["services"] or result["database"] or result["redis"])
+
+
+def problems(result: dict) -> list[str]:
+    """What a person should look at; empty when all is well."""
+    if is_destroyed(result):
+        return []
+    if result.get("destroyed"):
+        return [destroy_record.says(result["destroyed"])]
+    found = [f"{name} does not exist" for name in result["missing_services"]]
+    verb = _GOING.get((result.get("power") or {}).get("state", ""))
+    if verb:
+        found.append(f"a {verb} has not ended (run {verb}.yml again, or the opposite one)")
+    stopped = is_stopped(result)
+    for service in result["services"]:
+        if service["running_count"] != service["desired_count"]:
+            found.append(f"{service['name']} runs {service['running_count']} of {service['desired_count']} tasks")
+        if service["has_load_balancer"] and service["targets"].count("healthy") < service["desired_count"]:
+            found.append(f"{service['name']} has {service['targets'].count('healthy')} healthy targets for {service['desired_count']} tasks")
+    if stopped and result["database"] and result["database"]["status"] not in ("stopped", "stopping"):
+        found.append(f"the environment is stopped, but the database is {result['database']['status']} (guard.yml stops it, if AWS started it)")
+    elif not stopped and result["database"] and result["database"]["status"] != "available":
+        found.append(f"the database is {result['database']['status']}")
+    if result["redis"] and result["redis"]["status"] != "available":
+        found.append(f"Redis is {result['redis']['status']}")
+    found += [f"the secret {secret['name']} is not set" for secret in result["secrets"] if not secret["is_set"]]
+    return found

@@ -1,0 +1,188 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Plans with Terraform, inspects the plan, and applies exactly that plan: what terraform_apply does, and each apply of a stop and of a start."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible_collections.atena.aws.plugins.module_utils.terraform import (
+    errors,
+    plan as plans,
+    saved as terraform_saved,
+    unrecorded as terraform_unrecorded,
+    view as terraform_view,
+)
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
+
+# What holds a queue.
+_REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
+# What can begin with a snapshot: which of a redeploy's two it is, and the argument that names it.
+_BEGINS_WITH = {
+    "aws_db_instance": ("database", "snapshot_identifier"),
+    "aws_elasticache_cluster": ("redis", "snapshot_name"),
+    "aws_elasticache_replication_group": ("redis", "snapshot_name"),
+}
+
+
+class Refused(TerraformError):
+    def __init__(self, text, refusals):
+        super().__init__(text)
+        self.details = {"refused": [{name: change[name] for name in ("address", "type", "action", "reason")} for change in refusals]}
+
+
+def lock_arguments(lock_timeout):
+    """How Terraform takes its own lock; None: somebody else saw to it, or nothing is written."""
+    return ["-lock=false"] if lock_timeout is None else [f"-lock-timeout={lock_timeout}s"]
+
+
+def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False):
+    """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away."""
+    path = os.path.join(scratch, "plan")
+    code, _lines, diagnostics = terraform.checked(
+        "plan",
+        *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
+        *(("-destroy",) if destroy else ()),
+        scratch=scratch,
+        accept=(0, 2),
+    )
+    return code == 2, path, diagnostics
+
+
+def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
+    """Applies the plan file. Returns (outputs, diagnostics)."""
+    lock = lock_arguments(lock_timeout)
+    try:
+        _code, lines, diagnostics = terraform.checked(
+            "apply all of the plan", "apply", "-json", "-input=false", f"-parallelism={parallelism}", *lock, path, scratch=scratch
+        )
+    except TerraformError as failed:
+        raise terraform_unrecorded.after_apply(terraform, failed, scratch, lock) from failed
+    messages = [json.loads(line) for line in lines if '"type":"outputs"' in line]
+    return (messages[-1]["outputs"] if messages else {}), diagnostics
+
+
+def refuse_empty(changes, types, what, reason):
+    """reason: tells, if the plan makes one of these types, why it must not be an empty one; '' where it may. what: what people call it."""
+    found = [change for change in changes if change["type"] in types and change["action"] in ("create", "replace")]
+    why = reason() if found else ""
+    if why:
+        raise Refused(f"Terraform would create an empty {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
+
+
+def beginnings(plan):
+    """[(address, 'database' or 'redis', name of the snapshot that it begins with or '')] of what the plan creates."""
+    found = []
+    for resource in plan.get("resource_changes", []):
+        kind, argument = _BEGINS_WITH.get(resource["type"], ("", ""))
+        change = resource["change"]
+        if kind and "create" in change["actions"]:
+            found.append((resource["address"], kind, (change.get("after") or {}).get(argument) or ""))
+    return found
+
+
+def refuse_other_beginnings(plan, changes, chosen):
+    """chosen: tells, if the plan creates a database or a Redis, with which snapshots they begin ({"database", "redis"}, '' for an empty one); None for any."""
+    created = beginnings(plan)
+    wanted = chosen() if created else None
+    wrong = [(address, kind, snapshot) for address, kind, snapshot in created if wanted is not None and snapshot != wanted[kind]]
+    if not wrong:
+        return
+    made = "; ".join(f"{address} would be made {_begins(snapshot)}, and is to be made {_begins(wanted[kind])}" for address, kind, snapshot in wrong)
+    addresses = [address for address, _kind, _snapshot in wrong]
+    raise Refused(
+        f"Terraform would not begin with what this redeploy chose: {made}. Nothing was changed. Another run for this environment rewrote the working copy "
+        "meanwhile, without the snapshots' names. Run redeploy.yml again, which goes on with the same snapshots; run nothing else for this environment until "
+        "it has ended.",
+        [change for change in changes if change["address"] in addresses],
+    )
+
+
+def _begins(snapshot):
+    return f"from the snapshot {snapshot}" if snapshot else "empty"
+
+
+def plan_and_apply(
+    terraform,
+    scratch,
+    *,
+    allow_destroy=(),
+    mend=(),
+    lock_timeout,
+    parallelism=10,
+    check=False,
+    destroy=False,
+    no_database=lambda: "",
+    no_redis=lambda: "",
+    chosen=lambda: None,
+    before_apply=lambda changes: None,
+    saved="",
+    save_as="",
+    reckon=None,
+):
+    """One plan, inspected, and that plan applied (with check: only planned). What an earlier apply could not write to the state is pushed before (with check:
+    that it waits is an error).
+
+    mend: patterns of addresses that may be replaced where an earlier apply made only half of them.
+
+    saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
+
+    no_database, no_redis: tell, if the plan creates one, why it must not; '' where it may. chosen: tells, if it creates either, with which snapshots they
+    begin (refuse_other_beginnings). before_apply: called with the changes when the plan was accepted and is going to be applied; what it raises ends it
+    here. reckon: called with the plan; what it returns is the result's `cost`.
+    Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
+    """
+    pushed = ""
+    if check:
+        terraform_unrecorded.refuse(terraform)
+    else:
+        pushed = terraform_unrecorded.push(terraform, scratch, lock_arguments(lock_timeout))
+    if saved:
+        terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
+        dirty, path, diagnostics = True, saved, []
+    else:
+        dirty, path, diagnostics = make_plan(
+            terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy
+        )
+    result = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
+    if not dirty:
+        outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
+    else:
+        plan = terraform.json("read the plan", "show", "-json", path, scratch=scratch)
+        if saved:
+            terraform_saved.check(terraform, saved, plan, scratch)
+        result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
+        if reckon:
+            result["cost"] = reckon(plan)
+        refusals = plans.refused(result["changes"], allow_destroy, mend)
+        if refusals:
+            raise Refused(plans.refusal(refusals), refusals)
+        refuse_empty(result["changes"], ("aws_db_instance",), "database", no_database)
+        refuse_empty(result["changes"], _REDIS_TYPES, "Redis", no_redis)
+        refuse_other_beginnings(plan, result["changes"], chosen)
+        outputs = plan.get("planned_values", {}).get("outputs", {})
+        if check:
+            pass
+        elif save_as:
+            terraform_saved.keep(path, save_as)
+            result["saved_plan"] = save_as
+        else:
+            before_apply(result["changes"])
+            outputs, diagnostics = apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
+            if saved:
+                terraform_saved.forget(saved)
+    return {**result, "outputs": plans.known_outputs(outputs), "warnings": [*([pushed] if pushed else []), *errors.warnings(diagnostics)]}
+
+
+def teller(say):
+    """What takes Terraform's lines as they come and tells those that a person wants; None if nobody listens (say is None)."""
+    if say is None:
+        return None
+
+    def tell(text):
+        line = terraform_view.line(text)
+        if line:
+            say(line)
+
+    return tell

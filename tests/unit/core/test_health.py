@@ -1,0 +1,89 @@
+"""Asking the application whether it is well."""
+
+import http.server
+import threading
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils.core import health
+
+
+def answers(*given):
+    left = list(given)
+    return lambda url: left.pop(0)
+
+
+@pytest.mark.parametrize(
+    "given, result",
+    [
+        ([(200, "fine")], {"healthy": True, "status": 200, "content": "fine", "attempts": 1}),
+        ([(503, "starting"), (0, "refused"), (200, "fine")], {"healthy": True, "status": 200, "content": "fine", "attempts": 3}),
+        ([(503, "a"), (503, "b"), (503, "c")], {"healthy": False, "status": 503, "content": "c", "attempts": 3}),
+    ],
+)
+def test_200_ends_it_and_so_does_the_last_attempt(given, result):
+    pauses = []
+    assert health.wait_until_healthy("http://x", 3, 6, ask=answers(*given), sleep=pauses.append) == result
+    assert pauses == [6] * (len(given) - 1)
+
+
+def test_every_failed_attempt_but_the_last_is_told():
+    said = []
+    health.wait_until_healthy("http://x", 2, 0, said.append, ask=answers((0, "refused"), (503, "bad")), sleep=lambda seconds: None)
+    assert said == ["health: attempt 1 of 2: no answer refused"]
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(503 if self.path == "/bad" else 200)
+        self.end_headers()
+        self.wfile.write(b"words" * 1000)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def url():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("path, status", [("/", 200), ("/bad", 503)])
+def test_the_beginning_of_an_answer_is_read(url, path, status):
+    assert health.ask(url + path) == (status, ("words" * 60))
+
+
+def test_no_answer_is_told_with_its_reason():
+    status, content = health.ask("http://127.0.0.1:1/")
+    assert (status, "refused" in content) == (0, True)
+
+
+OPTIONS = {"url": "", "path": "/up", "attempts": 2, "delay": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "balancer", "address"),
+    [
+        (OPTIONS, {"DNSName": "lb"}, "http://lb"),
+        (OPTIONS, None, ""),
+        (None, {"DNSName": "lb"}, "http://lb"),
+        ({**OPTIONS, "url": "https://app"}, AssertionError("the load balancer is not asked for"), "https://app"),
+    ],
+)
+def test_the_address_is_the_users_own(options, balancer, address):
+    def described():
+        if isinstance(balancer, Exception):
+            raise balancer
+        return balancer
+
+    assert health.Application(options, described).address == address
+
+
+def test_an_answer_is_told_with_where_it_was_asked_for(url):
+    application, said = health.Application({**OPTIONS, "url": url, "path": "/bad"}, lambda: None), []
+    found = application.ask(said.append, sleep=lambda seconds: None)
+    assert not found["healthy"] and len(said) == 1
+    assert application.words(found).startswith(f"{url}/bad answered 503 2 times: words")
+    assert application.words({"status": 0, "attempts": 3, "content": "refused"}).endswith("answered nothing 3 times: refused")

@@ -1,0 +1,539 @@
+"""From facts to causes. `FACTS` is a healthy environment, as diagnosis.read gathers it; each case breaks one thing of it."""
+
+from copy import deepcopy
+
+import pytest
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import LOG_WORDS
+
+ARN = "arn:aws:ecs:us-east-1:1:task-definition/"
+TASK = "arn:aws:ecs:us-east-1:1:task/a-cluster/"
+GROUP = "arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/a-api-tg/1"
+IMAGE = "1.dkr.ecr.us-east-1.amazonaws.com/a-api@sha256:0"
+NOW = "2026-01-10T03:00:00+00:00"
+
+
+def rule(port, group="", cidr=""):
+    pairs, ranges = ([{"GroupId": group}] if group else []), ([{"CidrIp": cidr}] if cidr else [])
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": pairs, "IpRanges": ranges}
+
+
+def service(name, balanced):
+    return {
+        "name": name,
+        "desired_count": 1,
+        "running_count": 1,
+        "pending_count": 0,
+        "task_definition": f"{ARN}{name}:2",
+        "rollout_state": "COMPLETED",
+        "has_load_balancer": balanced,
+        "balancers": [{"target_group": GROUP, "container": "api", "port": 3000}] if balanced else [],
+        "subnets": ["subnet-1"],
+        "security_groups": ["sg-ecs"],
+        "has_public_address": False,
+        "deployments": [
+            {
+                "id": f"{name}-2",
+                "status": "PRIMARY",
+                "task_definition": f"{ARN}{name}:2",
+                "rollout_state": "COMPLETED",
+                "reason": "",
+                "running_count": 1,
+                "failed_tasks": 0,
+                "created_at": NOW,
+            }
+        ],
+        "events": [{"at": NOW, "message": f"(service {name}) has reached a steady state."}],
+    }
+
+
+def definition(name, container, ports):
+    secrets = [{"name": key, "from": f"arn:aws:ssm:us-east-1:1:parameter/a/prod/{key}"} for key in ("DATABASE_URL", "ADMIN_TOKEN")]
+    entry = {"name": container, "image": IMAGE, "memory": 512, "ports": ports, "stop_timeout": 30, "secrets": secrets}
+    return {"name": f"{name}:2", "is_template": False, "release": "0123abc", "cpu": "256", "memory": "512", "architecture": "X86_64", "containers": [entry]}
+
+
+def parameter(name):
+    return {"name": f"/a/prod/{name}", "type": "SecureString", "version": 1, "last_modified": "2026-01-09T00:00:00+00:00", "is_set": True}
+
+
+FACTS = {
+    "at": NOW,
+    "request": {"name": "a", "cluster": "a-cluster", "services": ["a-api", "a-workers"], "ssm_path": "/a/prod", "database_id": "a-db", "redis_id": "a-redis"},
+    "services": {"a-api": service("a-api", True), "a-workers": service("a-workers", False)},
+    "missing_services": [],
+    "definitions": {f"{ARN}a-api:2": definition("a-api", "api", [3000]), f"{ARN}a-workers:2": definition("a-workers", "workers", [])},
+    "tasks": [],
+    "target_groups": {
+        GROUP: {
+            "name": "a-api-tg",
+            "load_balancers": ["alb"],
+            "path": "/health",
+            "port": 3000,
+            "answers": "200",
+            "timeout": 5,
+            "interval": 15,
+            "targets": [{"id": "10.0.10.5", "port": 3000, "state": "healthy", "reason": "", "description": ""}],
+        }
+    },
+    "load_balancer": {"name": "a-alb", "dns_name": "a.elb", "state": "active", "security_groups": ["sg-alb"], "listeners": [{"port": 80, "protocol": "HTTP"}]},
+    "database": {
+        "id": "a-db",
+        "status": "available",
+        "engine": "postgres",
+        "engine_version": "16.3",
+        "endpoint": "db.rds",
+        "port": 5432,
+        "restarts_at": "",
+        "security_groups": ["sg-db"],
+    },
+    "redis": {"id": "a-redis", "status": "available", "endpoint": "r.cache", "port": 6379, "security_groups": ["sg-redis"]},
+    "gates": {"power": "on", "redis": "present"},
+    "health": {"url": "http://a.elb/health", "status": 200, "content": "ok"},
+    "secrets": {
+        "path": "/a/prod",
+        "parameters": [parameter("DATABASE_URL"), parameter("ADMIN_TOKEN")],
+        "referred": {f"arn:aws:ssm:us-east-1:1:parameter/a/prod/{key}": f"/a/prod/{key}" for key in ("DATABASE_URL", "ADMIN_TOKEN")},
+        "missing": [],
+        "database_url_is_right": True,
+        "redis_url_is_right": True,
+    },
+    "images": {IMAGE: {"exists": True, "platforms": [{"os": "linux", "architecture": "amd64"}], "why": ""}},
+    "log_groups": {"/ecs/a-api": True},
+    "network": {
+        "groups": [
+            {"GroupId": "sg-alb", "GroupName": "a-alb-sg", "IpPermissions": [rule(80, cidr="0.0.0.0/0")], "IpPermissionsEgress": [rule(3000, "sg-ecs")]},
+            {
+                "GroupId": "sg-ecs",
+                "GroupName": "a-ecs-sg",
+                "IpPermissions": [rule(3000, "sg-alb")],
+                "IpPermissionsEgress": [rule(443, cidr="0.0.0.0/0"), rule(5432, "sg-db"), rule(6379, "sg-redis")],
+            },
+            {"GroupId": "sg-db", "GroupName": "a-db-sg", "IpPermissions": [rule(5432, "sg-ecs")], "IpPermissionsEgress": []},
+            {"GroupId": "sg-redis", "GroupName": "a-redis-sg", "IpPermissions": [rule(6379, "sg-ecs")], "IpPermissionsEgress": []},
+        ],
+        "subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-1", "CidrBlock": "10.0.10.0/24"}],
+        "route_tables": [
+            {
+                "RouteTableId": "rtb-1",
+                "VpcId": "vpc-1",
+                "Associations": [{"SubnetId": "subnet-1"}],
+                "Routes": [{"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-1", "State": "active"}],
+            }
+        ],
+        "nat_gateways": [{"NatGatewayId": "nat-1", "State": "available"}],
+        "endpoints": [],
+    },
+    "unreadable": [],
+    "logs_withheld": False,
+}
+
+
+def task(service="a-api", number=2, **changes):
+    entry = {
+        "task_id": "t1",
+        "task_arn": f"{TASK}t1",
+        "service": service,
+        "started_by": f"{service}-{number}",
+        "task_definition": f"{ARN}{service}:2",
+        "last_status": "STOPPED",
+        "state": "failed",
+        "stop_code": "EssentialContainerExited",
+        "stopped_reason": "Essential container in task exited",
+        "created_at": "2026-01-10T02:58:00+00:00",
+        "started_at": "2026-01-10T02:58:10+00:00",
+        "stopped_at": "2026-01-10T02:58:20+00:00",
+        "addresses": ["10.0.10.5"],
+        "containers": [{"name": service.removeprefix("a-"), "exit_code": 1, "reason": ""}],
+        "log_tail": {},
+    }
+    return {**entry, **changes}
+
+
+def never_ran(reason):
+    return task(stop_code="TaskFailedToStart", stopped_reason=reason, containers=[{"name": "api", "exit_code": None, "reason": ""}])
+
+
+def running(service="a-api", *lines):
+    said = [{"at": "2026-01-10T02:59:00+00:00", "message": line} for line in lines]
+    container = service.removeprefix("a-")
+    return task(service, state="running", last_status="RUNNING", stopped_at="", stop_code="", stopped_reason="", log_tail={container: said} if said else {})
+
+
+def unhealthy(facts, reason, description):
+    facts["target_groups"][GROUP]["targets"] = [{"id": "10.0.10.5", "port": 3000, "state": "unhealthy", "reason": reason, "description": description}]
+
+
+def broken(change):
+    """The findings after `change` was made to a copy of the facts."""
+    facts = deepcopy(FACTS)
+    change(facts)
+    return diagnosis.findings(facts)
+
+
+def setting(path, value):
+    """A change that sets facts[path[0]][path[1]]... to `value`."""
+
+    def change(facts):
+        for key in path[:-1]:
+            facts = facts[key]
+        facts[path[-1]] = value
+
+    return change
+
+
+def rules_gone(group, key):
+    def change(facts):
+        next(item for item in facts["network"]["groups"] if item["GroupId"] == group)[key] = []
+
+    return change
+
+
+def test_nothing_is_found_in_a_healthy_environment():
+    assert diagnosis.findings(FACTS) == []
+    assert "Nothing wrong was found." in diagnosis.as_text({"environment": "a", "at": NOW, "findings": [], "facts": FACTS})
+
+
+# What is broken, the cause's code, words of the remedy, and words of cause, subject or evidence.
+CASES = [
+    (setting(["gates"], {"power": "off", "redis": "absent"}), "powered_off", "start.yml", "stopped on purpose"),
+    (setting(["database", "status"], "stopped"), "database_stopped", "aws rds start-db-instance --db-instance-identifier a-db", "a-db"),
+    (setting(["database", "status"], "storage-full"), "database_full", "allocated_storage", "disk"),
+    (setting(["database", "status"], "starting"), "database_not_ready", "by itself", "starting"),
+    (setting(["database", "status"], "incompatible-network"), "database_not_ready", "describe-events", "incompatible-network"),
+    (setting(["database"], None), "database_missing", "infra.yml", "a-db"),
+    (setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": []}), "redis_missing", "infra.yml", "no cluster a-redis"),
+    (setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": ["a-redis-1"]}), "redis_missing", "start.yml", "a-redis-1"),
+    (setting(["redis", "status"], "creating"), "redis_not_ready", "by itself", "creating"),
+    (setting(["secrets", "redis_url_is_right"], False), "redis_address", "start.yml", "r.cache:6379"),
+    (setting(["secrets", "database_url_is_right"], False), "database_address", "delete-parameter --name /a/prod/DATABASE_URL", "db.rds:5432"),
+    (setting(["load_balancer"], None), "load_balancer_missing", "infra.yml", "a-alb"),
+    (setting(["load_balancer", "state"], "failed"), "load_balancer_not_ready", "infra.yml", "failed"),
+    (setting(["target_groups", GROUP, "load_balancers"], []), "listener_missing", "infra.yml", "a-api-tg"),
+    (rules_gone("sg-alb", "IpPermissionsEgress"), "path_to_service", "infra.yml", "a-alb-sg (sg-alb) to a-ecs-sg (sg-ecs): nothing lets it out of a-alb-sg"),
+    (rules_gone("sg-ecs", "IpPermissions"), "path_to_service", "infra.yml", "nothing lets it into a-ecs-sg"),
+    (rules_gone("sg-db", "IpPermissions"), "path_to_database", "infra.yml", "TCP port 5432"),
+    (rules_gone("sg-redis", "IpPermissions"), "path_to_redis", "infra.yml", "TCP port 6379"),
+    (rules_gone("sg-ecs", "IpPermissionsEgress"), "no_way_out", "infra.yml", "lets TCP port 443 out"),
+    (setting(["network", "nat_gateways"], []), "no_way_out", "start.yml", "nat-1, which is gone"),
+    (setting(["network", "route_tables", 0, "Routes"], []), "no_way_out", "infra.yml", "subnet-1"),
+    (setting(["secrets", "missing"], ["/a/prod/ADMIN_TOKEN"]), "secret_missing", "secrets.yml", "/a/prod/ADMIN_TOKEN"),
+    (setting(["secrets", "missing"], ["/a/prod/DATABASE_URL"]), "secret_missing", "infra.yml", "/a/prod/DATABASE_URL"),
+    (setting(["secrets", "parameters", 1, "is_set"], False), "secret_not_set", "secrets.yml", "ADMIN_TOKEN"),
+    (setting(["images", IMAGE], {"exists": False, "platforms": None, "why": "not held"}), "image_missing", "deploy.yml", IMAGE),
+    (setting(["images", IMAGE, "platforms"], [{"os": "linux", "architecture": "arm64"}]), "wrong_architecture", "linux/amd64", "arm64"),
+    (setting(["log_groups", "/ecs/a-api"], False), "log_group_missing", "infra.yml", "/ecs/a-api"),
+    (setting(["missing_services"], ["a-cron"]), "service_missing", "infra.yml", "a-cron"),
+    (setting(["services", "a-workers", "desired_count"], 0), "scaled_to_zero", "--desired-count 1", "a-workers"),
+    (setting(["unreadable"], [{"part": "redis", "why": "Could not", "code": "AccessDenied"}]), "not_readable", "permissions", "redis: Could not"),
+    (setting(["unreadable"], [{"part": "services", "why": "Could not", "code": "ExpiredToken"}]), "credentials", "credentials", "services: Could not"),
+    # How tasks ended.
+    (setting(["tasks"], [task()]), "crashes", "rollback.yml", "exit code 1"),
+    (setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 0, "reason": ""}])]), "crashes", "deploy.yml", "ended by itself"),
+    (setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 127, "reason": ""}])]), "crashes", "deploy.yml", "not found in the image"),
+    (setting(["tasks"], [never_ran("CannotPullContainerError: x: not found")]), "image_missing", "deploy.yml", "CannotPullContainerError"),
+    (
+        setting(["tasks"], [never_ran("ResourceInitializationError: unable to retrieve secrets from ssm: invalid ssm parameters: /a/prod/ADMIN_TOKEN")]),
+        "secret_missing",
+        "secrets.yml",
+        "/a/prod/ADMIN_TOKEN does not exist in SSM",
+    ),
+    (
+        setting(["tasks"], [never_ran("ResourceInitializationError: unable to retrieve secrets from ssm: AccessDeniedException: x")]),
+        "secret_denied",
+        "`ansible-playbook infra.yml`",
+        "AccessDeniedException",
+    ),
+    (
+        setting(["tasks"], [never_ran("ResourceInitializationError: unable to pull: dial tcp 1.2.3.4:443: i/o timeout")]),
+        "no_way_out",
+        "infra.yml",
+        "i/o timeout",
+    ),
+    (setting(["tasks"], [never_ran("ECS was unable to assume the role 'x'")]), "role_not_assumable", "infra.yml", "unable to assume"),
+    (setting(["tasks"], [never_ran("A reason nobody ever saw")]), "crashes", "rollback.yml", "A reason nobody ever saw"),
+    (
+        setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}])]),
+        "out_of_memory",
+        "Raise atena_api_memory (now 512), for instance to 1024",
+        "it may use 512 MiB",
+    ),
+    # Health checks.
+    (
+        lambda facts: unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [404]"),
+        "health_check_path",
+        "health_check_path",
+        "404",
+    ),
+    (lambda facts: unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"), "health_check_failed", "log", "[503]"),
+    (lambda facts: unhealthy(facts, "Target.Timeout", "Request timed out"), "health_check_timeout", "rollback.yml", "within 5 s"),
+    (lambda facts: unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed"), "health_check_port", "atena_services.api.port", "Nothing answers"),
+]
+
+
+@pytest.mark.parametrize(("change", "code", "remedy", "words"), CASES)
+def test_a_cause_is_named_with_its_evidence_and_its_remedy(change, code, remedy, words):
+    found = broken(change)
+    assert code in [item["code"] for item in found], found
+    finding = next(item for item in found if item["code"] == code)
+    assert remedy in finding["remedy"]
+    assert words in " ".join([finding["cause"], finding["subject"], *finding["evidence"]])
+    assert finding["certainty"] in ("certain", "likely") and set(finding) == {"code", "cause", "subject", "evidence", "remedy", "certainty", "past"}
+
+
+@pytest.mark.parametrize(("change", "code", "remedy", "words"), [case for case in CASES if case[1] not in ("powered_off", "path_to_service", "no_way_out")])
+def test_one_broken_thing_is_one_cause(change, code, remedy, words):
+    assert {item["code"] for item in broken(change)} == {code}
+
+
+@pytest.mark.parametrize("line", LOG_WORDS, ids=lambda line: line.code)
+def test_every_complaint_of_a_log_has_a_remedy(line):
+    text = {
+        "database_credentials": 'password authentication failed for user "a"',
+        "database_encryption": "no pg_hba.conf entry",
+        "database_connections": "too many clients",
+        "database_full": "postgres: no space left on device",
+        "database_absent": 'database "x" does not exist',
+        "schema_behind": 'relation "x" does not exist',
+        "redis_full": "OOM command not allowed",
+        "redis_credentials": "NOAUTH",
+        "redis_read_only": "READONLY You can't write",
+        "database_unreachable": "database: connection refused",
+        "redis_unreachable": "redis: connection refused",
+        "out_of_memory": "MemoryError",
+        "port_taken": "EADDRINUSE",
+        "image_incomplete": "Cannot find module",
+        "wrong_architecture": "exec format error",
+    }[line.code]
+    finding = next(item for item in broken(setting(["tasks"], [running("a-api", text)])) if item["code"] == line.code)
+    assert finding["certainty"] == "likely" and text in finding["evidence"][0] and len(finding["remedy"]) > 20
+
+
+def test_a_log_line_of_long_ago_says_nothing_about_a_running_task():
+    old = running("a-workers", "redis: connection refused")
+    old["log_tail"]["workers"][0]["at"] = "2026-01-10T02:00:00+00:00"
+    assert broken(setting(["tasks"], [old])) == []
+
+
+# --- Order, and what belongs together ---
+
+
+def test_what_everything_stands_on_comes_before_its_consequences():
+    def change(facts):
+        facts["database"]["status"] = "stopped"
+        facts["tasks"] = [running("a-api", "the database check failed: connection refused")]
+        unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]")
+        facts["health"] = {"url": "http://a.elb/health", "status": 503, "content": "database: failed"}
+
+    found = broken(change)
+    assert [item["code"] for item in found] == ["database_stopped", "health_check_failed"]
+    assert any("connection refused" in line for line in found[0]["evidence"]), "the complaint is told with its cause"
+    assert any("503: database: failed" in line for line in found[1]["evidence"])
+
+
+def test_a_complaint_without_a_known_cause_stands_for_itself():
+    found = broken(setting(["tasks"], [running("a-workers", "Error 111 connecting to 10.0.1.9:6379. Connection refused.")]))
+    assert [(item["code"], item["subject"]) for item in found] == [("redis_unreachable", "a-workers")]
+
+
+def test_one_missing_rule_that_stops_all_services_is_told_once():
+    found = broken(rules_gone("sg-db", "IpPermissions"))
+    assert [(item["code"], item["subject"]) for item in found] == [("path_to_database", "a-api, a-workers")]
+
+
+def test_many_tasks_that_end_in_the_same_way_are_one_finding_with_the_newest_as_evidence():
+    tasks = [task(task_id=f"t{n}", task_arn=f"{TASK}t{n}", stopped_at=f"2026-01-10T02:58:2{n}+00:00") for n in range(4)]
+    tasks[3]["log_tail"] = {"api": [{"at": NOW, "message": "the last words"}]}
+    found = broken(setting(["tasks"], tasks))
+    assert len(found) == 1
+    assert "t3" in found[0]["evidence"][0] and "  | the last words" in found[0]["evidence"] and "3 more tasks ended in the same way" in found[0]["evidence"]
+
+
+def test_what_failed_in_a_deployment_that_was_replaced_comes_after_what_is_wrong_now():
+    found = broken(lambda facts: facts.update(tasks=[task(number=1)], log_groups={"/ecs/a-api": False}))
+    assert [item["code"] for item in found] == ["log_group_missing", "crashes"]
+    assert "replaced since" in found[1]["cause"]
+
+
+def test_a_past_failure_in_a_healthy_environment_is_told_as_past():
+    facts = {**FACTS, "tasks": [task(number=1)]}
+    found = diagnosis.findings(facts)
+    assert [item["past"] for item in found] == [True]
+    assert "Nothing is wrong now. What failed" in diagnosis.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
+
+
+def test_a_task_that_was_asked_about_is_never_past():
+    def change(facts):
+        facts["tasks"] = [task(number=1)]
+        facts["request"]["tasks"] = [f"{TASK}t1"]
+
+    assert "replaced since" not in broken(change)[0]["cause"]
+
+
+def test_a_one_off_task_counts_by_its_last_run_only():
+    def one_off(name, state, at):
+        return task("", state=state, task_id=name, task_arn=TASK + name, started_by="atena-aws/migrate", stopped_at=at)
+
+    failed_first = [one_off("t1", "failed", "2026-01-10T02:00:00+00:00"), one_off("t2", "succeeded", "2026-01-10T02:10:00+00:00")]
+    assert broken(setting(["tasks"], failed_first)) == []
+    failed_last = [one_off("t1", "succeeded", "2026-01-10T02:00:00+00:00"), one_off("t2", "failed", "2026-01-10T02:10:00+00:00")]
+    assert ["t2" in item["evidence"][0] for item in broken(setting(["tasks"], failed_last))] == [True]
+
+
+def test_tasks_that_were_stopped_as_wanted_are_no_finding():
+    assert broken(setting(["tasks"], [task(state="stopped", containers=[{"name": "api", "exit_code": 143, "reason": ""}])])) == []
+
+
+def test_being_killed_without_a_reason_is_only_likely_for_memory():
+    found = broken(setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 137, "reason": ""}])]))
+    assert [(item["code"], item["certainty"]) for item in found] == [("out_of_memory", "likely")]
+
+
+def test_a_stopped_environment_is_not_told_piece_by_piece():
+    def change(facts):
+        facts["gates"] = {"power": "off", "redis": "absent"}
+        facts["database"]["status"] = "stopped"
+        facts["redis"] = {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": ["s"]}
+        facts["load_balancer"] = None
+        facts["network"]["nat_gateways"] = []
+        facts["health"] = {"url": "u", "status": 0, "content": "refused"}
+        for item in facts["services"].values():
+            item.update(desired_count=0, running_count=0)
+
+    assert [item["code"] for item in broken(change)] == ["powered_off"]
+
+
+def test_what_could_not_be_read_is_not_taken_for_missing():
+    parts = ["database", "redis", "load_balancer", "parameters"]
+
+    def change(facts):
+        facts.update(database=None, redis=None, load_balancer=None, secrets=None, unreadable=[{"part": part, "why": "denied", "code": "x"} for part in parts])
+
+    assert [item["code"] for item in broken(change)] == ["not_readable"]
+
+
+def test_nothing_at_all_could_be_read():
+    def change(facts):
+        for part in ("services", "definitions", "target_groups", "images", "log_groups"):
+            facts[part] = {}
+        facts.update(tasks=[], database=None, redis=None, load_balancer=None, secrets=None, gates=None, health=None, missing_services=["a-api"])
+        facts["network"] = dict.fromkeys(facts["network"])
+        facts["unreadable"] = [{"part": part, "why": "ExpiredToken", "code": "ExpiredToken"} for part in ("services", "tasks", "database", "redis")]
+
+    facts = deepcopy(FACTS)
+    change(facts)
+    found = diagnosis.findings(facts)
+    assert [item["code"] for item in found] == ["credentials"] or [item["code"] for item in found][0] == "credentials"
+    assert "Diagnosis of a" in diagnosis.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
+
+
+def test_a_health_check_that_ecs_replaced_tasks_for_is_read_from_the_events():
+    def change(facts):
+        api = facts["services"]["a-api"]
+        why = "due to (reason Health checks failed with these codes: [404])."
+        api["events"].insert(0, {"at": NOW, "message": f"(service a-api) (port 3000) is unhealthy in (target-group {GROUP}) {why}"})
+        api.update(running_count=0)
+        facts["target_groups"][GROUP]["targets"] = []
+        facts["target_groups"][GROUP]["path"] = "/helth"
+        facts["tasks"] = [task(stop_code="ServiceSchedulerInitiated", stopped_reason=f"Task failed ELB health checks in (target-group {GROUP})")]
+
+    found = broken(change)
+    assert [item["code"] for item in found] == ["health_check_path"]
+    assert "GET /helth" in found[0]["cause"] and "replaced since" not in found[0]["cause"]
+
+
+def test_the_log_of_the_unhealthy_target_is_shown_rather_than_of_one_that_was_replaced_or_is_well():
+    def change(facts):
+        unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
+        replaced = task(stop_code="ServiceSchedulerInitiated", stopped_reason="Task failed ELB health checks in (target-group a)", addresses=[])
+        replaced["log_tail"] = {"api": [{"at": NOW, "message": "listens on port 3000"}]}
+        well = {**running("a-api", "all is well"), "task_id": "t2", "created_at": NOW, "addresses": ["10.0.20.5"]}
+        facts["tasks"] = [replaced, well, running("a-api", "listens on port 3001")]
+
+    evidence = " ".join(next(item for item in broken(change) if item["code"] == "health_check_port")["evidence"])
+    assert "listens on port 3001" in evidence
+    assert "listens on port 3000" not in evidence and "all is well" not in evidence
+
+
+def test_a_health_check_port_that_is_not_the_containers_is_certain():
+    def change(facts):
+        unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
+        facts["target_groups"][GROUP]["port"] = 8080
+
+    assert [(item["code"], item["certainty"]) for item in broken(change)] == [("health_check_port", "certain")]
+
+
+def test_events_count_while_the_service_is_not_where_it_should_be():
+    event = {"at": NOW, "message": "(service a-api) was unable to place a task. Reason: Capacity is unavailable at this time."}
+
+    def change(facts):
+        facts["services"]["a-api"]["events"].insert(0, event)
+        facts["services"]["a-api"]["running_count"] = 0
+
+    assert [item["code"] for item in broken(change)] == ["no_capacity"]
+    assert broken(lambda facts: facts["services"]["a-api"]["events"].insert(0, event)) == []
+    assert broken(lambda facts: facts["services"]["a-api"]["events"].append(event)) == []
+
+
+def test_too_few_tasks_without_a_cause_are_told_with_the_events():
+    found = broken(setting(["services", "a-workers", "running_count"], 0))
+    assert [item["code"] for item in found] == ["too_few_tasks"]
+    assert "steady state" in found[0]["evidence"][0]
+
+
+def test_an_address_that_does_not_answer_without_a_cause():
+    found = broken(setting(["health"], {"url": "http://a.elb/health", "status": 500, "content": "oops"}))
+    assert [(item["code"], item["evidence"]) for item in found] == [("address", ["oops"])]
+
+
+def test_never_released_is_told_instead_of_scaled_to_zero():
+    def change(facts):
+        facts["services"]["a-api"]["desired_count"] = facts["services"]["a-api"]["running_count"] = 0
+        facts["definitions"][f"{ARN}a-api:2"]["is_template"] = True
+
+    assert [(item["code"], "deploy.yml" in item["remedy"]) for item in broken(change)] == [("never_released", True)]
+
+
+def test_tasks_that_started_before_a_secret_changed():
+    def change(facts):
+        facts["tasks"] = [running()]
+        facts["secrets"]["parameters"][1]["last_modified"] = "2026-01-10T02:59:00+00:00"
+
+    found = broken(change)
+    assert [item["code"] for item in found] == ["old_secrets"]
+    assert "/a/prod/ADMIN_TOKEN" in found[0]["cause"] and "--service a-api --force-new-deployment" in found[0]["remedy"]
+
+
+def test_the_commands_are_those_of_the_callers_place():
+    facts = deepcopy(FACTS)
+    facts["request"]["playbook_command"] = "ansible-playbook -i inventories/prod playbooks/{playbook} --limit a"
+    facts["gates"] = {"power": "off", "redis": "absent"}
+    assert "`ansible-playbook -i inventories/prod playbooks/start.yml --limit a`" in diagnosis.findings(facts)[0]["remedy"]
+
+
+def test_the_memory_variable_of_a_service_that_has_none_of_its_own():
+    def change(facts):
+        facts["services"]["a-cron"] = {**facts["services"]["a-workers"], "name": "a-cron"}
+        facts["tasks"] = [task("a-cron", containers=[{"name": "cron", "exit_code": 137, "reason": "OutOfMemoryError: x"}])]
+
+    assert "Raise atena_services.cron.memory, in" in broken(change)[0]["remedy"]
+
+
+def test_the_text_is_read_from_top_to_bottom():
+    facts = deepcopy(FACTS)
+    facts["database"]["status"] = "stopped"
+    facts["log_groups"]["/ecs/a-api"] = False
+    facts["logs_withheld"] = True
+    text = diagnosis.as_text({"environment": "a", "at": NOW, "findings": diagnosis.findings(facts), "facts": facts})
+    order = ["Diagnosis of a,", "2 findings. Begin with the first", "1. a-db: The database is stopped", "What to do:", "What shows it:", "2. /ecs/a-api"]
+    order += [
+        "How things stand:",
+        "a-api: 1 of 1 running",
+        "newest event",
+        "load balancer: active",
+        "database: stopped",
+        "http://a.elb/health: 200",
+        "left out",
+    ]
+    places = [text.index(words) for words in order]
+    assert places == sorted(places)

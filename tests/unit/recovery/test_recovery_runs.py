@@ -1,0 +1,697 @@
+"""Restores and destroys at work, on an AWS of a few lines: databases with their states and names, the secret, the record; what dies is gone on with."""
+
+import contextlib
+import datetime
+import itertools
+import json
+
+import pytest
+import redis_world
+from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls, health
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
+from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.power import run as power_run
+from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
+from ansible_collections.atena.aws.plugins.module_utils.recovery import (
+    database as restore_run,
+    destroy as destroy_run,
+    redeploy as redeploy_run,
+    run as recovery_run,
+)
+from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
+from fakes import Pages
+from test_ledger import Bucket
+
+URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
+NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
+REDIS = "aws_elasticache_cluster.main[0]"
+
+
+class Aws(Pages):
+    """call(service, operation, doing, **arguments). `fails` maps an operation and its number to an error, before it is carried out."""
+
+    def __init__(self):
+        self.bucket, self.url, self.fails, self.sent = Bucket(), URL, {}, []
+        self.bucket.objects["gates"] = b'{"power": "on", "redis": "present"}'
+        self.numbers = itertools.count(2)
+        self.instances = [self.instance("e-db", "db-1", "old")]
+        self.snapshots = [{"DBSnapshotIdentifier": "rds:1", "SnapshotType": "automated", "Status": "available", "SnapshotCreateTime": NOW}]
+        self.elasticache = None
+
+    @staticmethod
+    def instance(name, resource, address, **more):
+        return {
+            **{"DBInstanceIdentifier": name, "DbiResourceId": resource, "DBInstanceStatus": "available", "MasterUsername": "atena", "TagList": []},
+            **{"Endpoint": {"Address": address, "Port": 5432}, "DBSubnetGroup": {"DBSubnetGroupName": "e-db"}, "BackupRetentionPeriod": 7},
+            **{"VpcSecurityGroups": [{"VpcSecurityGroupId": "sg-1"}], **more},
+        }
+
+    def client(self, name):
+        pass
+
+    def __call__(self, service, operation, doing, /, **arguments):
+        if service == "s3":
+            return self.bucket(service, operation, doing, **arguments)
+        if service == "elasticache":
+            return self.elasticache(service, operation, doing, **arguments)
+        self.sent.append((operation, arguments))
+        number = sum(1 for name, _ in self.sent if name == operation)
+        if (operation, number) in self.fails:
+            raise self.fails.pop((operation, number))
+        return getattr(self, operation)(**arguments)
+
+    def once(self, service, operation, doing, /, **arguments):
+        return self.elasticache.once(service, operation, doing, **arguments)
+
+    def describe_db_instances(self, DBInstanceIdentifier=None):
+        found = [one for one in self.instances if DBInstanceIdentifier in (None, one["DBInstanceIdentifier"])]
+        if DBInstanceIdentifier and not found:
+            raise failure("none", "DBInstanceNotFound")
+        answer = {"DBInstances": [dict(one) for one in found]}
+        for one in found:  # what goes on is over at the next look
+            if one["DBInstanceStatus"] in ("creating", "modifying", "renaming"):
+                one["DBInstanceStatus"] = "available"
+            if one["DBInstanceStatus"] == "deleting":
+                self.instances.remove(one)
+        return answer
+
+    def describe_db_snapshots(self, **arguments):
+        name = arguments.get("DBSnapshotIdentifier")
+        found = [one for one in self.snapshots if name in (None, one["DBSnapshotIdentifier"])]
+        if name and not found:
+            raise failure("none", "DBSnapshotNotFound")
+        return {"DBSnapshots": found}
+
+    def restore_db_instance_from_db_snapshot(self, DBInstanceIdentifier, DBSnapshotIdentifier, **_):
+        resource = f"db-{next(self.numbers)}"
+        self.instances.append(self.instance(DBInstanceIdentifier, resource, f"new-{resource}", DBInstanceStatus="creating", BackupRetentionPeriod=1))
+
+    def _named(self, name):
+        return next(one for one in self.instances if one["DBInstanceIdentifier"] == name)
+
+    def modify_db_instance(self, DBInstanceIdentifier, ApplyImmediately, NewDBInstanceIdentifier=None, **changes):
+        found = self._named(DBInstanceIdentifier)
+        if NewDBInstanceIdentifier:
+            assert NewDBInstanceIdentifier not in self.names()
+            found.update(DBInstanceIdentifier=NewDBInstanceIdentifier, DBInstanceStatus="renaming")
+        else:
+            found.update(changes, DBInstanceStatus="modifying")
+
+    def delete_db_instance(self, DBInstanceIdentifier, SkipFinalSnapshot=True, FinalDBSnapshotIdentifier=None, DeleteAutomatedBackups=True):
+        assert not self._named(DBInstanceIdentifier).get("DeletionProtection")
+        self._named(DBInstanceIdentifier)["DBInstanceStatus"] = "deleting"
+        if FinalDBSnapshotIdentifier:
+            self.final(FinalDBSnapshotIdentifier)
+
+    def final(self, name):
+        self.snapshots.append({"DBSnapshotIdentifier": name, "SnapshotType": "manual", "Status": "available", "SnapshotCreateTime": NOW})
+
+    def get_parameter(self, **_):
+        return {"Parameter": {"Value": self.url, "Type": "SecureString"}}
+
+    def describe_parameters(self, ParameterFilters):
+        if ParameterFilters[0]["Key"] == "Path":
+            return {"Parameters": [{"Name": "/e/TOKEN"}]}
+        return {"Parameters": [{"Name": name, "Type": "SecureString", "KeyId": "alias/k"} for name in ParameterFilters[0]["Values"]]}
+
+    def put_parameter(self, Value, KeyId, **_):
+        assert KeyId == "alias/k"
+        self.url = Value
+        return {"Version": 2}
+
+    def list_services(self, **_):
+        return {"serviceArns": []}
+
+    def list_tasks(self, **_):
+        return {"taskArns": []}
+
+    def describe_log_groups(self, **_):
+        return {"logGroups": [{"logGroupName": "/ecs/e-api"}]}
+
+    def describe_images(self, **_):
+        return {"imageDetails": [{}]}
+
+    def describe_load_balancers(self, **_):
+        raise failure("none", "LoadBalancerNotFound")
+
+    def names(self):
+        return {one["DBInstanceIdentifier"]: one["DbiResourceId"] for one in self.instances}
+
+    def record(self, key="record"):
+        return json.loads(self.bucket.objects[key])
+
+
+class Terraform:
+    """What the state knows, and what was done to it."""
+
+    warnings: list = []
+    unrecorded = ""
+
+    def __init__(self, aws):
+        self.aws, self.did = aws, []
+        self.known = {"aws_db_instance.main", "aws_vpc.main", 'aws_ecr_repository.service["api"]', "random_id.final_snapshot", REDIS}
+        self.final = "e-db-final-1"
+        # What is in AWS and not in the state, and would keep subnets and security groups from going.
+        self.recovered, self.outside = [], lambda: []
+
+    def recover(self, journal=None):
+        self.recovered.append(journal)
+
+    def prepare(self):
+        pass
+
+    def refuse_unrecorded(self):
+        pass
+
+    @contextlib.contextmanager
+    def locked(self):
+        yield
+
+    def state(self):
+        return set(self.known)
+
+    def let_go(self, *addresses):
+        self.known -= set(addresses)
+        self.did.append(("let go", sorted(addresses)))
+        if addresses == ("random_id.final_snapshot",):
+            self.final = "e-db-final-2"
+
+    def take_in(self, missing, why=""):
+        self.did.append(("take in", missing))
+        self.known |= {address for address, _ in missing}
+
+    def destroy_plan(self):
+        changes = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address in sorted(self.known)]
+        return changes, {"aws_db_instance.main": {"final_snapshot_identifier": self.final}} if "aws_db_instance.main" in self.known else {}
+
+    def apply(self, allow_destroy=(), destroy=False):
+        self.did.append(("destroy" if destroy else "apply", ""))
+        if not destroy:
+            assert 'aws_ecr_repository.service["api"]' in self.known, "it would be made anew"
+            return {"lines": ["~ aws_db_instance.main (skip_final_snapshot)"], "changes": []}
+        changes, _ = self.destroy_plan()
+        assert not [change for change in changes if destroy_run.stays(change["address"])]
+        if self.outside():
+            raise CallFailed(f"DependencyViolation: {', '.join(self.outside())}")
+        self.aws.instances.clear()
+        self.aws.final(self.final)
+        self.known.clear()
+        return {"lines": [], "changes": changes}
+
+
+class Lock:
+    def acquire(self, *_):
+        return {"taken_over": None}
+
+    @contextlib.contextmanager
+    def held(self, on_lost=None):
+        yield
+
+    def give_back(self, _warn):
+        pass
+
+    running = environment_lock.Lock.running
+
+    def check(self):
+        pass
+
+
+class Services:
+    """Back, without ECS."""
+
+    rolled: list = []
+
+    def __init__(self, call, cluster, counts, before, **_):
+        self.counts = counts
+
+    def read(self):
+        pass
+
+    def roll_out(self):
+        Services.rolled.append(dict(self.counts))
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    monkeypatch.setattr(restore_run, "Back", Services)
+    monkeypatch.setattr(Services, "rolled", [])
+    monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
+    monkeypatch.setattr(restore_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "deployments": [{"id": "d", "status": "PRIMARY"}]}})
+    monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
+    monkeypatch.setattr(Branches, "sleep", lambda *_: None)
+    return Aws()
+
+
+@pytest.fixture
+def terraform(aws):
+    return Terraform(aws)
+
+
+def params(**more):
+    return {
+        **{"name": "e", "cluster": None, "database_id": "e-db", "redis_id": "e-redis", "operator": "o", "tags": {}, "confirm": "e"},
+        **{"snapshot": "", "time": "", "check_command": None, "database_url_parameter": "/e/DATABASE_URL", "settings": {}},
+        "storage": {"bucket": "state", "state_key": "s", "gates_key": "gates", "journal_key": "power", "record_key": "record"},
+        "terraform": {"project_path": "/nowhere", "executable": "terraform", "lock_timeout": 1, "parallelism": 1, "allow_destroy": []},
+        "lock": {"table": "t", "name": "e", "expires_in": 300, "wait": 0},
+        "health": {"url": "http://e", "path": "/health", "attempts": 1, "delay": 0},
+        "timeouts": {"tasks": 1, "database": 60, "redis": 60},
+        **{"wait_timeout": 1, "wait_delay": 0, "log_lines": 1},
+        **{"domain": {}, "services": [{"name": "e-api"}], "ssm_path": "/e", "kept_parameters": ["/e/TOKEN"], "log_prefix": "/ecs/e-"},
+        **more,
+    }
+
+
+def made(kind, aws, terraform, **more):
+    run = kind(aws, params(**more))
+    terraform.journal = None
+    run.terraform, run.lock = terraform, Lock()
+    return run
+
+
+def test_a_restore_ends_with_the_new_one_in_the_old_ones_place(aws, terraform, monkeypatch):
+    counted = {"db-2": {"migrations": ["1"], "rows": {"n": 3}}, "db-1": {"migrations": ["1", "2"], "rows": {"n": 0}}}
+    monkeypatch.setattr(restore_run.Restore, "_count", lambda self, instance: counted[instance["DbiResourceId"]])
+    result = made(restore_run.Restore, aws, terraform, check_command={"command": ["c"]}).run()
+    record = aws.record()
+    assert result["outcome"] == record["state"] == "restored" and result["changed"]
+    assert aws.names() == {record["original"]["aside"]: "db-1", "e-db": "db-2"}
+    assert aws.url == "postgresql://atena:p%40ss@new-db-2:5432/atena?sslmode=require"
+    restored = aws._named("e-db")
+    assert (restored["MasterUserPassword"], restored["BackupRetentionPeriod"]) == ("p@ss", 7)
+    assert terraform.did == [("let go", ["aws_db_instance.main"]), ("take in", [("aws_db_instance.main", "e-db")]), ("apply", "")]
+    assert Services.rolled == [{"e-api": 2}] and record["kept"] == "db-1"
+    said = " ".join(result["lines"])
+    assert "n: 3 rows (the original: 0)" in said and "migrations that only the original has: 2" in said and "skip_final_snapshot" in said
+    assert "p@ss" not in json.dumps(record) and "p%40ss" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        (("restore_db_instance_from_db_snapshot", 1), "restore"),
+        (("modify_db_instance", 1), "settings"),
+        (("modify_db_instance", 2), "the old one's name"),
+        (("modify_db_instance", 3), "the new one's name"),
+        (("put_parameter", 1), "the secret"),
+    ],
+)
+def test_one_that_dies_is_gone_on_with_or_taken_back(aws, terraform, where, what):
+    aws.fails[where] = CallFailed(what, "Whatever")
+    with pytest.raises(PowerFailed, match=f"{what}\nThe restore has not ended.*restore_database_undo=e"):
+        made(restore_run.Restore, aws, terraform).run()
+    assert aws.record()["state"] == "restoring"
+    with pytest.raises(PowerFailed, match="has not got to its end"):
+        made(restore_run.Restore, aws, terraform, snapshot="rds:1").run()
+    other = Aws()
+    other.__dict__.update(instances=[dict(one) for one in aws.instances], url=aws.url, bucket=aws.bucket, numbers=aws.numbers)
+    saved = dict(aws.bucket.objects)
+    assert made(restore_run.Restore, aws, terraform).run()["outcome"] == "restored"
+    assert aws.names()["e-db"] == "db-2" and len(aws.instances) == 2 and "new-db-2" in aws.url
+    other.bucket.objects = saved
+    assert made(restore_run.Undo, other, Terraform(other)).run()["outcome"] == "undone"
+    assert other.names()["e-db"] == "db-1" and "@old:" in other.url
+
+
+def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(aws, terraform):
+    made(restore_run.Restore, aws, terraform).run()
+    with pytest.raises(PowerFailed, match="of the last restore still stands"):
+        made(restore_run.Restore, aws, terraform).run()
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone"
+    aside = aws.record()["restored"]["aside"]
+    assert aws.names() == {"e-db": "db-1", aside: "db-2"} and "@old:" in aws.url
+    aws._named(aside)["DeletionProtection"] = True
+    with pytest.raises(CallFailed, match="Nothing was deleted"):
+        made(restore_run.Remove, aws, terraform, confirm="e").run()
+    result = made(restore_run.Remove, aws, terraform, confirm=aside).run()
+    assert aws.names() == {"e-db": "db-1"} and result["final_snapshot"] == f"{aside}-final" and result["outcome"] == "removed"
+    assert made(restore_run.Remove, aws, terraform, confirm=aside).run()["outcome"] == "nothing_to_do"
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def begun_beside(aws, terraform):
+    """A restore that made its copy and went no further."""
+    aws.fails[("modify_db_instance", 1)] = failure("no", "Whatever")
+    with pytest.raises(PowerFailed, match="has not ended"):
+        made(restore_run.Restore, aws, terraform).run()
+    copy = aws.record()["restored"]["aside"]
+    aws._named(copy)["DeletionProtection"] = True
+    return copy
+
+
+def deleted(aws):
+    return [arguments for operation, arguments in aws.sent if operation == "delete_db_instance"]
+
+
+def test_a_copy_is_deleted_without_a_snapshot_only_while_the_original_stands(aws, terraform, monkeypatch):
+    copy = begun_beside(aws, terraform)
+    kept = dict(aws.bucket.objects)
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone"
+    assert deleted(aws) == [{"DBInstanceIdentifier": copy, "SkipFinalSnapshot": True}] and aws.names() == {"e-db": "db-1"}
+    # The same, with an original that goes after the look.
+    aws.bucket.objects = kept
+    aws.instances = [aws.instance(copy, "db-2", "new", DeletionProtection=True)]
+    monkeypatch.setattr(restore_run.Undo, "objections", lambda self: [])
+    result = made(restore_run.Undo, aws, terraform).run()
+    assert deleted(aws)[-1] == {
+        "DBInstanceIdentifier": copy,
+        "FinalDBSnapshotIdentifier": f"{copy}-final",
+        "SkipFinalSnapshot": False,
+        "DeleteAutomatedBackups": False,
+    }
+    assert f"{copy}-final" in result["lines"][-1] and aws.instances == []
+
+
+def test_the_last_database_is_not_deleted_by_an_undo_and_the_restore_goes_on(aws, terraform, monkeypatch):
+    copy = begun_beside(aws, terraform)
+    aws.instances = [one for one in aws.instances if one["DBInstanceIdentifier"] == copy]
+    with pytest.raises(PowerFailed, match=f"the copy {copy} may be all that is left.*Nothing was changed"):
+        made(restore_run.Undo, aws, terraform).run()
+    assert deleted(aws) == [] and aws._named(copy)["DeletionProtection"] is True
+    monkeypatch.setattr(restore_run.Restore, "_like", lambda self: aws.instance("e-db", "", "old"))
+    result = made(restore_run.Restore, aws, terraform).run()
+    assert result["outcome"] == "restored" and aws.names() == {"e-db": "db-2"} and aws.record()["kept"] == ""
+    assert not any("The old database stays" in line for line in result["lines"])
+
+
+def test_what_terraform_could_not_write_down_is_told_first(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+
+    def apply(*_, **__):
+        terraform.unrecorded = "It is in errored.tfstate alone."
+        raise CallFailed("The credentials expired.")
+
+    monkeypatch.setattr(terraform, "apply", apply)
+    with pytest.raises(PowerFailed) as failed:
+        made(destroy_run.Destroy, aws, terraform).run()
+    first, second, third = str(failed.value).splitlines()
+    assert (first, second) == ("It is in errored.tfstate alone.", "The credentials expired.") and "Nothing is lost" not in third and "Run destroy.yml" in third
+
+
+def test_a_check_is_refused_while_a_state_waits_to_be_pushed(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    aws.instances.append(aws.instance("e-db-before-1", "db-0", "older"))
+    aws.bucket.objects["record"] = json.dumps({**recovery_run.power_journal.new("e"), "kept": "db-0"}).encode()
+    monkeypatch.setattr(terraform, "refuse_unrecorded", lambda: (_ for _ in ()).throw(CallFailed("a state waits")))
+    # To delete what stands aside is nothing of Terraform's.
+    for kind, waits in ((destroy_run.Destroy, True), (restore_run.Restore, True), (restore_run.Remove, False)):
+        run = made(kind, aws, terraform, confirm="e-db-before-1")
+        run.check_mode = True
+        with pytest.raises(CallFailed, match="a state waits") if waits else contextlib.nullcontext():
+            assert run.run()["outcome"] == "predicted"
+
+
+def test_an_empty_one_is_not_swapped_in(aws, terraform, monkeypatch):
+    monkeypatch.setattr(restore_run.Restore, "_count", lambda self, instance: {"migrations": [], "rows": {}})
+    with pytest.raises(PowerFailed, match="has no migrations.*Nothing was swapped"):
+        made(restore_run.Restore, aws, terraform, check_command={"command": ["c"]}).run()
+    assert aws.names()["e-db"] == "db-1" and terraform.did == [] and aws.url == URL
+
+
+@pytest.mark.parametrize("kind", [restore_run.Restore, destroy_run.Destroy])
+def test_check_mode_writes_nothing_and_without_the_name_nothing_is_done(aws, terraform, kind, monkeypatch):
+    nothing_runs(monkeypatch)
+    before = dict(aws.bucket.objects)
+    run = made(kind, aws, terraform, confirm="")
+    run.check_mode = True
+    assert run.run()["outcome"] == "predicted"
+    with pytest.raises(PowerFailed, match="that is not done without its name. Nothing was changed"):
+        made(kind, aws, terraform, confirm="").run()
+    assert aws.bucket.objects == before and terraform.did == []
+    assert not [operation for operation, _ in aws.sent if not operation.startswith(("describe_", "get_", "list_"))]
+
+
+def nothing_runs(monkeypatch):
+    monkeypatch.setattr(redis_read, "find", lambda *_, **__: None)
+    monkeypatch.setattr(destroy_run.redis_snapshot, "list_snapshots", lambda *_: [])
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+
+
+def test_a_destroy_leaves_a_snapshot_of_a_new_name_and_a_record(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    aws.final("e-db-final-1")
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    record = aws.record()
+    assert result["outcome"] == record["state"] == "destroyed" and result["database_snapshot"] == "e-db-final-2"
+    assert record["kept"]["repositories"] == ["api"] and "aws_vpc.main" in record["destroyed"]
+    assert [what for what, _ in terraform.did] == ["let go", "apply", "let go", "destroy"]
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def test_a_queue_that_waits_in_a_stops_snapshot_is_left_there(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    journal = {**recovery_run.power_journal.new("e"), "state": "stopped", "redis": {"snapshot": "r-stop-1", "restored": False}}
+    aws.bucket.objects["power"] = json.dumps(journal).encode()
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-1"
+    assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
+
+
+class Redis:
+    """A living Redis, and the snapshots that were taken of it."""
+
+    def __init__(self, monkeypatch):
+        self.taken = []
+        self.cache = {"id": "e-redis", "status": "available", "created_at": "2026-11-01T00:00:00Z", "parameters": {"engine": "redis"}, "address": "r"}
+        monkeypatch.setattr(redis_read, "find", lambda *_, **__: self.cache)
+        monkeypatch.setattr(destroy_run.redis_snapshot, "list_snapshots", lambda *_: [])
+        monkeypatch.setattr(destroy_run.redis_snapshot, "problems", lambda *_: [])
+        monkeypatch.setattr(destroy_run.redis_snapshot, "create", self.create)
+
+    def create(self, call, cache, name, **_):
+        self.taken.append(f"{name}-{len(self.taken)}")
+        return {"name": name}
+
+
+@pytest.fixture
+def killed_destroy(aws, terraform, monkeypatch):
+    """A destroy that died when all its snapshots were taken, before Terraform destroyed anything."""
+    redis = Redis(monkeypatch)
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2}})
+    monkeypatch.setattr(destroy_run.Down, "to_zero", lambda self, services: list(services))
+    monkeypatch.setattr(destroy_run.Down, "all_stopped", lambda self, patience: [])
+    monkeypatch.setattr(destroy_run, "counts_and_bounds", lambda call, cluster, services: {"e-api": {"desired_count": 2, "bounds": None}})
+    monkeypatch.setattr(terraform, "locked", lambda: (_ for _ in ()).throw(CallFailed("the machine died")))
+    with pytest.raises(PowerFailed, match="the machine died"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    monkeypatch.undo()
+    monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
+    monkeypatch.setattr(Branches, "sleep", lambda *_: None)
+    return redis
+
+
+def test_a_destroy_that_died_leaves_start_what_to_bring_back(aws, killed_destroy):
+    power = aws.record("power")
+    assert (power["state"], power["services"]["e-api"]["desired_count"]) == ("stopping", 2)
+    assert power["redis"]["snapshot"] == aws.record()["redis"]["snapshot"] and power["redis"]["restored"] is False
+    assert power["redis"]["parameters"] == {"engine": "redis"}
+
+
+def test_a_destroy_that_goes_on_takes_a_snapshot_of_what_redis_holds_now(aws, killed_destroy, terraform, monkeypatch):
+    first = aws.record()["redis"]["snapshot"]
+    # Started again meanwhile, and used.
+    aws.bucket.objects["power"] = json.dumps({**aws.record("power"), "state": "running", "redis": {**aws.record("power")["redis"], "restored": True}}).encode()
+    again = Redis(monkeypatch)
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+    monkeypatch.setattr(destroy_run.redis_snapshot, "create", lambda call, cache, name, **_: again.taken.append(name) or {"name": name})
+    clock = type("Later", (datetime.datetime,), {"now": classmethod(lambda cls, zone=None: datetime.datetime(2026, 12, 1, tzinfo=zone))})
+    monkeypatch.setattr(destroy_run.datetime, "datetime", clock)
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    assert again.taken == [result["redis_snapshot"]] == ["e-redis-final-20261201-000000"] and result["redis_snapshot"] != first
+    assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
+
+
+def test_a_destroy_that_goes_on_keeps_the_snapshot_of_a_redis_that_is_gone(aws, killed_destroy, terraform, monkeypatch):
+    first = aws.record()["redis"]["snapshot"]
+    nothing_runs(monkeypatch)
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == first
+
+
+def test_a_destroy_goes_by_the_newest_stop_when_it_goes_on(aws, killed_destroy, terraform, monkeypatch):
+    power = aws.record("power")
+    aws.bucket.objects["power"] = json.dumps({**power, "state": "stopped", "redis": {**power["redis"], "snapshot": "r-stop-2"}}).encode()
+    nothing_runs(monkeypatch)
+    assert made(destroy_run.Destroy, aws, terraform).run()["redis_snapshot"] == "r-stop-2"
+
+
+# --- A destroy after a stop or a start that died ------------------------------------------------------------------------
+@pytest.fixture
+def elasticache(aws, terraform, monkeypatch):
+    """A Redis that lives and is not in Terraform's state. Time passes only when somebody sleeps."""
+    world = aws.elasticache = redis_world.Cache()
+    world.clusters["e-redis"] = redis_world.cluster("e-redis")
+    world.after[("*", "creating")], world.after[("*", "deleting")] = (30, "available"), (30, None)
+    monkeypatch.setattr(redis_read.time, "sleep", lambda _seconds: world.sleep(10))
+    monkeypatch.setattr(redis_read, "Deadline", lambda seconds: aws_calls.Deadline(seconds, clock=lambda: world.clock))
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
+    terraform.known.discard(REDIS)
+    terraform.outside = lambda: list(world.clusters)
+    return world
+
+
+def died(aws, state: str, gates: dict, **more) -> None:
+    """A stop or a start that died: its journal, and the gates. The queue is in a stop's snapshot."""
+    redis = {"snapshot": "e-redis-stop-1", "restored": False, "created_at": "2026-01-31T12:00:00Z", "parameters": {"engine": "redis"}}
+    journal = {**recovery_run.power_journal.new("e"), "state": state, "redis": redis, **more}
+    aws.bucket.objects["power"], aws.bucket.objects["gates"] = json.dumps(journal).encode(), json.dumps(gates).encode()
+
+
+CLOSED = {"power": "off", "redis": "absent", "redis_snapshot": "e-redis-stop-1"}
+OPENING = {**CLOSED, "power": "on"}
+
+
+@pytest.mark.parametrize(
+    ("state", "gates", "status", "writes"),
+    [
+        # A stop that died when Terraform had let go of Redis, before or in its deletion.
+        ("stopping", CLOSED, "available", ["create_snapshot", "delete_cache_cluster"]),
+        ("stopping", CLOSED, "deleting", []),
+        # A start that died before Terraform adopted what it restored, or in the restore.
+        ("starting", OPENING, "available", ["create_snapshot", "delete_cache_cluster"]),
+        ("starting", OPENING, "creating", ["create_snapshot", "delete_cache_cluster"]),
+        ("starting", {"power": "on", "redis": "adopt"}, "available", ["create_snapshot", "delete_cache_cluster"]),
+        # A restore that failed: nothing is in it, and the queue is where it was.
+        ("starting", OPENING, "restore-failed", ["delete_cache_cluster"]),
+    ],
+)
+def test_a_destroy_deletes_a_redis_that_terraform_does_not_know(aws, terraform, elasticache, state, gates, status, writes):
+    elasticache.clusters["e-redis"]["CacheClusterStatus"] = status
+    died(aws, state, gates)
+    seen = []
+    terraform.outside = lambda: seen.append(aws.record("gates")) or list(elasticache.clusters)
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    assert result["outcome"] == "destroyed" and elasticache.clusters == {} and [operation for operation, _ in elasticache.writes] == writes
+    taken = [arguments["SnapshotName"] for operation, arguments in elasticache.writes if operation == "create_snapshot"]
+    assert result["redis_snapshot"] == aws.record()["redis"]["snapshot"] == (taken or ["e-redis-stop-1"])[0]
+    assert not taken or aws.record("power")["redis"]["address"], "it is told of an available Redis only"
+    # The gate was closed when Redis went, and named what a start would have restored.
+    assert seen[0] == {"power": gates["power"], "redis": "absent", "redis_snapshot": result["redis_snapshot"]}
+    assert aws.record("gates") == {"power": "on", "redis": "present"}
+
+
+def test_a_redis_that_terraform_knows_is_terraforms(aws, terraform, elasticache):
+    died(aws, "stopping", CLOSED)
+    terraform.known.add(REDIS)
+    terraform.outside = lambda: []
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "destroyed"
+    assert [operation for operation, _ in elasticache.writes] == ["create_snapshot"]
+
+
+def test_a_redis_that_the_snapshot_does_not_prove_is_not_deleted(aws, terraform, elasticache, monkeypatch):
+    """Another one of this name took its place when the snapshot was taken."""
+    died(aws, "stopping", CLOSED)
+    let_go, other = terraform.let_go, redis_world.cluster("e-redis", CacheClusterCreateTime=redis_world.START + datetime.timedelta(days=1))
+    monkeypatch.setattr(terraform, "let_go", lambda *addresses: let_go(*addresses) or elasticache.clusters.update({"e-redis": other}))
+    with pytest.raises(PowerFailed, match="e-redis was not deleted: it is another one than before"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    assert "e-redis" in elasticache.clusters and aws.instances and ("destroy", "") not in terraform.did
+
+
+ALB, NAT = "aws_lb.main[0]", "aws_nat_gateway.main[0]"
+
+
+@pytest.fixture
+def orphans(monkeypatch, terraform):
+    """What a start's apply had made when it was killed, in AWS and not in the state: {address: id}; and how often it was looked for."""
+    listener = {"Port": 80, "ListenerArn": "arn:l", "DefaultActions": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:r:1:targetgroup/e-api-tg/1"}]}
+    parts = {
+        **{"load_balancer": {"LoadBalancerArn": "arn:alb"}, "listeners": [listener], "nat_gateway": {"NatGatewayId": "nat-1"}},
+        "route_tables": [{"RouteTableId": "rtb-1", "Routes": [{"NatGatewayId": "nat-1"}]}],
+    }
+    asked = []
+    monkeypatch.setattr(power_run.power_read, "power_parts", lambda call, name: asked.append(name) or dict(parts))
+    monkeypatch.setattr(power_run.power_read, "alias_of", lambda call, domain, balancer: f"{domain['zone_id']}_app_A" if domain else "")
+    made_by_it = {ALB: "arn:alb", 'aws_lb_listener.http["api"]': "arn:l", NAT: "nat-1", "aws_route.private_nat[0]": "rtb-1_0.0.0.0/0"}
+    terraform.outside = lambda: [address for address in made_by_it if address not in terraform.known]
+    return made_by_it, asked
+
+
+def test_a_destroy_takes_in_what_the_apply_of_a_killed_start_had_made(aws, terraform, orphans, monkeypatch):
+    nothing_runs(monkeypatch)
+    died(aws, "starting", OPENING, unsettled=True)
+    # The final snapshot's name is taken: an apply draws another one, and would make a second load balancer.
+    aws.final("e-db-final-1")
+    terraform.known.add(NAT)
+    result = made(destroy_run.Destroy, aws, terraform, domain={"name": "app", "zone_id": "Z"}).run()
+    wanted = {**orphans[0], "aws_route53_record.main[0]": "Z_app_A"}
+    assert [what for what, _ in terraform.did] == ["take in", "let go", "apply", "let go", "destroy"]
+    assert dict(terraform.did[0][1]) == {address: wanted[address] for address in wanted if address != NAT}
+    assert result["outcome"] == "destroyed" and set(wanted) <= set(aws.record()["destroyed"])
+    assert aws.record("power")["unsettled"] is False
+
+
+@pytest.mark.parametrize(
+    ("gates", "unsettled"),
+    # A stop takes all in before it closes the gate; with the gate closed Terraform imports nothing.
+    [(OPENING, False), (CLOSED, True)],
+)
+def test_a_destroy_looks_for_that_only_where_it_may_be(aws, terraform, orphans, monkeypatch, gates, unsettled):
+    nothing_runs(monkeypatch)
+    died(aws, "stopping", gates, unsettled=unsettled)
+    terraform.outside = lambda: []
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "destroyed"
+    assert orphans[1] == [] and "take in" not in [what for what, _ in terraform.did]
+
+
+def test_a_check_tells_what_stands_beside_terraforms_state(aws, terraform, elasticache, orphans):
+    died(aws, "starting", OPENING, unsettled=True)
+    before = dict(aws.bucket.objects)
+    run = made(destroy_run.Destroy, aws, terraform, confirm="")
+    run.check_mode = True
+    result = run.run()
+    said = " ".join(result["would"])
+    assert f"what a run that was killed had made: {ALB}" in said and "Would delete Redis e-redis (available)" in said
+    assert "1 aws_lb, " in said and f"{ALB}\n" in result["diff"]["before"]
+    assert aws.bucket.objects == before and terraform.did == [] and elasticache.writes == []
+
+
+def test_a_destroy_gives_back_the_lock_of_a_stop_that_was_killed(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    died(aws, "stopping", CLOSED)
+    run = made(destroy_run.Destroy, aws, terraform)
+    run.run()
+    assert terraform.recovered == [run.power, None]
+
+
+def test_a_destroy_that_died_names_what_turns_it_round_only_where_that_does(aws, terraform, elasticache):
+    died(aws, "stopped", CLOSED)
+    elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
+    with pytest.raises(PowerFailed, match="goes on from there, or start.yml to turn round"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    instances, aws.instances = aws.instances, []
+    elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
+    with pytest.raises(PowerFailed, match="when it has ended, redeploy.yml makes the environment again"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    aws.instances, terraform.outside = instances, lambda: ["sg-1"]
+    with pytest.raises(PowerFailed, match="DependencyViolation: sg-1") as failed:
+        made(destroy_run.Destroy, aws, terraform).run()
+    said = str(failed.value)
+    assert "run destroy.yml again and it goes on from there; when it has ended, redeploy.yml makes the environment again" in said and "turn round" not in said
+
+
+# --- A redeploy -------------------------------------------------------------------------------------------------------
+def redeploy(aws, **more):
+    asked = {"name": "e", "services": ["api"], "database_id": "e-db", "database_snapshot": "", "redis_snapshot": "", "operator": "o", **more}
+    return redeploy_run.Redeploy(aws, {**asked, "storage": {"bucket": "state", "record_key": "record"}}).begin()
+
+
+@pytest.fixture
+def lost(aws, monkeypatch):
+    """An environment that was destroyed, an hour ago."""
+    monkeypatch.setattr(redeploy_run.recovery_read, "lifecycle_policies", lambda *_: [])
+    aws.instances.clear()
+    aws.final("d")
+    aws.snapshots[-1]["SnapshotCreateTime"] = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    record = {**recovery_run.power_journal.new("e"), "state": "destroyed", "database": {"snapshot": "d"}}
+    aws.bucket.objects["record"] = json.dumps(record).encode()
+    return aws
+
+
+def test_a_redeploy_that_died_goes_on_until_the_database_has_lived(lost):
+    assert redeploy(lost)["database_from"] == redeploy(lost)["database_from"] == "from the snapshot d"
+    lost.final("later")
+    lost.snapshots[-1]["SnapshotCreateTime"] = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=90)
+    with pytest.raises(CallFailed, match=r"there are newer snapshots.*newest first: later .*Nothing was changed"):
+        redeploy(lost)
+    assert redeploy(lost, database_snapshot="later")["database_from"] == "from the snapshot later"
+    assert lost.record()["database"]["snapshot"] == "later" and redeploy(lost)["database_from"] == "from the snapshot later"
