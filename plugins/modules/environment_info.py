@@ -168,6 +168,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import (
 )
 from ansible_collections.atena.aws.plugins.module_utils.power import text as power_text
 from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
 
 
@@ -260,7 +261,7 @@ def read_cost(call, params):
 
 
 def read_secrets(call, path):
-    entries = [environment_read.parameter_entry(parameter) for parameter in environment_read.parameters_below(call, path)]
+    entries = [parameter_store.parameter_entry(parameter) for parameter in parameter_store.parameters_below(call, path)]
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
 
 

@@ -157,7 +157,7 @@ differs:
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.environment.read import parameters_below, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers, record as rotation_record
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
@@ -166,7 +166,7 @@ def look(module, call):
     params = module.params
     path, placeholder = params["path"], params["placeholder"]
     readers = {
-        "parameters": lambda: parameters_below(call, path),
+        "parameters": lambda: parameter_store.parameters_below(call, path),
         "described": lambda: parameter_store.described_below(call, path),
         "readers": lambda: secret_readers.read(call, params["cluster"], params["services"], path),
     }

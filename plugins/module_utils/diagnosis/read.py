@@ -16,6 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 FORMAT = 1
 _THREADS = 12
@@ -94,7 +95,7 @@ class _Reading:
         return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
 
     def parameters(self):
-        return environment_read.parameters_below(self.call, self.request["ssm_path"])
+        return parameter_store.parameters_below(self.call, self.request["ssm_path"])
 
     def health(self, url):
         status, content = health.read(url, timeout=5)  # which secrets are in it is known later
@@ -144,7 +145,7 @@ class _Reading:
 
     def other_parameters(self, names):
         """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
-        found, missing = environment_read.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
+        found, missing = parameter_store.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
         return {"values": {parameter["Name"]: parameter["Value"] for parameter in found}, "missing": missing}
 
     def third_round(self, definitions, tasks, outside, subnets, parameters):
@@ -208,10 +209,10 @@ class _Reading:
         if parameters is None:
             return None
         by_name = {parameter["Name"].rsplit("/", 1)[-1]: parameter["Value"] for parameter in parameters}
-        placeholder = self.request.get("placeholder") or environment_read.PLACEHOLDER
+        placeholder = self.request.get("placeholder") or parameter_store.PLACEHOLDER
         return {
             "path": self.request["ssm_path"],
-            "parameters": [environment_read.parameter_entry(parameter, placeholder) for parameter in parameters],
+            "parameters": [parameter_store.parameter_entry(parameter, placeholder) for parameter in parameters],
             "referred": referred,
             "missing": sorted(missing),
             "database_url_is_right": facts_of.points_to(by_name["DATABASE_URL"], found["database"]) if "DATABASE_URL" in by_name else None,
@@ -228,7 +229,7 @@ class _Reading:
 
     def redacted(self, found, values, knows_all):
         """The facts without secrets. Log lines of which it is not known what in them is secret are left out: CloudWatch keeps them."""
-        redactor = Redactor(values, harmless=(self.request.get("placeholder") or environment_read.PLACEHOLDER,))
+        redactor = Redactor(values, harmless=(self.request.get("placeholder") or parameter_store.PLACEHOLDER,))
         for task in found["tasks"]:
             task["stopped_reason"] = redactor.text(task["stopped_reason"])
             for container in task["containers"]:

@@ -13,7 +13,6 @@ import datetime
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import parameter_name, secrets_of
-from ansible_collections.atena.aws.plugins.module_utils.environment.read import parameters_below, parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 # Earlier values cost a call for each secret: they are asked for of secrets that changed so lately, the last changed first, of no more than so many, and
@@ -38,7 +37,7 @@ def redactor_of(call, path: str | None) -> tuple[Redactor, str]:
     if not path:
         return Redactor([]), ""
     try:
-        parameters = parameters_below(call, path)
+        parameters = parameter_store.parameters_below(call, path)
     except CallFailed as failed:
         return Redactor([]), f"Of what is shown, only passwords in URLs are taken out; the secrets are not known here. {failed}"
     return _knowing(call, parameters)
@@ -52,7 +51,7 @@ def redactor_of_task(call, definition: dict) -> Redactor:
     region = definition["taskDefinitionArn"].split(":")[3]
     names = [name for name in (parameter_name(reference, region) for reference in references) if name]
     try:
-        found, _missing = parameters_named(call, names, "read the secrets that must not be shown")
+        found, _missing = parameter_store.parameters_named(call, names, "read the secrets that must not be shown")
     except CallFailed:
         return Redactor([])
     return _knowing(call, found)[0]

@@ -18,11 +18,12 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun, failure_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger, state as power_state
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
-from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer, parameters_below
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
 from ansible_collections.atena.aws.plugins.module_utils.images import tags as ecr_tags
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.release import targets as release_targets
 from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
+from ansible_collections.atena.aws.plugins.module_utils.secrets.store import parameters_below
 
 
 class ReleaseFailed(Exception):

@@ -37,7 +37,7 @@ def state_of(value: str, placeholder: str) -> str:
 def entries(path: str, parameters: list[dict], described: list[dict], readers: dict, expected: list[str], placeholder: str) -> list[dict]:
     """One entry for each parameter below the path, and for each name that is expected or read and does not exist.
 
-    parameters: with their values (environment.read.parameters_below); described: secrets.store.described_below; readers: {service: names}.
+    parameters: with their values (secrets.store.parameters_below); described: secrets.store.described_below; readers: {service: names}.
     """
     more = {item["Name"]: item for item in described}
     found = {}

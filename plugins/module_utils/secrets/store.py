@@ -7,11 +7,40 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied, absent_as
-from ansible_collections.atena.aws.plugins.module_utils.environment.read import parameters_named
 from ansible_collections.atena.aws.plugins.module_utils.secrets.plan import tier
 
+PLACEHOLDER = "CHANGE_ME"
 # The most that a filter takes.
 _NAMES_A_FILTER = 50
+# GetParameters takes no more names than this at a time.
+_PARAMETERS_A_CALL = 10
+
+
+def parameters_named(call, names: list[str], doing: str) -> tuple[list[dict], list[str]]:
+    """(those that exist, with their values; names of those that do not), however many."""
+    found, missing = [], []
+    for start in range(0, len(names), _PARAMETERS_A_CALL):
+        answer = call("ssm", "get_parameters", doing, Names=names[start : start + _PARAMETERS_A_CALL], WithDecryption=True)
+        found += answer["Parameters"]
+        missing += answer.get("InvalidParameters", [])
+    return found, missing
+
+
+def parameters_below(call, path: str, decrypted: bool = True) -> list[dict]:
+    """All parameters below a path, with their values (encrypted ones if not `decrypted`): none of those may be shown, returned or saved."""
+    doing = f"list the parameters below {path}"
+    return call.pages("ssm", "get_parameters_by_path", doing, "Parameters", Path=path, Recursive=True, WithDecryption=decrypted)
+
+
+def parameter_entry(parameter: dict, placeholder: str = PLACEHOLDER) -> dict:
+    """What people may know of a parameter: never its value."""
+    return {
+        "name": parameter["Name"],
+        "type": parameter["Type"],
+        "version": parameter["Version"],
+        "last_modified": parameter["LastModifiedDate"].isoformat(),
+        "is_set": parameter["Value"] not in ("", placeholder),
+    }
 
 
 def read_all(call, path: str, names: list[str]) -> dict:
