@@ -171,6 +171,11 @@ def failure_of(error: Exception, doing: str) -> CallFailed:
     return (CallFailed if is_local(error) else Unanswered)(*facts)
 
 
+def is_fatal(failed: CallFailed) -> bool:
+    """Whether every further call would fail as well, so that there is nothing to judge."""
+    return isinstance(failed, CredentialsRefused) or (isinstance(failed, Unanswered) and not isinstance(failed, ServiceFailed))
+
+
 def is_local(error: Exception) -> bool:
     """Whether botocore itself refused, before anything was sent."""
     return not any(kind.__name__ in ("ConnectionError", "HTTPClientError", "IncompleteReadError", "ResponseParserError") for kind in type(error).__mro__)

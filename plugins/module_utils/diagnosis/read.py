@@ -16,6 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 FORMAT = 1
@@ -155,9 +156,7 @@ class _Reading:
             parts[part] = (None, preflight_sources.of_vpcs, self.call, part, vpcs)
         for definition in definitions.values():
             region = definition["taskDefinitionArn"].split(":")[3]
-            parts.update(
-                {f"image {image}": (None, preflight_sources.image, self.call, image, region) for image in task_references.images_of(definition).values()}
-            )
+            parts.update({f"image {image}": (None, image_read.image, self.call, image, region) for image in task_references.images_of(definition).values()})
             groups = [group for group, its_region in task_references.log_groups_of(definition, region).items() if its_region == region]
             parts.update({f"log group {group}": (None, preflight_sources.log_group, self.call, group) for group in groups})
         if outside:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, is_fatal
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import unread
 
@@ -58,7 +59,7 @@ class _Reading:
         try:
             store[key] = function(self.call, *arguments)
         except CallFailed as failed:
-            if preflight_sources.is_fatal(failed):
+            if is_fatal(failed):
                 raise
             store[key] = {"unread": str(failed)}
 
@@ -142,7 +143,7 @@ class _Reading:
             for need in facts["access"][-1]["needs"]:
                 self.start(self.access, arn, need)
         for reference in facts["images"]:
-            self.start(self.read, facts["images"], reference, preflight_sources.image, reference, scope["region"])
+            self.start(self.read, facts["images"], reference, image_read.image, reference, scope["region"])
         for arn in roles:
             self.start(self.read, facts["roles"], arn, preflight_sources.role, arn)
         known = sorted(name for name in names if name)

@@ -7,7 +7,7 @@ import threading
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
-from ansible_collections.atena.aws.plugins.module_utils.images import configuration as ecr_configuration
+from ansible_collections.atena.aws.plugins.module_utils.images import configuration as ecr_configuration, read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight, read as preflight_read
 from fakes import Pages
 
@@ -58,7 +58,7 @@ class TestImage:
             return io.BytesIO(blob)
 
         monkeypatch.setattr(ecr_configuration, "open_url", opened)
-        return preflight_sources.image(aws, IMAGE, "us-east-1")
+        return image_read.image(aws, IMAGE, "us-east-1")
 
     def single(self, **more):
         return Aws(batch_get_image=self.manifest({"config": {"digest": DIGEST}}), get_download_url_for_layer={"downloadUrl": "https://signed"}, **more)
@@ -97,7 +97,7 @@ class TestImage:
 
     @pytest.mark.parametrize("reference", ["nginx:1", IMAGE.replace("us-east-1", "eu-west-1")])
     def test_an_image_elsewhere_is_not_asked_for(self, reference):
-        assert preflight_sources.image(Aws(), reference, "us-east-1") is None
+        assert image_read.image(Aws(), reference, "us-east-1") is None
 
 
 class TestParameters:

@@ -1,0 +1,50 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether an image is in ECR, and for which platforms it is made."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image
+from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
+from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
+
+
+def platforms_of(manifest: dict) -> list[dict] | None:
+    """[{"os", "architecture"}] that a manifest itself tells: of a list, one for each image; None for that of a single image."""
+    if "manifests" not in manifest:
+        return None
+    found = [item.get("platform") or {} for item in manifest["manifests"]]
+    # Build attestations are listed beside the images, for the platform 'unknown'.
+    return [{"os": item.get("os", ""), "architecture": item.get("architecture", "")} for item in found if item.get("architecture") != "unknown"]
+
+
+def image(call, reference: str, region: str) -> dict | None:
+    """{"exists", "platforms": [..] or None, "why"}; None for an image that is not in this region's ECR."""
+    known = ecr_image(reference)
+    if known is None or known["region"] != region:
+        return None
+    place = {"registryId": known["account"], "repositoryName": known["repository"]}
+    try:
+        answer = call("ecr", "batch_get_image", f"find the image {reference}", **place, imageIds=[known["image_id"]], acceptedMediaTypes=MEDIA_TYPES)
+    except NotFound as failed:
+        if failed.what != "Repository":
+            raise
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
+    if not answer.get("images"):
+        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not hold it"}
+    manifest = json.loads(answer["images"][0]["imageManifest"])
+    platforms, why = platforms_of(manifest), ""
+    if platforms is None:
+        try:
+            configured = configuration(call, place, manifest)
+            platforms = [{"os": configured["os"], "architecture": configured["architecture"]}]
+        except CallFailed as failed:
+            if is_fatal(failed):
+                raise
+            why = str(failed)
+        except UNREADABLE as error:
+            why = f"Could not read the image's configuration: {type(error).__name__}: {error}."
+    return {"exists": True, "platforms": platforms, "why": why}
