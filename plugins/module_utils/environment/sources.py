@@ -1,15 +1,13 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The single readings of a preflight: one function for one fact. None is what does not exist; no secret's value leaves this file."""
+"""Single readings of an environment: one function for one fact. None is what does not exist; no secret's value leaves this file."""
 
 from __future__ import annotations
 
 import json
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as, is_fatal
-from ansible_collections.atena.aws.plugins.module_utils.ecs.references import role_name
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, lock as environment_lock
-from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access
 
 # --- Secrets ---
 
@@ -41,49 +39,6 @@ def parameters(call, names: list[str], placeholder: str) -> dict:
         found[parameter["Name"] + parameter.get("Selector", "")] = {"state": parameter_state(parameter, placeholder)}
     found.update({name: {"state": "missing"} for name in answer.get("InvalidParameters", [])})
     return found
-
-
-def keys(call, names: list[str]) -> dict:
-    """{parameter: ARN of its key} of those that are encrypted with a key of their own. At most fifty names."""
-    filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
-    described = call.pages("ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
-    own = {item["Name"]: item["KeyId"] for item in described if item.get("KeyId") and item["KeyId"] != preflight_access.OWN_KEY}
-    arns = {key: call("kms", "describe_key", f"read the key {key}", KeyId=key)["KeyMetadata"]["Arn"] for key in sorted(set(own.values()))}
-    return {name: arns[key] for name, key in own.items()}
-
-
-# --- Roles ---
-
-
-def role(call, arn: str) -> dict:
-    """{"trust": document, "bounded": whether a permissions boundary is set} or {"missing": True}."""
-    found = absent_as(None, "Entity", lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
-    return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
-
-
-def simulation(call, arn: str, need: dict) -> list[dict] | None:
-    """What IAM itself decides about a need (preflight_access.simulated); None where its answer leaves some of it out."""
-    context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
-    arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
-    doing = f"simulate what the role {role_name(arn)} may do"
-    answers = call.pages("iam", "simulate_principal_policy", doing, "EvaluationResults", **arguments)
-    return preflight_access.simulated(answers, need)
-
-
-def policies(call, arn: str) -> dict:
-    """{"documents": [..], "bounded"}: all policies of a role, inline and attached."""
-    name = role_name(arn)
-    documents = []
-    doing = f"list the policies of the role {name}"
-    for policy in call.pages("iam", "list_role_policies", doing, "PolicyNames", RoleName=name):
-        doing = f"read the policy {policy} of the role {name}"
-        documents.append(call("iam", "get_role_policy", doing, RoleName=name, PolicyName=policy)["PolicyDocument"])
-    doing = f"list the policies attached to the role {name}"
-    for policy in call.pages("iam", "list_attached_role_policies", doing, "AttachedPolicies", RoleName=name):
-        doing = f"read the policy {policy['PolicyArn']}"
-        version = call("iam", "get_policy", doing, PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-        documents.append(call("iam", "get_policy_version", doing, PolicyArn=policy["PolicyArn"], VersionId=version)["PolicyVersion"]["Document"])
-    return {"documents": documents, "bounded": role(call, arn).get("bounded", False)}
 
 
 # --- Logs, load balancer, data ---

@@ -16,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
-from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access
+from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access, roles as preflight_roles
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import unread
 
 _THREADS = 16
@@ -145,7 +145,7 @@ class _Reading:
         for reference in facts["images"]:
             self.start(self.read, facts["images"], reference, image_read.image, reference, scope["region"])
         for arn in roles:
-            self.start(self.read, facts["roles"], arn, preflight_sources.role, arn)
+            self.start(self.read, facts["roles"], arn, preflight_roles.role, arn)
         known = sorted(name for name in names if name)
         for some in _chunks(known, _PARAMETERS_A_CALL):
             self.start(self.parameters, some)
@@ -161,7 +161,7 @@ class _Reading:
     def decryption(self, names: list[str]):
         """Adds the need to decrypt parameters that have a key of their own to each role that reads them."""
         answer, scope = {}, self.facts["scope"]
-        self.read(answer, "keys", preflight_sources.keys, names)
+        self.read(answer, "keys", preflight_roles.keys, names)
         for entry in self.facts["access"]:
             resources = {resource for need in list(entry["needs"]) if need["purpose"] == "secrets" for resource in need["resources"]}
             if unread(answer["keys"]):
@@ -177,13 +177,13 @@ class _Reading:
     def access(self, arn: str, need: dict):
         """IAM's own simulation; where the caller may not use it or it leaves something out, the policies themselves."""
         answer = {}
-        self.read(answer, "simulated", preflight_sources.simulation, arn, need)
+        self.read(answer, "simulated", preflight_roles.simulation, arn, need)
         if answer["simulated"] and not unread(answer["simulated"]):
             need["decisions"] = answer["simulated"]
             return
         with self._lock:  # the first who needs them reads them
             if arn not in self._policies:
-                self.read(self._policies, arn, preflight_sources.policies, arn)
+                self.read(self._policies, arn, preflight_roles.policies, arn)
         found = self._policies[arn]
         if unread(found):
             need["unread"] = f"{unread(answer['simulated']) or ''} {found['unread']}".strip()

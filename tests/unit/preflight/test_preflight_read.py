@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
 from ansible_collections.atena.aws.plugins.module_utils.images import configuration as ecr_configuration, read as image_read
-from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight, read as preflight_read
+from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight, read as preflight_read, roles as preflight_roles
 from fakes import Pages
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -143,7 +143,7 @@ class TestParameters:
             {"Name": "/a/4"},
         ]
         aws = Aws(describe_parameters={"Parameters": described}, describe_key={"KeyMetadata": {"Arn": "arn:key"}})
-        assert preflight_sources.keys(aws, ["/a/1", "/a/2", "/a/3", "/a/4"]) == {"/a/2": "arn:key", "/a/3": "arn:key"}
+        assert preflight_roles.keys(aws, ["/a/1", "/a/2", "/a/3", "/a/4"]) == {"/a/2": "arn:key", "/a/3": "arn:key"}
         assert len(aws.made("describe_key")) == 1
 
 
