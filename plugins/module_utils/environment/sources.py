@@ -41,7 +41,7 @@ def parameters(call, names: list[str], placeholder: str) -> dict:
     return found
 
 
-# --- Logs, load balancer, data ---
+# --- Logs, load balancer ---
 
 
 def log_group(call, name: str) -> bool:
@@ -91,24 +91,6 @@ def balancer(call, arn: str, group: str) -> dict | None:
             rules = call.pages("elbv2", "describe_rules", f"read the rules of {place}", "Rules", ListenerArn=place)
             reached = reached.union(*(forwards(rule.get("Actions", [])) for rule in rules))
     return {**found[0], "forwards_to": sorted(reached)}
-
-
-def database(call, identifier: str) -> dict | None:
-    found = absent_as(
-        [],
-        "DBInstance",
-        lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
-    )
-    return found[0] if found else None
-
-
-def redis(call, identifier: str) -> dict | None:
-    found = absent_as(
-        [],
-        "CacheCluster",
-        lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],
-    )
-    return found[0] if found else None
 
 
 # --- The environment's own records ---

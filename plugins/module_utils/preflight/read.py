@@ -15,6 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs import references as
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
 from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access, roles as preflight_roles
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import unread
@@ -85,16 +86,16 @@ class _Reading:
     def environment(self):
         """What does not depend on the services."""
         request = self.request
-        for key, *arguments in (
-            ("gates", request.get("gates_bucket"), request.get("gates_key")),
-            ("journal", request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
-            ("destroyed", request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
-            ("lock", request.get("lock_table"), request["name"], request.get("own_token") or ""),
-            ("database", request.get("database_id")),
-            ("redis", request.get("redis_id")),
+        for key, reader, *arguments in (
+            ("gates", preflight_sources.gates, request.get("gates_bucket"), request.get("gates_key")),
+            ("journal", preflight_sources.journal, request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
+            ("destroyed", preflight_sources.destroyed, request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
+            ("lock", preflight_sources.lock, request.get("lock_table"), request["name"], request.get("own_token") or ""),
+            ("database", describe_database, request.get("database_id")),
+            ("redis", describe_redis, request.get("redis_id")),
         ):
             if arguments[0]:
-                self.start(self.read, self.facts, key, getattr(preflight_sources, key), *arguments)
+                self.start(self.read, self.facts, key, reader, *arguments)
 
     def services(self, names: list[str]):
         cluster, facts, answer = self.request["cluster"], self.facts, {}
