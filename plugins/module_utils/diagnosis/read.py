@@ -15,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs import references as
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import earlier_values
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
-from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
@@ -109,7 +109,7 @@ class _Reading:
             if request.get(needed):
                 parts[part] = (None, getattr(self, part))
         if request.get("gates_bucket"):
-            parts["gates"] = (None, preflight_sources.gates, self.call, request["gates_bucket"], request["gates_key"])
+            parts["gates"] = (None, sources.gates, self.call, request["gates_bucket"], request["gates_key"])
         return self.round(parts)
 
     # --- What services, tasks and the others name ---
@@ -118,7 +118,7 @@ class _Reading:
         return describe_task_definition(self.call, arn, absent_ok=True)
 
     def target_group(self, arn):
-        group = preflight_sources.target_group(self.call, arn)
+        group = sources.target_group(self.call, arn)
         if not group:
             return None
         targets = self.call("elbv2", "describe_target_health", f"read the targets' health in {arn}", TargetGroupArn=arn)["TargetHealthDescriptions"]
@@ -139,7 +139,7 @@ class _Reading:
         if url:
             parts["health"] = (None, self.health, url)
         if subnets:
-            parts["subnets"] = ([], preflight_sources.subnets, self.call, sorted(subnets))
+            parts["subnets"] = ([], sources.subnets, self.call, sorted(subnets))
         return self.round(parts)
 
     # --- What task definitions name, and the logs ---
@@ -152,13 +152,13 @@ class _Reading:
     def third_round(self, definitions, tasks, outside, subnets, parameters):
         parts = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
         vpcs = sorted({subnet["VpcId"] for subnet in subnets})
-        for part in preflight_sources.NETWORK if vpcs else ():
-            parts[part] = (None, preflight_sources.of_vpcs, self.call, part, vpcs)
+        for part in sources.NETWORK if vpcs else ():
+            parts[part] = (None, sources.of_vpcs, self.call, part, vpcs)
         for definition in definitions.values():
             region = definition["taskDefinitionArn"].split(":")[3]
             parts.update({f"image {image}": (None, image_read.image, self.call, image, region) for image in task_references.images_of(definition).values()})
             groups = [group for group, its_region in task_references.log_groups_of(definition, region).items() if its_region == region]
-            parts.update({f"log group {group}": (None, preflight_sources.log_group, self.call, group) for group in groups})
+            parts.update({f"log group {group}": (None, sources.log_group, self.call, group) for group in groups})
         if outside:
             parts["other parameters"] = (None, self.other_parameters, sorted(outside))
         count = self.request.get("log_lines") or _LOG_LINES
@@ -193,7 +193,7 @@ class _Reading:
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
         found["health"] = second.get("health")
-        found["network"] = facts_of.network_entry({key: third.get(key) for key in preflight_sources.NETWORK})
+        found["network"] = facts_of.network_entry({key: third.get(key) for key in sources.NETWORK})
         for kind, key in (("image ", "images"), ("log group ", "log_groups")):
             found[key] = {part.removeprefix(kind): item for part, item in third.items() if part.startswith(kind)}
         found["secrets"] = self.secrets(parameters, referred, missing, found)

@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
-from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.environment import sources
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access, roles as preflight_roles
@@ -87,10 +87,10 @@ class _Reading:
         """What does not depend on the services."""
         request = self.request
         for key, reader, *arguments in (
-            ("gates", preflight_sources.gates, request.get("gates_bucket"), request.get("gates_key")),
-            ("journal", preflight_sources.journal, request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
-            ("destroyed", preflight_sources.destroyed, request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
-            ("lock", preflight_sources.lock, request.get("lock_table"), request["name"], request.get("own_token") or ""),
+            ("gates", sources.gates, request.get("gates_bucket"), request.get("gates_key")),
+            ("journal", sources.journal, request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
+            ("destroyed", sources.destroyed, request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
+            ("lock", sources.lock, request.get("lock_table"), request["name"], request.get("own_token") or ""),
             ("database", describe_database, request.get("database_id")),
             ("redis", describe_redis, request.get("redis_id")),
         ):
@@ -106,12 +106,12 @@ class _Reading:
             return
         found = {service["serviceName"]: service for service in answer["is"]["services"] if service["status"] == "ACTIVE"}
         facts["services"].update(found)
-        subnets = {subnet for service in found.values() for subnet in preflight_sources.vpc_configuration(service).get("subnets", [])}
+        subnets = {subnet for service in found.values() for subnet in sources.vpc_configuration(service).get("subnets", [])}
         if subnets:
             self.start(self.network, sorted(subnets))
         for arn in {item["targetGroupArn"] for service in found.values() for item in service.get("loadBalancers", []) if item.get("targetGroupArn")}:
             self.start(self.target_group, arn)
-            self.start(self.read, facts["attributes"], arn, preflight_sources.attributes, arn)
+            self.start(self.read, facts["attributes"], arn, sources.attributes, arn)
 
     def choose(self):
         """For each service the definition that its next release is made of, and the images that it will run."""
@@ -154,10 +154,10 @@ class _Reading:
             self.start(self.decryption, some)
         for group, region in groups.items():
             if region == scope["region"]:
-                self.start(self.read, facts["log_groups"], group, preflight_sources.log_group, group)
+                self.start(self.read, facts["log_groups"], group, sources.log_group, group)
 
     def parameters(self, names: list[str]):
-        self.facts["parameters"].update(preflight_sources.parameters(self.call, names, self.request.get("placeholder") or "CHANGE_ME"))
+        self.facts["parameters"].update(sources.parameters(self.call, names, self.request.get("placeholder") or "CHANGE_ME"))
 
     def decryption(self, names: list[str]):
         """Adds the need to decrypt parameters that have a key of their own to each role that reads them."""
@@ -193,20 +193,20 @@ class _Reading:
 
     def target_group(self, arn: str):
         facts = self.facts
-        self.read(facts["target_groups"], arn, preflight_sources.target_group, arn)
+        self.read(facts["target_groups"], arn, sources.target_group, arn)
         group = facts["target_groups"][arn]
         for balancer in (group or {}).get("LoadBalancerArns", []):
-            self.start(self.read, facts["balancers"], balancer, preflight_sources.balancer, balancer, arn)
+            self.start(self.read, facts["balancers"], balancer, sources.balancer, balancer, arn)
 
     def network(self, identifiers: list[str]):
         store, answer = self.facts["network"], {}
-        self.read(answer, "subnets", preflight_sources.subnets, identifiers)
+        self.read(answer, "subnets", sources.subnets, identifiers)
         if unread(answer["subnets"]):
             store["subnets"] = answer["subnets"]
             return
         vpcs = sorted({subnet["VpcId"] for subnet in answer["subnets"]})
-        for part in preflight_sources.NETWORK:
-            self.start(self.read, store, part, preflight_sources.of_vpcs, part, vpcs)
+        for part in sources.NETWORK:
+            self.start(self.read, store, part, sources.of_vpcs, part, vpcs)
 
 
 def gather(call, request: dict) -> dict:

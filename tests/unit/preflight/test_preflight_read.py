@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Unanswered, failure
-from ansible_collections.atena.aws.plugins.module_utils.environment import sources as preflight_sources
+from ansible_collections.atena.aws.plugins.module_utils.environment import sources
 from ansible_collections.atena.aws.plugins.module_utils.images import configuration as ecr_configuration, read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight, read as preflight_read, roles as preflight_roles
 from fakes import Pages
@@ -115,7 +115,7 @@ class TestParameters:
                 invalid=["/a/NONE"],
             )
         )
-        found = preflight_sources.parameters(aws, names, "CHANGE_ME")
+        found = sources.parameters(aws, names, "CHANGE_ME")
         assert {name: item["state"] for name, item in found.items()} == {
             "/a/SET": "set",
             "/a/OPEN": "placeholder",
@@ -129,11 +129,11 @@ class TestParameters:
         def answer(Names, WithDecryption):
             return denied() if WithDecryption else self.answer({"Name": "/a/THERE", "Value": "cipher"}, invalid=["/a/NONE"])
 
-        found = preflight_sources.parameters(Aws(get_parameters=answer), ["/a/THERE", "/a/NONE"], "CHANGE_ME")
+        found = sources.parameters(Aws(get_parameters=answer), ["/a/THERE", "/a/NONE"], "CHANGE_ME")
         assert found == {"/a/THERE": {"unread": str(denied())}, "/a/NONE": {"state": "missing"}}
 
     def test_without_any_right_one_learns_nothing(self):
-        assert preflight_sources.parameters(Aws(), ["/a/X"], "CHANGE_ME") == {"/a/X": {"unread": str(denied())}}
+        assert sources.parameters(Aws(), ["/a/X"], "CHANGE_ME") == {"/a/X": {"unread": str(denied())}}
 
     def test_only_keys_of_their_own_are_looked_up_each_once(self):
         described = [
@@ -158,17 +158,17 @@ class TestListener:
     def test_rules_are_read_only_where_the_default_leads_elsewhere(self):
         forward = {"Type": "forward", "TargetGroupArn": GROUP}
         aws = self.aws(forward)
-        assert preflight_sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and not aws.made("describe_rules")
+        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and not aws.made("describe_rules")
         aws = self.aws({"Type": "fixed-response"}, forward)
-        assert preflight_sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and aws.made("describe_rules")
+        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and aws.made("describe_rules")
 
     def test_a_weight_of_nothing_is_no_way(self):
         groups = [{"TargetGroupArn": GROUP, "Weight": 0}, {"TargetGroupArn": "other", "Weight": 1}]
         aws = self.aws({"Type": "forward", "ForwardConfig": {"TargetGroups": groups}})
-        assert preflight_sources.balancer(aws, "lb", GROUP)["forwards_to"] == ["other"]
+        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == ["other"]
 
     def test_a_load_balancer_that_is_gone(self):
-        assert preflight_sources.balancer(Aws(describe_load_balancers=denied("LoadBalancerNotFound")), "lb", GROUP) is None
+        assert sources.balancer(Aws(describe_load_balancers=denied("LoadBalancerNotFound")), "lb", GROUP) is None
 
 
 class TestRecords:
@@ -182,12 +182,12 @@ class TestRecords:
         ],
     )
     def test_gates(self, answer, expected):
-        assert preflight_sources.gates(Aws(get_object=answer), "bucket", "key") == expected
+        assert sources.gates(Aws(get_object=answer), "bucket", "key") == expected
 
     def lock(self, own_token, expires_at=4_000_000_000):
         texts = {"owner": "ana", "host": "laptop", "reason": "deploy", "token": SECRET_VALUE, "acquired_at": "then", "heartbeat_at": "now"}
         item = {"LockID": {"S": "atena.aws/app"}, "expires_at": {"N": str(expires_at)}, **{key: {"S": value} for key, value in texts.items()}}
-        return preflight_sources.lock(Aws(get_item={"Item": item}), "locks", "app", own_token)
+        return sources.lock(Aws(get_item={"Item": item}), "locks", "app", own_token)
 
     def test_a_lock_is_ours_only_with_its_token(self):
         assert self.lock(SECRET_VALUE)["ours"] and not self.lock("other")["ours"] and not self.lock("")["ours"]
@@ -199,7 +199,7 @@ class TestRecords:
 
     @pytest.mark.parametrize(("answer", "expected"), [({}, None), (denied("ResourceNotFoundException"), {"missing": True})])
     def test_no_lock(self, answer, expected):
-        assert preflight_sources.lock(Aws(get_item=answer), "locks", "app", "") == expected
+        assert sources.lock(Aws(get_item=answer), "locks", "app", "") == expected
 
 
 def definition(family, revision=1, tags=()):
