@@ -159,6 +159,7 @@ from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import br
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import active_services, describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template, tags_of, RELEASE_TAG
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
+from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import waits_for
 from ansible_collections.atena.aws.plugins.module_utils.environment import (
     destroy_record,
     journal as power_journal,
@@ -191,7 +192,7 @@ def read_services(call, name, keys):
                 "has_load_balancer": any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", [])),
                 "targets": target_states(call, service),
                 "last_event": next((event["message"] for event in service.get("events", [])), ""),
-                "waits_for": status_text.waits_for(service, primary(service)),
+                "waits_for": waits_for(service, primary(service)),
             }
         )
     entries.sort(key=lambda entry: wanted.index(entry["name"]))

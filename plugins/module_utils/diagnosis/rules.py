@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import aws as diagnosis_aws, tasks as diagnosis_tasks
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, Found, View
-from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
+from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import service_line
 
 RULES = (*diagnosis_aws.RULES, *diagnosis_tasks.RULES)
 
@@ -113,7 +113,7 @@ def state_lines(facts: dict) -> list[str]:
         definition = facts["definitions"].get(service["task_definition"], {})
         targets = [target["state"] for item in service["balancers"] for target in (facts["target_groups"].get(item["target_group"]) or {}).get("targets", [])]
         known = {"release": definition.get("release", ""), "is_template": definition.get("is_template", False)}
-        lines.append(status_text.service_line({**service, **known, "targets": targets}))
+        lines.append(service_line({**service, **known, "targets": targets}))
         if service["events"]:
             event = service["events"][0]
             lines.append(f"  newest event, {event['at']}: {event['message']}")

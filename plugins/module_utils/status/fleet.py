@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.status.text import age, is_destroyed, is_stopped
+from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age
+from ansible_collections.atena.aws.plugins.module_utils.status.text import is_destroyed, is_stopped
 
 _HEAD = ("environment", "power", "tasks", "targets", "release", "database", "redis", "lock", "drift", "now/month", "attention")
 _SHORT = 8

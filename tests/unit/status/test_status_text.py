@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.atena.aws.plugins.filter.status import status_table
+from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, waits_for
 from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
-from ansible_collections.atena.aws.plugins.module_utils.status.text import age, problems, summary, waits_for
+from ansible_collections.atena.aws.plugins.module_utils.status.text import problems, summary
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 WELL = {
