@@ -97,10 +97,14 @@ def main() -> None:
     checkout, rng = given.checkout.resolve(), random.Random(given.seed)
     files = [path for path in sorted(checkout.glob("plugins/**/*.py")) if "doc_fragments" not in path.parts and path.stat().st_size]
     said: collections.Counter[str] = collections.Counter()
-    for number in range(given.count):
+    while (number := said.total()) < given.count:
         file, name, place = draw(rng, files)
-        with use_mutation(file, cosmic_ray.plugins.get_operator(name)(), place):
-            became = outcome(checkout, given.python, tests_of(checkout, file))
+        try:
+            with use_mutation(file, cosmic_ray.plugins.get_operator(name)(), place):
+                became = outcome(checkout, given.python, tests_of(checkout, file))
+        except AttributeError:
+            # cosmic-ray 8.7.0 has no mutant for an exception with a dot in its name, though it counts it as a place.
+            continue
         said[became] += 1
         line = json.dumps({"number": number, "file": str(file.relative_to(checkout)), "operator": name, "place": place, "outcome": became})
         print(line, flush=True)
