@@ -73,8 +73,9 @@ test-trixie: ## make demo in Debian 13 (root; debootstrap)
 bench: venv ## Times of a release, beside the same work done in other ways
 	@tests/bin/bench
 
-docs: venv ## Reference pages from the modules' and roles' own documentation
+docs: venv ## Reference pages from the modules' and roles' own documentation, and the layers' from the imports
 	@tests/bin/make-reference
+	@tests/bin/draw-layers
 
 build: venv ## The collection's artifact, in build/
 	@ansible-galaxy collection build --force --output-path build .

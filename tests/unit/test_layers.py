@@ -1,83 +1,83 @@
-"""The packages of module_utils stand in layers, and each imports lower ones only: what is below never waits for what is above."""
+"""What stands in layers (layering.py) imports lower ones only: what is below never waits for what is above."""
 
-import ast
-import graphlib
-from pathlib import Path
+from __future__ import annotations
 
-ROOT = Path(__file__).resolve().parents[2] / "plugins" / "module_utils"
-PREFIX = "ansible_collections.atena.aws.plugins."
-# From the ground up. Packages of one layer know nothing of one another.
-LAYERS = [
-    {"core"},
-    {"git", "github", "logs", "schedule", "secrets", "terraform"},
-    {"ecs"},
-    {"environment", "exec", "images", "redis", "services"},
-    {"power", "preflight", "rotation"},
-    {"cost", "diagnosis", "recovery"},
-    {"release", "status"},
-]
-LAYER_OF = {package: number for number, packages in enumerate(LAYERS) for package in packages}
+from dataclasses import replace
+
+import pytest
+from layering import CHECKOUT, MODULE_UTILS, TREES, Tree, drawn
 
 
-def imports_of(path: Path) -> set[str]:
-    """The dotted names below plugins/ of what a file imports of ours: module_utils.core.calls, whichever way it is written."""
-    here = ["module_utils", *path.relative_to(ROOT).parent.parts]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(name.name.removeprefix(PREFIX) for name in node.names if name.name.startswith(PREFIX))
-        elif isinstance(node, ast.ImportFrom):
-            place = ".".join([*here[: len(here) + 1 - node.level], *filter(None, [node.module])]) if node.level else (node.module or "")
-            if node.level or place.startswith(PREFIX):
-                place = place.removeprefix(PREFIX)
-                is_module = ROOT.parent.joinpath(*place.split(".")).with_suffix(".py").is_file()
-                found.update([place] if is_module else [f"{place}.{name.name}" for name in node.names])
-    return found
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: tree.path)
+def test_a_package_imports_lower_layers_only(tree):
+    told = list(tree.offences())
+    assert not told, "\n".join(told)
 
 
-FILES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"}
-IMPORTS = {name: imports_of(path) for name, path in FILES.items()}
-
-
-def package_of(name: str) -> str:
-    """'core' of module_utils.core.calls; '' of what lies at the top, or in no module_utils."""
-    parts = name.split(".")
-    return parts[1] if parts[0] == "module_utils" and len(parts) > 2 else ""
-
-
-def described(package: str) -> str:
-    return f"{package} (layer {LAYER_OF[package]})" if package in LAYER_OF else f"{package or 'no package'} (in no layer)"
-
-
-def test_every_package_is_in_a_layer_and_every_file_in_a_package():
-    packages = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert sum(map(len, LAYERS)) == len(LAYER_OF), "a package is in two layers"
-    assert sorted(packages - set(LAYER_OF)) == [], "in no layer: write it into LAYERS"
-    assert sorted(set(LAYER_OF) - packages) == [], "in LAYERS, and not there"
-    assert sorted(path.name for path in ROOT.glob("*.py")) == [], "at the top, where no layer holds it: move it into a package"
-    assert sorted(name for name in FILES if name.count(".") > 2) == [], "in a package within a package, which LAYERS knows nothing of"
-
-
-def test_a_package_imports_lower_layers_only():
-    wrong = []
-    for name, imported in IMPORTS.items():
-        own = package_of(name)
-        for other in sorted(imported):
-            theirs = package_of(other)
-            if own != theirs and not LAYER_OF.get(theirs, len(LAYERS)) < LAYER_OF.get(own, -1):
-                wrong.append(f"{FILES[name].relative_to(ROOT)} imports {other}: {described(own)} -> {described(theirs)}")
-    assert not wrong, "\n".join(wrong)
-
-
-def test_no_files_import_each_other_in_a_circle():
-    order = graphlib.TopologicalSorter({name: imported & FILES.keys() for name, imported in IMPORTS.items()})
-    try:
-        order.prepare()
-    except graphlib.CycleError as error:
-        raise AssertionError(" -> ".join(error.args[1])) from None
+def test_every_file_of_module_utils_is_in_a_package_of_its_own():
+    assert sorted(path.name for path in MODULE_UTILS.root.glob("*.py")) == [], "at the top, where no layer holds it: move it into a package"
+    assert sorted(name for name in MODULE_UTILS.files if name.count(".") > 1) == [], "in a package within a package, which the layers know nothing of"
 
 
 def test_an_init_is_empty():
     """One that imports brings what it imports into the archive of each module that needs one file of the package."""
-    assert [str(path.relative_to(ROOT)) for path in ROOT.rglob("__init__.py") if path.stat().st_size] == []
-    assert [package for package in sorted(LAYER_OF) if not (ROOT / package / "__init__.py").is_file()] == [], "Ansible finds no package without one"
+    assert [str(path.relative_to(CHECKOUT)) for path in MODULE_UTILS.root.rglob("__init__.py") if path.stat().st_size] == []
+    assert [package for package in MODULE_UTILS.layer_of if not (MODULE_UTILS.root / package / "__init__.py").is_file()] == [], "Ansible finds none without one"
+
+
+# --- The rule itself, on small trees ----------------------------------------------------------------------------------
+FINE = {"low/one.py": "", "low/two.py": "from . import one\n", "high/it.py": "from tree.low import two\n"}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    def tree(**changes: str) -> Tree:
+        for name, text in {**FINE, **{name.replace("__", "/") + ".py": text for name, text in changes.items()}}.items():
+            path = tmp_path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            (path.parent / "__init__.py").touch()
+        return Tree(path=str(tmp_path), name="tree", layers=("low beside", "high"), apart="others.")
+
+    return tree
+
+
+def told(tree: Tree) -> str:
+    return "\n".join(tree.offences())
+
+
+def test_what_goes_down_is_fine(tree):
+    assert told(tree(beside__it="import json\n")) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"low__one": "from tree.high import it\n"}, "low/one.py (layer 0) imports high.it (layer 1)"),
+        ({"low__one": "import tree.high.it\n"}, "low/one.py (layer 0) imports high.it (layer 1)"),
+        ({"low__one": "def late():\n    from ..high import it\n"}, "low/one.py (layer 0) imports high.it (layer 1)"),
+        ({"low__one": "from tree.high.it import thing\n"}, "low/one.py (layer 0) imports high.it (layer 1)"),
+        ({"beside__it": "from ..low import one\n"}, "beside/it.py (layer 0) imports low.one (layer 0)"),
+        ({"beside__it": "from others.plugins import thing\n"}, "beside/it.py imports others.plugins"),
+        ({"beside__it": "", "low__one": "from . import two\n"}, "a circle: low."),
+        ({"beside__it": "", "new__it": ""}, "new is in no layer"),
+        ({}, "layer 0 names beside, which is not in"),
+    ],
+)
+def test_what_breaks_it_is_named(tree, changes, says):
+    assert says in told(tree(**changes))
+
+
+def test_a_part_stands_in_one_layer(tree):
+    assert "a part stands in two layers" in told(replace(tree(beside__it=""), layers=("low beside", "high low")))
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+def test_the_page_shows_the_imports_as_they_are():
+    assert (CHECKOUT / "docs" / "layers.md").read_text() == drawn(MODULE_UTILS), "run tests/bin/draw-layers"
+
+
+def test_an_arrow_that_others_make_superfluous_is_left_out(tree):
+    page = drawn(replace(tree(top__it="from tree.high import it\nfrom tree.low import one\n"), layers=("low", "high", "top")))
+    assert "top --> high" in page and "high --> low" in page and "top --> low" not in page
+    assert "| 2 | `top` | 1 | high, low |" in page
