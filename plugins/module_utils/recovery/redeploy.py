@@ -16,7 +16,6 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as
 
 REDEPLOYED = "redeployed"
 EMPTY = "none"
-NOTHING_KEPT = {"repositories": [], "lifecycle_policies": [], "log_groups": []}
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------

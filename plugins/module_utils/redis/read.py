@@ -26,7 +26,6 @@ from ansible_collections.atena.aws.plugins.module_utils.core.redaction import sh
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_view import stamp
 
 CLUSTER, GROUP = "cluster", "replication_group"
-WORDS = {CLUSTER: "cache cluster", GROUP: "replication group"}
 
 READY, BUSY, LEAVING, FAILED = "ready", "busy", "leaving", "failed"
 _STANDINGS = {"available": READY, "deleting": LEAVING, "deleted": LEAVING, "create-failed": FAILED, "restore-failed": FAILED, "incompatible-network": FAILED}

@@ -23,7 +23,6 @@ logger = logging.getLogger("lab.database_power")
 DAY = 86400
 STOPPED_DAYS = 7
 STOP_SECONDS = 30  # PostgreSQL is told to end its sessions (SIGINT), so this is for a stuck one
-CHANGEABLE = ("available", "storage-optimization")
 
 
 def apply() -> None:
