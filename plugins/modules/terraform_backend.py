@@ -9,12 +9,12 @@ version_added: 0.1.0
 short_description: Make the place where Terraform's state and the environment's records live
 description:
   - "Makes the state bucket what it must be: versioned, encrypted, closed to the public, reached over TLS only. Statements that others
-    added to its policy, other tags, and a KMS key chosen for its encryption are kept."
+    added to its policy, other tags, other lifecycle rules, and a KMS key chosen for its encryption are kept."
   - "Makes the lock table what it must be: key C(LockID), paid by request, protected from deletion, with point-in-time recovery."
   - Writes O(gates) to O(gates_key) if that object was never there. An object that is there is never written to.
   - "The gap it closes: M(amazon.aws.s3_bucket) has no check mode, M(community.aws.dynamodb_table) knows neither deletion protection
     nor point-in-time recovery, and M(amazon.aws.s3_object) has no conditional write."
-  - Nothing is ever removed.
+  - Nothing is ever removed but old versions of the state, by O(state_key).
 author:
   - The atena.aws founders (@atena)
 options:
@@ -38,6 +38,13 @@ options:
     description: Tags of the bucket and the table. Other tags that they have stay.
     type: dict
     default: {}
+  state_key:
+    description:
+      - Key of Terraform's state. With it, old versions of that object are deleted by a lifecycle rule of the bucket's, as each of them holds the passwords of
+        its time. The 20 versions before the current one stay, and those of the last 30 days.
+      - Rules of others stay as they are. Without it no rule is written.
+    type: str
+    default: ""
   gates_key:
     description: Key of the gates object.
     type: str
@@ -66,6 +73,7 @@ EXAMPLES = r"""
     bucket: atena-terraform-state-123456789012
     table: atena-terraform-locks
     account_id: "123456789012"
+    state_key: atena/prod/terraform.tfstate
     gates_key: atena/prod/gates.json
     tags:
       Project: atena
@@ -136,6 +144,7 @@ def read_bucket(call, bucket, account_id, region):
         "encryption": part("get_bucket_encryption").get("ServerSideEncryptionConfiguration", {}).get("Rules"),
         "policy": json.loads(policy) if policy else None,
         "tags": {tag["Key"]: tag["Value"] for tag in part("get_bucket_tagging").get("TagSet", [])},
+        "lifecycle": part("get_bucket_lifecycle_configuration"),
     }
 
 
@@ -214,7 +223,7 @@ def work(module, call):
         raise CallFailed(f"The table {table} cannot hold Terraform's locks: {problem}")
     gates = read_gates(call, bucket, key) if bucket_now is not None else None
     steps = {
-        f"s3://{bucket}": backend.bucket_steps(bucket_now, bucket, module.region, params["partition"], params["tags"]),
+        f"s3://{bucket}": backend.bucket_steps(bucket_now, bucket, module.region, params["partition"], params["tags"], params["state_key"]),
         f"dynamodb table {table}": backend.table_steps(table_now, table, params["tags"]),
         f"s3://{bucket}/{key}": [] if gates is not None else [{"about": "gates", "before": None, "after": params["gates"]}],
     }
@@ -251,6 +260,7 @@ def main():
             "account_id": {"type": "str", "required": True},
             "partition": {"type": "str", "default": "aws"},
             "tags": {"type": "dict", "default": {}},
+            "state_key": {"type": "str", "default": "", "no_log": False},
             "gates_key": {"type": "str", "required": True, "no_log": False},
             "gates": {"type": "dict", "default": {"power": "on", "redis": "present"}},
         },

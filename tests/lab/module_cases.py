@@ -278,9 +278,9 @@ def cases(world: World) -> list[Case]:
         Case(
             "terraform_backend",
             "make it",
-            {"bucket": world.id, "table": world.id, "account_id": lab.account, "gates_key": "gates.json", "tags": {"Project": world.id}},
+            {"bucket": world.id, "table": world.id, "account_id": lab.account, "state_key": "s", "gates_key": "gates.json", "tags": {"Project": world.id}},
             changes=True,
-            diff=("versioning", "encryption", "point-in-time recovery"),
+            diff=("versioning", "encryption", "lifecycle", "point-in-time recovery"),
         ),
         Case("terraform_working_copy", "copy", world.working_copy(log_retention_days=14), changes=True),
         Case(

@@ -8,6 +8,8 @@ import json
 
 _SID = "DenyInsecureTransport"
 _BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+# Each apply leaves a version, and each holds the passwords of its time. What is older than both goes: a night's worth, and a month to notice a bad one.
+_VERSIONS, _DAYS = 20, 30
 KEY_SCHEMA = [{"AttributeName": "LockID", "KeyType": "HASH"}]
 
 
@@ -39,12 +41,32 @@ def _tags(current, wanted):
     return None if merged == current else merged
 
 
+def _lifecycle(current, state_key):
+    """The bucket's rules with the one of this state as it must be; None if it is. Those of others are kept, as are those of other environments."""
+    wanted = {
+        "ID": f"atena.aws old versions of {state_key}",
+        "Status": "Enabled",
+        "Filter": {"Prefix": state_key},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": _DAYS, "NewerNoncurrentVersions": _VERSIONS},
+    }
+    if wanted in current.get("Rules", []):
+        return None
+    return [_with_filter(rule) for rule in current.get("Rules", []) if rule.get("ID") != wanted["ID"]] + [wanted]
+
+
+def _with_filter(rule):
+    """S3 takes no configuration in which one rule has a filter and another one, as they were written until 2016, only a prefix."""
+    if "Filter" in rule:
+        return rule
+    return {**{key: value for key, value in rule.items() if key != "Prefix"}, "Filter": {"Prefix": rule.get("Prefix", "")}}
+
+
 def _step(operation, about, before, after, **arguments):
     return {"operation": operation, "about": about, "before": before, "after": after, "arguments": arguments}
 
 
-def bucket_steps(current, bucket, region, partition, tags):
-    """The calls that make the bucket what it must be. `current` is None if there is no bucket."""
+def bucket_steps(current, bucket, region, partition, tags, state_key=""):
+    """The calls that make the bucket what it must be. `current` is None if there is no bucket. state_key: of the state whose old versions are to go."""
     steps = []
     if current is None:
         arguments = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -65,6 +87,13 @@ def bucket_steps(current, bucket, region, partition, tags):
     if merged is not None:
         pairs = [{"Key": key, "Value": value} for key, value in sorted(merged.items())]
         steps.append(_step("put_bucket_tagging", "tags", current.get("tags"), merged, Tagging={"TagSet": pairs}))
+    lifecycle = current.get("lifecycle") or {}
+    rules = _lifecycle(lifecycle, state_key) if state_key else None
+    if rules is not None:
+        # Not said again, S3 would take its own default for it.
+        kept = {key: value for key, value in lifecycle.items() if key == "TransitionDefaultMinimumObjectSize"}
+        arguments = {"LifecycleConfiguration": {"Rules": rules}, **kept}
+        steps.append(_step("put_bucket_lifecycle_configuration", "lifecycle", lifecycle.get("Rules"), rules, **arguments))
     return steps
 
 

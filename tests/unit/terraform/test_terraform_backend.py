@@ -9,8 +9,15 @@ TAGS = {"Project": "atena"}
 BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
 
 
-def bucket_steps(current, region="us-east-1", partition="aws"):
-    return backend.bucket_steps(current, "b", region, partition, TAGS)
+KEY = "atena/prod/terraform.tfstate"
+RULE = {
+    **{"ID": "atena.aws old versions of atena/prod/terraform.tfstate", "Status": "Enabled", "Filter": {"Prefix": KEY}},
+    "NoncurrentVersionExpiration": {"NoncurrentDays": 30, "NewerNoncurrentVersions": 20},
+}
+
+
+def bucket_steps(current, region="us-east-1", partition="aws", state_key=KEY):
+    return backend.bucket_steps(current, "b", region, partition, TAGS, state_key)
 
 
 def operations(steps):
@@ -26,6 +33,7 @@ def bucket():
         "encryption": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}],
         "policy": json.loads(policy["arguments"]["Policy"]),
         "tags": dict(TAGS),
+        "lifecycle": {"Rules": [RULE]},
     }
 
 
@@ -48,6 +56,7 @@ def test_an_absent_bucket_is_made_and_secured():
         "put_bucket_encryption",
         "put_bucket_policy",
         "put_bucket_tagging",
+        "put_bucket_lifecycle_configuration",
     ]
 
 
@@ -64,6 +73,8 @@ def test_a_bucket_as_it_must_be_is_left_alone(bucket):
         ("encryption", None, "put_bucket_encryption"),
         ("policy", None, "put_bucket_policy"),
         ("tags", {}, "put_bucket_tagging"),
+        ("lifecycle", {}, "put_bucket_lifecycle_configuration"),
+        ("lifecycle", {"Rules": [{**RULE, "Status": "Disabled"}]}, "put_bucket_lifecycle_configuration"),
     ],
 )
 def test_each_setting_that_is_off_is_put_right_alone(bucket, part, value, operation):
@@ -83,6 +94,29 @@ def test_statements_and_tags_of_others_stay(bucket):
     assert policy["Statement"][0] == other and len(policy["Statement"]) == 2
     assert policy["Statement"][1]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert tags == {"Cost": "7", "Project": "atena"}
+
+
+def test_rules_of_others_stay_and_so_does_what_they_do_with_small_objects(bucket):
+    other = {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    staging = {**RULE, "ID": RULE["ID"].replace("prod", "staging"), "Filter": {"Prefix": "atena/staging/terraform.tfstate"}}
+    stale = {**RULE, "NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
+    lifecycle = {"Rules": [other, stale, staging], "TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
+    (step,) = bucket_steps({**bucket, "lifecycle": lifecycle})
+    assert step["arguments"] == {
+        "LifecycleConfiguration": {"Rules": [other, staging, RULE]},
+        "TransitionDefaultMinimumObjectSize": "varies_by_storage_class",
+    }
+
+
+def test_a_rule_of_the_old_kind_is_written_in_the_new_one(bucket):
+    """S3 refuses a configuration in which one rule has a filter and another one only a prefix."""
+    (step,) = bucket_steps({**bucket, "lifecycle": {"Rules": [{"ID": "old", "Status": "Enabled", "Prefix": "tmp/", "Expiration": {"Days": 1}}]}})
+    old = step["arguments"]["LifecycleConfiguration"]["Rules"][0]
+    assert old == {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 1}}
+
+
+def test_without_a_state_no_version_is_ever_deleted(bucket):
+    assert bucket_steps({**bucket, "lifecycle": {}}, state_key="") == []
 
 
 def test_a_policy_with_a_single_statement_is_understood(bucket):
