@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from emulator_world import until
 from faults import Faults
 from power import Power
+from wire import Wire
 
 pytestmark = pytest.mark.lab
 KEPT = {b"mark": b"\x00kept\xff"}
@@ -41,15 +44,24 @@ def redis_is_untouched(power):
 
 
 def test_what_can_fail_in_a_stop(power, faults):
-    storage_full = faults.rewrite("rds:DescribeDBInstances", replace={"<DBInstanceStatus>available<": "<DBInstanceStatus>storage-full<"})
+    full = {"<DBInstanceStatus>available<": "<DBInstanceStatus>storage-full<"}
+    storage_full = faults.rewrite("rds:DescribeDBInstances", replace=full)
+    nothing_goes(power, "storage-full", "atena_database.allocated_storage")
+    faults.remove(storage_full)
+
+    # It comes to that state when the services are down already.
+    down = faults.hold("ecs:UpdateService", times=1)
+    later = threading.Thread(target=lambda: (faults.met(down), faults.rewrite("rds:DescribeDBInstances", replace=full), faults.remove(down)))
+    later.start()
     faults.failing("cache_snapshot")
     why = power.fails("stopped")
+    later.join()
     assert "Database: " in why and "storage-full" in why and "atena_database.allocated_storage" in why
     assert "Redis" in why and "failed" in why and "run stop.yml again" in why
     redis_is_untouched(power)
     assert power.journal["state"] == "stopping"
 
-    faults.remove(storage_full)
+    faults.clear()
     faults.failing()
     faults.cache_snapshots(0)
     why = power.fails("stopped")
@@ -79,6 +91,24 @@ def test_what_can_fail_in_a_stop(power, faults):
     power.run("started")
     power.is_on()
     is_kept(power)
+
+
+def nothing_goes(power, *words: str) -> None:
+    """A stop is refused before its first write."""
+    before = power.counts()
+    with Wire(power.lab.endpoint) as wire:
+        run = power.lab.playbook("stop.yml", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_fail()
+        told = power.lab.playbook("stop.yml", "--check", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+    assert all(word in run.text for word in (*words, "Nothing was changed")), run.output
+    assert "WOULD FAIL" in told.text
+    assert wire.writes() == [] and power.counts() == before and power.state == "running"
+
+
+def test_a_database_that_has_a_replica_keeps_the_services(power, faults):
+    """As described: the emulator's replicas share the source's container."""
+    replica = "<ReadReplicaDBInstanceIdentifier>reports</ReadReplicaDBInstanceIdentifier>"
+    faults.rewrite("rds:DescribeDBInstances", replace={"(?<=<ReadReplicaDBInstanceIdentifiers>)(?=</)": replica})
+    nothing_goes(power, "reports is a read replica of it", "Delete or promote it first")
 
 
 def test_what_can_fail_in_a_start(power, faults):

@@ -70,6 +70,28 @@ def toward(status: str, goal: str) -> tuple[str, str]:
     return (DONE, "") if status in SERVING else (WAIT, f"it is {status}")
 
 
+def never_stops(instance: dict) -> str:
+    """Why RDS stops this instance in no state ('Stopping an Amazon RDS DB instance temporarily', Limitations); '' if nothing is known against it."""
+    replicas = sorted([*instance.get("ReadReplicaDBInstanceIdentifiers", []), *instance.get("ReadReplicaDBClusterIdentifiers", [])])
+    if replicas:
+        verb, noun = ("is a", "replica") if len(replicas) == 1 else ("are", "replicas")
+        return f"{', '.join(replicas)} {verb} read {noun} of it. Delete or promote {'it' if len(replicas) == 1 else 'them'} first."
+    if instance.get("ReadReplicaSourceDBInstanceIdentifier"):
+        return f"it is a read replica of {instance['ReadReplicaSourceDBInstanceIdentifier']}. Promote it first."
+    if instance.get("DBClusterIdentifier"):
+        return f"it belongs to the cluster {instance['DBClusterIdentifier']}, which is stopped as a whole."
+    return ""
+
+
+def cannot_stop(instance: dict) -> str:
+    """Why it is no use to ask RDS for a stop now; '' if it is stopped, or will be once asked."""
+    action, reason = toward(instance["DBInstanceStatus"], STOP)
+    if action == REFUSE:
+        return reason
+    why = never_stops(instance) if action != DONE else ""
+    return f"RDS does not stop it: {why}" if why else ""
+
+
 def too_late(identifier: str, status: str, goal: str, seconds: float) -> str:
     """Why waiting for a state was given up."""
     if goal == STOP and status in _LONG:

@@ -13,7 +13,7 @@ import datetime
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment import gates as power_gates, journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases, redis as power_redis, text as power_text
-from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerRun
+from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Down, counts_and_bounds, name_of, tasks_of
 from ansible_collections.atena.aws.plugins.module_utils.power.terraform import POWER_RESOURCES, REDIS_RESOURCE
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, restore as redis_restore, snapshot as redis_snapshot
@@ -53,13 +53,23 @@ def remaining(seen: dict, backup_needed: bool) -> list[dict]:
 
 
 def add_database(database: dict, backup_needed: bool, add) -> None:
-    status = database["DBInstanceStatus"]
-    action, reason = databases.toward(status, databases.STOP)
+    status, refused = database["DBInstanceStatus"], databases.cannot_stop(database)
+    action = databases.toward(status, databases.STOP)[0]
     if action == databases.DONE:
         return
     backup = "take a snapshot, because there is no fresh backup, and " if backup_needed else ""
-    doing = {databases.ACT: f"would {backup}stop it", databases.WAIT: f"would wait, then {backup}stop it", databases.REFUSE: f"WOULD FAIL: {reason}"}
-    add("database", f"The database {database['DBInstanceIdentifier']} ({status}): {doing[action]}")
+    doing = f"WOULD FAIL: {refused}" if refused else f"would {'wait, then ' if action == databases.WAIT else ''}{backup}stop it"
+    add("database", f"The database {database['DBInstanceIdentifier']} ({status}): {doing}")
+
+
+def impossible(seen: dict) -> list[str]:
+    """What AWS will refuse, as far as that can be known before anything is changed. A stop that fails over it later has taken everything else down."""
+    database, cache = seen["database"], seen["redis"]
+    refused = databases.cannot_stop(database)
+    found = [f"The database {database['DBInstanceIdentifier']}: {refused}"] if refused else []
+    if power_redis.at_stop(cache) == power_redis.SNAPSHOT:
+        found += redis_snapshot.refusals(cache)
+    return found
 
 
 # --- Doing it ---------------------------------------------------------------------------------------------------------
@@ -87,6 +97,11 @@ class Stop(PowerRun):
 
     def _snapshots(self) -> list[dict]:
         return databases.of_this_life(self.database.snapshots(), self.seen["database"])
+
+    def refuse(self) -> None:
+        found = impossible(self.seen)
+        if found:
+            raise PowerFailed("\n".join([*found, "Nothing was changed."]))
 
     def work(self) -> None:
         self._record()

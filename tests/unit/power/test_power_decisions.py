@@ -17,13 +17,15 @@ from ansible_collections.atena.aws.plugins.module_utils.power import (
     stop as power_stop,
     terraform as power_terraform,
 )
+from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
 BORN, LATER = "2027-01-14T07:00:00Z", "2027-01-15T07:00:00Z"
 
 
 def cache(status="available", created_at=BORN):
-    return {"id": "atena-prod-redis", "status": status, "created_at": created_at, "address": "redis.local", "parameters": {"port": 6379}}
+    parameters = {"port": 6379, "engine": "redis", "node_type": "cache.t4g.micro"}
+    return {"id": "atena-prod-redis", "status": status, "created_at": created_at, "address": "redis.local", "member_of": "", "parameters": parameters}
 
 
 def journal(state="stopped", **redis):
@@ -81,7 +83,7 @@ def test_what_a_stop_does_with_redis_first(now, first):
 
 def test_the_new_snapshot_is_what_a_start_restores():
     changes, note = power_redis.after_snapshot(journal(restored=True), cache(created_at=LATER), "s-2", ran=True)
-    assert (changes["snapshot"], changes["restored"], changes["created_at"], changes["parameters"], note) == ("s-2", False, LATER, {"port": 6379}, "")
+    assert (changes["snapshot"], changes["restored"], changes["created_at"], changes["parameters"], note) == ("s-2", False, LATER, cache()["parameters"], "")
 
 
 def test_only_a_stops_own_failed_snapshots_are_worth_nothing():
@@ -348,6 +350,44 @@ def test_a_stop_tells_each_thing_that_it_would_do():
         assert words in said
     refused = power_stop.remaining(looks(**{**ON_NOW, "database": "storage-full"}), False)
     assert "WOULD FAIL" in next(entry["says"] for entry in refused if entry["step"] == "database")
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ({}, ""),
+        ({"ReadReplicaDBInstanceIdentifiers": [], "ReadReplicaSourceDBInstanceIdentifier": ""}, ""),
+        ({"ReadReplicaDBInstanceIdentifiers": ["reports", "copy"]}, "copy, reports are read replicas of it"),
+        ({"ReadReplicaDBClusterIdentifiers": ["arn:cluster"]}, "arn:cluster is a read replica of it"),
+        ({"ReadReplicaSourceDBInstanceIdentifier": "main"}, "it is a read replica of main"),
+        ({"DBClusterIdentifier": "aurora", "Engine": "aurora-postgresql"}, "it belongs to the cluster aurora"),
+        ({"DBInstanceStatus": "storage-full"}, "while it is storage-full"),
+        # Stopped already: whatever it is, it needs no stop.
+        ({"DBInstanceStatus": "stopped", "ReadReplicaSourceDBInstanceIdentifier": "main"}, ""),
+        # That passes.
+        ({"DBInstanceStatus": "modifying"}, ""),
+    ],
+)
+def test_what_rds_never_stops_is_known_before_the_services_go(database, told):
+    seen = looks(**ON_NOW)
+    seen["database"].update(database)
+    found = power_stop.impossible(seen)
+    assert bool(found) == bool(told) and told in " ".join(found)
+    if found:
+        assert "atena-prod-db" in found[0] and "WOULD FAIL" in " ".join(entry["says"] for entry in power_stop.remaining(seen, False))
+
+
+def test_so_is_what_elasticache_never_takes_a_snapshot_of():
+    found = power_stop.impossible(looks(now={**cache(), "parameters": {**cache()["parameters"], "node_type": "cache.t1.micro"}}))
+    assert len(found) == 1 and "without snapshots" in found[0]
+    assert power_stop.impossible(looks(now=cache("create-failed"))) == []
+
+
+def test_a_stop_of_such_an_environment_is_refused_with_all_reasons():
+    stop = SimpleNamespace(seen=looks(now={**cache(), "parameters": {**cache()["parameters"], "engine": "memcached"}}))
+    stop.seen["database"]["ReadReplicaDBInstanceIdentifiers"] = ["reports"]
+    with pytest.raises(PowerFailed, match=r"(?s)reports.*Memcached.*Nothing was changed"):
+        power_stop.Stop.refuse(stop)
 
 
 RESTORE, KEEP, ADOPTS = ("restore", "s-1"), ("keep", ""), ("adopt", "")
