@@ -189,7 +189,7 @@ def test_a_secret_that_was_never_set_and_the_command_that_sets_it(lab, diagnose)
         lab.playbook("secrets.yml").must_succeed()
     found = diagnose()
     assert "secret_not_set" not in found.codes
-    assert "update-service" in found["old_secrets"]["remedy"], "running tasks still have the placeholder"
+    assert "restart.yml" in found["old_secrets"]["remedy"], "running tasks still have the placeholder"
 
 
 def test_a_container_that_needs_more_memory_than_it_has(lab, well, diagnose):
@@ -386,9 +386,13 @@ def test_a_redis_address_that_is_not_the_clusters(lab, target_group, diagnose):
         restarted(lab)
         until(lambda: heard(lab, "Redis check failed", since), 60)
         found = diagnose()
-    restarted(lab)
+        # What the remedy says.
+        lab.client("ssm").delete_parameter(Name="/atena/prod/REDIS_URL")
+        lab.playbook("infra.yml").must_succeed()
+        lab.playbook("restart.yml").must_succeed()
+        assert not [code for code in diagnose().codes if code.startswith("redis")]
     finding = found.shows("redis_address", "/atena/prod/REDIS_URL", "log of api")
-    assert "start.yml" in finding["remedy"] and "192.0.2.1" not in finding["cause"]
+    assert "infra.yml" in finding["remedy"] and "start.yml" not in finding["remedy"] and "192.0.2.1" not in finding["cause"]
     assert found.codes.index("redis_address") == 0
 
 
@@ -432,7 +436,9 @@ def test_a_load_balancer_that_is_gone_and_the_command_that_brings_it_back(lab, d
 def test_a_service_that_is_scaled_to_nothing(lab, well, diagnose):
     lab.client("ecs").update_service(cluster=lab.cluster, service=f"{lab.name}-workers", desiredCount=0)
     finding = diagnose()["scaled_to_zero"]
-    assert finding["subject"] == f"{lab.name}-workers" and "--desired-count 1" in finding["remedy"]
+    assert finding["subject"] == f"{lab.name}-workers" and "scale.yml -e scale=workers=1" in finding["remedy"]
+    lab.playbook("scale.yml", "-e", "scale=workers=1").must_succeed()
+    assert "scaled_to_zero" not in diagnose().codes
 
 
 def test_an_environment_that_was_stopped_on_purpose_is_told_as_that(lab, diagnose):

@@ -55,8 +55,7 @@ def services(view: View):
             if view.definition(service["task_definition"]).get("is_template"):
                 yield Found("never_released", name, "No release ever ran", f"Release the application: {view.playbook('deploy.yml')}", about=(name,))
             else:
-                command = f"aws ecs update-service --cluster {view.cluster} --service {name} --desired-count 1"
-                remedy = f"If that is not wanted: {view.playbook('start.yml')} after a stop, else `{command}`"
+                remedy = f"If that is not wanted: {view.playbook('scale.yml', f'scale={view.key(name)}=1')}"
                 yield Found("scaled_to_zero", name, "It is scaled to 0 tasks", remedy, about=(name,))
 
 
@@ -125,13 +124,12 @@ def addresses(view: View):
     ):
         if secrets.get(key) is False:
             parameter = f"{view.ssm_path}/{name}"
-            again = f"`aws ssm delete-parameter --name {parameter}`, then {view.playbook('infra.yml')} writes it anew"
-            written = f"{view.playbook('start.yml')} writes the new address; without it: {again}" if part == "redis" else again[0].upper() + again[1:]
             yield Found(
                 f"{part}_address",
                 name,
                 f"{name} names another address than {label} has",
-                f"{written}. Then let the tasks take it: {restart_command(view, list(view.services))}",
+                f"`aws ssm delete-parameter --name {parameter}`, then {view.playbook('infra.yml')} writes it anew. "
+                f"Then let the tasks take it: {restart_command(view, list(view.services))}",
                 evidence=[f"{label} is at {entry['endpoint']}:{entry['port']}; the value of {parameter} (not shown) names another host or port"],
                 about=(part,),
             )
@@ -139,7 +137,8 @@ def addresses(view: View):
 
 def restart_command(view: View, names: list[str]) -> str:
     """Replaces the tasks by new ones of the same release: a task keeps the values of its secrets for life."""
-    return "; ".join(f"`aws ecs update-service --cluster {view.cluster} --service {name} --force-new-deployment`" for name in names)
+    some = [f"restart_services={','.join(sorted(map(view.key, names)))}"] if set(names) != set(view.services) else []
+    return view.playbook("restart.yml", *some)
 
 
 def load_balancer(view: View):

@@ -74,9 +74,10 @@ class View:
     def was_read(self, part: str) -> bool:
         return part not in self._unread
 
-    def playbook(self, name: str) -> str:
-        """The command that runs a playbook, as a person types it."""
-        return f"`{self.request.get('playbook_command', 'ansible-playbook {playbook}').format(playbook=name)}`"
+    def playbook(self, name: str, *options: str) -> str:
+        """The command that runs a playbook, as a person types it. options: such as 'scale=api=1'."""
+        command = self.request.get("playbook_command", "ansible-playbook {playbook}").format(playbook=name)
+        return f"`{' '.join([command, *(f'-e {option}' for option in options)])}`"
 
     def key(self, service: str) -> str:
         """The service's key in atena_services."""

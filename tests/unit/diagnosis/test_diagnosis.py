@@ -205,7 +205,7 @@ CASES = [
     (setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": []}), "redis_missing", "infra.yml", "no cluster a-redis"),
     (setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": ["a-redis-1"]}), "redis_missing", "start.yml", "a-redis-1"),
     (setting(["redis", "status"], "creating"), "redis_not_ready", "by itself", "creating"),
-    (setting(["secrets", "redis_url_is_right"], False), "redis_address", "start.yml", "r.cache:6379"),
+    (setting(["secrets", "redis_url_is_right"], False), "redis_address", "delete-parameter --name /a/prod/REDIS_URL", "r.cache:6379"),
     (setting(["secrets", "database_url_is_right"], False), "database_address", "delete-parameter --name /a/prod/DATABASE_URL", "db.rds:5432"),
     (setting(["load_balancer"], None), "load_balancer_missing", "infra.yml", "a-alb"),
     (setting(["load_balancer", "state"], "failed"), "load_balancer_not_ready", "infra.yml", "failed"),
@@ -224,7 +224,7 @@ CASES = [
     (setting(["images", IMAGE, "platforms"], [{"os": "linux", "architecture": "arm64"}]), "wrong_architecture", "linux/amd64", "arm64"),
     (setting(["log_groups", "/ecs/a-api"], False), "log_group_missing", "infra.yml", "/ecs/a-api"),
     (setting(["missing_services"], ["a-cron"]), "service_missing", "infra.yml", "a-cron"),
-    (setting(["services", "a-workers", "desired_count"], 0), "scaled_to_zero", "--desired-count 1", "a-workers"),
+    (setting(["services", "a-workers", "desired_count"], 0), "scaled_to_zero", "scale.yml -e scale=workers=1", "a-workers"),
     (setting(["unreadable"], [{"part": "redis", "why": "Could not", "code": "AccessDenied"}]), "not_readable", "permissions", "redis: Could not"),
     (setting(["unreadable"], [{"part": "services", "why": "Could not", "code": "ExpiredToken"}]), "credentials", "credentials", "services: Could not"),
     # How tasks ended.
@@ -501,7 +501,7 @@ def test_tasks_that_started_before_a_secret_changed():
 
     found = broken(change)
     assert [item["code"] for item in found] == ["old_secrets"]
-    assert "/a/prod/ADMIN_TOKEN" in found[0]["cause"] and "--service a-api --force-new-deployment" in found[0]["remedy"]
+    assert "/a/prod/ADMIN_TOKEN" in found[0]["cause"] and "restart.yml -e restart_services=api`" in found[0]["remedy"]
 
 
 def test_the_commands_are_those_of_the_callers_place():
