@@ -46,8 +46,9 @@ demo-down: venv ## Stop the demo and remove what it made (base images stay)
 lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
 	@tests/bin/lint
 
+# A process for each processor; each begins at its own place, and takes from the others' rest when it is done.
 test-unit: venv ## Decisions, tested on recorded answers
-	@pytest tests/unit
+	@pytest tests/unit -n logical --maxprocesses 8 --dist worksteal
 	@$(LAB_VENV)/bin/pytest tests/emulator
 
 test-lab: venv ## The core of the lab's tests: every playbook, a night, a recovery, faults (tests/lab/tiers.py)
