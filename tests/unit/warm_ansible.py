@@ -3,13 +3,15 @@
 As a program it reads one run a line: arguments, directory, environment and where its output goes. The fork has nothing of the runs before it, runs the
 same `main` as the installed program, and ends as a program does, with all that is registered for its end. What it cannot show, because the fork comes
 after them, are the imports themselves and what Ansible reads while it imports: the configuration file and ANSIBLE_ variables of the constants. So these
-are the server's, and a test about them needs the program itself.
+are the server's, and a test about them needs the program itself. What every run would read of files that are Ansible's own, the options in its plugins'
+documentation and the collections' lists of what has moved, is read here too: it was two thirds of a short run.
 
 Ansible's own modules are forks of the worker that they are of, which has imported what they import: an interpreter of their own would compile all that
 anew, for each stat and each copy. Any other module has its own interpreter, and only what Ansible packed for it.
 """
 
 import atexit
+import functools
 import gc
 import importlib
 import json
@@ -29,18 +31,31 @@ HANGS = 600
 IMPORTS = [
     "ansible.executor.task_queue_manager",
     "ansible.module_utils.basic",
+    "ansible.parsing.yaml.dumper",
     "ansible.playbook.handler_task_include",
+    "ansible.plugins.action.assert",
+    "ansible.plugins.action.copy",
+    "ansible.plugins.action.debug",
+    "ansible.plugins.action.fail",
+    "ansible.plugins.action.normal",
+    "ansible.plugins.action.template",
     "ansible.plugins.callback.default",
     "ansible.plugins.connection.local",
     "ansible.plugins.connection.ssh",
     "ansible.plugins.inventory.script",
     "ansible.plugins.shell.sh",
     "ansible.plugins.strategy.linear",
+    "ansible.plugins.vars.host_group_vars",
+    "ansible.utils.encrypt",
+    "ansible.utils.unicode",
+    "ansible.utils.version",
+    "boto3",
     "multiprocessing.popen_fork",
     "multiprocessing.shared_memory",
     "multiprocessing.synchronize",
     "tomllib",
     "xml.dom.minidom",
+    "zoneinfo",
 ]
 
 
@@ -137,6 +152,22 @@ def fork_modules() -> None:
     local.Connection.exec_command = exec_command
 
 
+def read_ahead() -> None:
+    """What is kept is kept by Ansible, as after the first of several playbooks; it looks for plugins anew wherever a run has them beside its own."""
+    import ansible
+    from ansible.plugins import loader
+    from ansible.utils.collection_loader import _collection_finder
+
+    for plugins in (loader.become_loader, loader.callback_loader, loader.connection_loader, loader.inventory_loader, loader.shell_loader):
+        list(plugins.all(class_only=True))
+    read = _collection_finder._meta_yml_to_dict = functools.cache(_collection_finder._meta_yml_to_dict)
+    lists = {"ansible.builtin": Path(ansible.__file__).with_name("config") / "ansible_builtin_runtime.yml"}
+    for directory in filter(None, os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)):
+        lists |= {".".join(path.parts[-4:-2]): path for path in Path(directory).glob("ansible_collections/*/*/meta/runtime.yml")}
+    for collection, path in lists.items():
+        read(path.read_bytes(), (collection, "runtime.yml"))
+
+
 def main() -> None:
     import ansible.cli.playbook
     import ansible.config.manager
@@ -144,9 +175,11 @@ def main() -> None:
     for name in IMPORTS:
         importlib.import_module(name)
     fork_modules()
-    # What is here now stays as long as the process: no fork need look through it for garbage, and so copy it.
+    read_ahead()
+    # What is here now stays as long as the process: no fork need look through it for garbage, and so copy it. Nor does a run live long enough to have much.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # readline and no loop over the file, which reads ahead: a fork must not find another run's line in its buffer.
     while line := sys.stdin.readline():
