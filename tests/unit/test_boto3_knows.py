@@ -7,14 +7,13 @@ import functools
 import re
 from pathlib import Path
 
-import botocore.session
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import NETWORK
 from botocore import xform_name
 from botocore.exceptions import DataNotFoundError
+from fakes import SESSION
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
-SESSION = botocore.session.get_session()
 SERVICES = set(SESSION.get_available_services())
 
 

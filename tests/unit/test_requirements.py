@@ -173,7 +173,12 @@ def test_what_records_a_refusal_works_with_a_python_before_ours():
 # --- amazon.aws -------------------------------------------------------------------------------------------------------
 def _used_of_the_module(tree):
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("module", "self.module", "self._module"):
+        # Only names and attributes are written so; to write out all that stands before a dot takes most of the time.
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name | ast.Attribute)
+            and ast.unparse(node.value) in ("module", "self.module", "self._module")
+        ):
             yield node.attr
 
 
@@ -192,6 +197,7 @@ def test_nothing_else_of_amazon_aws_is_imported():
     found = {
         f"{node.module.removeprefix('ansible_collections.amazon.aws.plugins.module_utils.')}.{name.name}"
         for path in PLUGINS
+        if "amazon" in path.read_text()
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ansible_collections.amazon")
         for name in node.names

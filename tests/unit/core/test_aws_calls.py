@@ -2,6 +2,7 @@
 
 import io
 
+import botocore.loaders
 import botocore.session
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
@@ -144,6 +145,10 @@ def test_pauses_grow_and_can_be_scaled_for_tests(pauses, monkeypatch):
 
 
 # --- Pages ---
+# What it has read of a service's description it keeps: a tenth of a second each time, otherwise.
+LOADER = botocore.loaders.create_loader()
+
+
 class Raw(io.BytesIO):
     def stream(self):
         yield self.read()
@@ -152,6 +157,7 @@ class Raw(io.BytesIO):
 def paging(service, *answers):
     """A Caller with a true client of the service, whose HTTP answers are these: (status, body), or an exception. Returns it, and what is sent."""
     session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
     client = session.create_client(
         service, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="s", config=botocore.config.Config(retries={"total_max_attempts": 1})
     )

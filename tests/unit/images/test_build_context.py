@@ -13,15 +13,19 @@ from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed
 from ansible_collections.atena.aws.plugins.module_utils.images import build_context
 
 
+def unconfigured(monkeypatch, home):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    home.mkdir()
+
+
 @pytest.fixture(autouse=True)
 def nobodys_settings(tmp_path, monkeypatch):
     """git as on a machine where nobody has configured it, and as strict about ownership as anywhere."""
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    (tmp_path / "home").mkdir()
+    unconfigured(monkeypatch, tmp_path / "home")
 
 
 def git(directory, *arguments):
@@ -30,8 +34,11 @@ def git(directory, *arguments):
 
 
 class Repository:
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, copied_from: Path | None = None):
         self.path = path
+        if copied_from:
+            shutil.copytree(copied_from, path, symlinks=True)
+            return
         path.mkdir(parents=True)
         git(path, "init", "--quiet", "--initial-branch=main")
 
@@ -49,15 +56,24 @@ class Repository:
         target.write_text(content)
 
 
-@pytest.fixture
-def app(tmp_path):
-    """A repository with a space in its path, an ignored secret, and what CI makes."""
-    repository = Repository(tmp_path / "the app")
-    repository.write(".gitignore", ".env\ndist/\n.npmrc\n")
-    repository.commit(Dockerfile="FROM scratch\n", src__a="a\n")
+@pytest.fixture(scope="module")
+def application(tmp_path_factory):
+    """Made once, by five processes, and copied for each test."""
+    root = tmp_path_factory.mktemp("application")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        unconfigured(monkeypatch, root / "home")
+        repository = Repository(root / "app")
+        repository.write(".gitignore", ".env\ndist/\n.npmrc\n")
+        repository.commit(Dockerfile="FROM scratch\n", src__a="a\n")
     repository.write(".env", "SECRET=hunter2\n")
     repository.write("dist__bundle.js", "made by CI\n")
-    return repository
+    return repository.path
+
+
+@pytest.fixture
+def app(tmp_path, application):
+    """A repository with a space in its path, an ignored secret, and what CI makes."""
+    return Repository(tmp_path / "the app", application)
 
 
 class Built:

@@ -1,9 +1,9 @@
 """What a cache is made of: arguments that boto3 takes, refusals before anything is changed, and what differs afterwards."""
 
-import botocore.session
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.redis import parameters as redis_parameters, read as redis_read, snapshot as redis_snapshot
 from botocore.validate import ParamValidator
+from fakes import SESSION
 from redis_world import GROUP, NAME, SNAPSHOT, cluster, group, node, sharded, snapshot, snapshot_of_shards
 
 TOKEN = "0123456789abcdef"
@@ -19,7 +19,7 @@ def recorded_group(told=None, **changes):
 
 @pytest.fixture(scope="module")
 def model():
-    return botocore.session.get_session().get_service_model("elasticache")
+    return SESSION.get_service_model("elasticache")
 
 
 LOG = {"log_type": "slow-log", "log_format": "json", "destination_type": "cloudwatch-logs", "destination": "/redis/slow"}

@@ -2,19 +2,19 @@
 
 import json
 
-import botocore.session
 import pytest
 import redis_world
 from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
 from botocore.validate import ParamValidator
+from fakes import SESSION
 from redis_world import GROUP, NAME, cluster, group, node, sharded
 
 
 @pytest.fixture(scope="module")
 def model():
-    return botocore.session.get_session().get_service_model("elasticache")
+    return SESSION.get_service_model("elasticache")
 
 
 @pytest.mark.parametrize(
