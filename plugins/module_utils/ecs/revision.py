@@ -1,27 +1,26 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Decisions about a release's task definition: what it must be, and whether one like it is there. No call to AWS here."""
+"""Decisions about a release's task definition: what it must be, and whether one like it is there. No call to AWS here.
+
+What of a description was registered, and what DescribeTaskDefinition adds to it, is botocore's knowledge: all that RegisterTaskDefinition takes counts,
+at each depth, and nothing else. Its tags do not: they say whose a revision is (register() writes them), and DescribeTaskDefinition answers them beside it.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+
+try:
+    import botocore.loaders
+    import botocore.model
+except ImportError:
+    pass  # AnsibleAWSModule says so
 
 TEMPLATE_TAG = "atena:template"
 RELEASE_TAG = "atena:release"
 FROM_TAG = "atena:from"
 
-# What DescribeTaskDefinition adds to what was registered (API reference, 'TaskDefinition').
-_ANSWER_ONLY = {
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "tags",
-}
 # Lists that mean a set: their order says nothing.
 _UNORDERED = {"environment": "name", "secrets": "name", "containerDefinitions": "name", "volumes": "name", "requiresCompatibilities": None}
 # What ECS fills in when a container leaves it out.
@@ -30,6 +29,13 @@ _CONTAINER_DEFAULTS = {"essential": True, "cpu": 0}
 _ECR_REPOSITORY = r"^(?P<registry>(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[^:@]+)"
 _ECR = re.compile(_ECR_REPOSITORY + r"(?::(?P<tag>[^@]+))?$")
 _ECR_DIGEST = re.compile(_ECR_REPOSITORY + r"(?::[^@]+)?@(?P<digest>sha256:[0-9a-f]+)$")
+
+
+@functools.cache
+def _registered():
+    """The shape of what RegisterTaskDefinition takes."""
+    model = botocore.model.ServiceModel(botocore.loaders.create_loader().load_service_model("ecs", "service-2"), "ecs")
+    return model.operation_model("RegisterTaskDefinition").input_shape
 
 
 def tags_of(definition: dict) -> dict:
@@ -65,7 +71,7 @@ def compose(template: dict, family: str, images: dict) -> dict:
     strangers = sorted(set(images) - set(names))
     if strangers:
         raise ValueError(f"the template {template['taskDefinitionArn']} has no container {', '.join(strangers)}; it has: {', '.join(names)}")
-    release = {key: value for key, value in template.items() if key not in _ANSWER_ONLY}
+    release = {key: value for key, value in template.items() if key in _registered().members and key != "tags"}
     release["family"] = family
     release["containerDefinitions"] = [
         {**container, "image": images.get(container["name"], container.get("image", ""))} for container in template["containerDefinitions"]
@@ -73,13 +79,17 @@ def compose(template: dict, family: str, images: dict) -> dict:
     return release
 
 
-def canonical(value, key: str = ""):
+def canonical(definition: dict) -> dict:
     """One spelling for definitions that mean the same: no empty members, sets in order, ECS's defaults filled in."""
-    if isinstance(value, dict):
-        result = {name: canonical(item, name) for name, item in value.items() if name not in _ANSWER_ONLY}
+    return _canonical({key: value for key, value in definition.items() if key != "tags"}, _registered())
+
+
+def _canonical(value, shape, key: str = ""):
+    if shape.type_name == "structure" and isinstance(value, dict):
+        result = {name: _canonical(item, shape.members[name], name) for name, item in value.items() if name in shape.members}
         return {name: item for name, item in result.items() if item not in (None, "", [], {})}
-    if isinstance(value, list):
-        items = [canonical(item) for item in value]
+    if shape.type_name == "list" and isinstance(value, list):
+        items = [_canonical(item, shape.member) for item in value]
         if key == "containerDefinitions":
             items = [{**_CONTAINER_DEFAULTS, **item} for item in items]
         if key == "portMappings":
@@ -88,6 +98,7 @@ def canonical(value, key: str = ""):
             name = _UNORDERED[key]
             items = sorted(items, key=lambda item: str(item.get(name, "")) if name else str(item))
         return items
+    # A scalar, or a map: its keys are the user's (labels, options), and an empty value of one says something.
     return value
 
 

@@ -1,5 +1,6 @@
 """What a release's task definition must be, and when one like it is there already."""
 
+import botocore.session
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 
@@ -99,6 +100,64 @@ def test_a_change_in_a_container_is_named_with_the_container(change, field):
     wanted = ecs_revision.compose(template(), "atena-prod-api", {"api": DIGEST})
     changed = {**wanted, "containerDefinitions": [{**wanted["containerDefinitions"][0], **change}]}
     assert list(ecs_revision.differences(released(wanted), changed)) == [field]
+
+
+NAMED_AS_AN_ANSWER = ["status", "revision", "tags", "registeredAt", "registeredBy", "compatibilities", "requiresAttributes", "taskDefinitionArn"]
+
+
+@pytest.mark.parametrize("name", NAMED_AS_AN_ANSWER)
+@pytest.mark.parametrize("old", [None, "one"])
+@pytest.mark.parametrize("new", ["two", ""])
+def test_a_label_or_an_option_is_released_whatever_it_is_called(name, old, new):
+    """What only DescribeTaskDefinition answers has names that are a user's, too, deeper within. An empty value is one."""
+
+    def definition(value):
+        words = {} if value is None else {name: value}
+        container = {
+            **template()["containerDefinitions"][0],
+            "dockerLabels": {"kept": "yes", **words},
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/g", **words}},
+            "firelensConfiguration": {"type": "fluentbit", "options": {"enable-ecs-log-metadata": "true", **words}},
+        }
+        volume = {"name": "v", "dockerVolumeConfiguration": {"driver": "local", "labels": {"kept": "yes", **words}}}
+        return template(containerDefinitions=[container], volumes=[volume])
+
+    before, after = (ecs_revision.compose(definition(value), "atena-prod-api", {"api": DIGEST}) for value in (old, new))
+    assert ecs_revision.differences(released(before), after) == {
+        f"containerDefinitions[api].dockerLabels.{name}": (old, new),
+        f"containerDefinitions[api].firelensConfiguration.options.{name}": (old, new),
+        f"containerDefinitions[api].logConfiguration.options.{name}": (old, new),
+        f"volumes[v].dockerVolumeConfiguration.labels.{name}": (old, new),
+    }
+    assert ecs_revision.choose(after, [released(before)]) is None
+
+
+def some(shape, within=()):
+    """A value for all that a shape has, each with names that its answer has, too."""
+    if shape.type_name == "structure":
+        return {name: some(member, (*within, shape.name)) for name, member in shape.members.items() if member.name not in within}
+    if shape.type_name == "list":
+        return [some(shape.member, within)]
+    if shape.type_name == "map":
+        return dict.fromkeys(NAMED_AS_AN_ANSWER, "x")
+    return {"integer": 1, "long": 1, "boolean": True}.get(shape.type_name, "x")
+
+
+def test_all_that_can_be_registered_is_compared_and_nothing_else():
+    operations = botocore.session.get_session().get_service_model("ecs")
+    taken = some(operations.operation_model("RegisterTaskDefinition").input_shape)
+    answered = some(operations.operation_model("DescribeTaskDefinition").output_shape.members["taskDefinition"])
+    leaves = set(ecs_revision.flatten({name: value for name, value in taken.items() if name != "tags"}))
+    assert set(ecs_revision.flatten(ecs_revision.canonical(taken))) == leaves
+    assert set(ecs_revision.flatten(ecs_revision.canonical({**answered, "tags": []}))) == leaves
+    assert set(ecs_revision.compose({**answered, "tags": []}, "f", {})) == set(taken) - {"tags"}
+
+
+@pytest.mark.parametrize("answer", [{"deleteRequestedAt": "2026-01-01"}, {"deregisteredAt": "2026-01-01"}, {"status": "INACTIVE"}, {"registeredBy": "arn:x"}])
+def test_what_only_aws_says_of_a_definition_is_no_difference(answer):
+    wanted = ecs_revision.compose(template(), "atena-prod-api", {"api": DIGEST})
+    assert ecs_revision.differences({**released(wanted), **answer}, wanted) == {}
+    assert ecs_revision.compose(template(**answer), "atena-prod-api", {"api": DIGEST}) == wanted
 
 
 @pytest.mark.parametrize(
