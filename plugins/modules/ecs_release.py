@@ -91,6 +91,12 @@ options:
     description: Which migrations the commit knows (the git object of their directory); tells a roll-back whether it crosses one.
     type: str
     default: ""
+  migration_source:
+    description:
+      - Where O(schema) was looked for, as messages name it. With it, a release is warned of whose O(schema) is empty and on no record, since no roll-back can
+        be compared with it.
+    type: str
+    default: ""
   build:
     description: What the images were built from, as RV(atena.aws.ecr_image#module:origin) has it, for the record. Empty, the commit's earlier record tells it.
     type: dict
@@ -327,6 +333,11 @@ migration:
   type: dict
 migrated_since:
   description: Ids of releases after the target that may have changed the schema.
+  returned: when rolling back
+  type: list
+  elements: str
+migrations_unknown:
+  description: Those of RV(migrated_since) of which it is not known, since which migrations they or the target had is not on record.
   returned: when rolling back
   type: list
   elements: str

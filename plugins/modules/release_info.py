@@ -34,6 +34,10 @@ options:
   reference:
     description: An id, a commit, or the beginning of one. Fails, listing what there is, if it is unknown or names several commits.
     type: str
+  migration_source:
+    description: Where the application's repository has its migrations, as RV(obstacle) names it.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -168,6 +172,15 @@ migrated_since:
   returned: when O(reference) is set
   type: list
   elements: str
+migrations_unknown:
+  description: Those of RV(migrated_since) of which it is not known, since which migrations they or RV(release) had is not on record.
+  returned: when O(reference) is set
+  type: list
+  elements: str
+obstacle:
+  description: Why going back to RV(release) has to be asked for, in words; empty if nothing is in the way, or if it is what runs.
+  returned: when O(reference) is set
+  type: str
 """
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
@@ -200,6 +213,9 @@ def work(module, call):
     if params["reference"]:
         result["release"] = ledger.find(params["reference"])
         result["migrated_since"] = [record["id"] for record in ledgers.migrated_since(records, result["release"])]
+        result["migrations_unknown"] = [record["id"] for record in ledgers.migrations_unknown(records, result["release"])]
+        there = result["running"] == result["release"]["id"]
+        result["obstacle"] = "" if there else ledgers.obstacle(records, result["release"], params["migration_source"])
     return result
 
 
@@ -211,6 +227,7 @@ def main():
             "count": {"type": "int", "default": 50},
             "cluster": {"type": "str"},
             "reference": {"type": "str"},
+            "migration_source": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

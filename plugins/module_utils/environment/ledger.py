@@ -114,6 +114,27 @@ def migrated_since(records: list[dict], target: dict) -> list[dict]:
     ]
 
 
+def migrations_unknown(records: list[dict], target: dict) -> list[dict]:
+    """Those of migrated_since of which nobody can say: which migrations the release has, or target has, is not on record."""
+    return [record for record in migrated_since(records, target) if not (record["schema"] and target["schema"])]
+
+
+def obstacle(records: list[dict], target: dict, source: str) -> str:
+    """Why going back to `target` may meet a newer schema, and what would tell; '' if none stands in the way. `source`: where the migrations are."""
+    unknown = [record["id"] for record in migrations_unknown(records, target)]
+    changed = [record["id"] for record in migrated_since(records, target) if record["id"] not in unknown]
+    says, since = [], f"since {target['release'][:_SHORT]} was released"
+    if changed:
+        says.append(f"Migrations ran {since} ({', '.join(changed)}), and going back does not undo them: the old code would meet the newer schema.")
+    if unknown:
+        where = f"only where git finds {source} (atena_migration_source) in its commit" if source else "for none, as atena_migration_source is empty"
+        says.append(
+            f"Whether the migrations that ran {since} ({', '.join(unknown)}) changed the schema is not known: which ones a release has is on record {where}. "
+            "With atena_migration_source set to the directory that the application has its migrations in, releases from the next one on are compared."
+        )
+    return " ".join(says)
+
+
 def kept(records: list[dict], count: int) -> list[dict]:
     """The records whose images and revisions must stay: all of the last `count` commits that succeeded, and of what is running or was interrupted."""
     releases: list[str] = []

@@ -36,6 +36,7 @@ ARGUMENTS = {
         },
     },
     "schema": {"type": "str", "default": ""},
+    "migration_source": {"type": "str", "default": ""},
     "build": {
         "type": "dict",
         "default": {},

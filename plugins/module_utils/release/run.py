@@ -82,10 +82,11 @@ class Release:
             )
         over = ledger.migrated_since(self.records, goal)
         self.result["migrated_since"] = [record["id"] for record in over]
+        self.result["migrations_unknown"] = [record["id"] for record in ledger.migrations_unknown(self.records, goal)]
         if over and not self.params["allow_over_migration"] and (running or {}).get("id") != goal["id"]:
             raise ReleaseFailed(
-                f"Migrations ran since {goal['release'][:12]} was released ({', '.join(record['id'] for record in over)}), and going back does not undo "
-                "them: the old code would meet the newer schema. Nothing was changed. If it can live with that, say so: -e rollback_over_migration=true"
+                f"{ledger.obstacle(self.records, goal, self.params.get('migration_source') or '')} Nothing was changed. "
+                "If the old code can live with the schema as it is, say so: -e rollback_over_migration=true"
             )
         return goal
 
@@ -110,6 +111,7 @@ class Release:
         self.plan()
         if not self.nothing_to_do:
             self._refuse_half_a_migration(self.records)
+            self._warn_of_unknown_migrations()
         if self.check_mode:
             return self._predict()
         if self.nothing_to_do:
@@ -273,6 +275,24 @@ class Release:
         if self.goal:
             return self.goal["schema"]
         return self.params["schema"] or next((r["schema"] for r in self.records if r["release"] == self.result["release"] and r["schema"]), "")
+
+    def _warn_of_unknown_migrations(self) -> None:
+        """Said when there is time to do something about it, not only when somebody has to go back."""
+        source = self.params.get("migration_source")
+        if self.goal or not source or not self.params["migration"] or self._schema():
+            return
+        commit = self.result["release"][:12]
+        built = (self.params.get("build") or {}).get("from")
+        why = f"the commit {commit} has no {source} (atena_migration_source)" if built else f"no release of {commit} that was built here is on record"
+        self.warnings.append(
+            f"Which migrations this release has is not known: {why}. A rollback to it, or to one before it, cannot tell whether a migration is in its way, and "
+            "is refused until somebody says -e rollback_over_migration=true. "
+            + (
+                "Set atena_migration_source to the directory of the migrations in the application's repository; empty, nothing is compared, or said."
+                if built
+                else "deploy.yml without `release`, in the application's repository, looks."
+            )
+        )
 
     def _build(self) -> dict:
         """What its images were built from; for one that was not built here, as its commit's earlier record says."""

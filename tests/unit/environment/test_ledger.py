@@ -228,6 +228,39 @@ def test_a_rollback_over_a_newer_schema_is_seen_from_further_back():
     assert ledgers.migrated_since(newest_first(target, newer, back), target) == [newer]
 
 
+@pytest.mark.parametrize(
+    ("goal", "later", "source", "says", "never"),
+    [
+        ("s1", "s2", "db/migrations", "Migrations ran since aaaaaaaaaaaa was released (", "not known"),
+        (
+            "",
+            "s2",
+            "db/migrations",
+            "changed the schema is not known: which ones a release has is on record only where git finds db/migrations (atena",
+            "Migrations ran",
+        ),
+        ("s1", "", "db/migrations", "With atena_migration_source set to the directory", "Migrations ran"),
+        ("", "", "", "is on record for none, as atena_migration_source is empty", "git finds"),
+    ],
+)
+def test_what_is_not_known_is_not_called_changed(goal, later, source, says, never):
+    target, after = record("a", 0, schema=goal), record("b", 1, migration="succeeded", schema=later)
+    words = ledgers.obstacle(newest_first(target, after), target, source)
+    assert says in words and after["id"] in words and never not in words
+    assert bool(ledgers.migrations_unknown(newest_first(target, after), target)) == ("not known" in words)
+
+
+def test_each_release_is_told_as_what_it_is():
+    target, changed, unknown = record("a", 0, schema="s1"), record("b", 1, schema="s2"), record("c", 2, schema="")
+    words = ledgers.obstacle(newest_first(target, changed, unknown), target, "db")
+    assert f"({changed['id']}), and going back does not undo them" in words and f"({unknown['id']}) changed the schema is not known" in words
+
+
+def test_nothing_is_in_the_way_of_the_same_migrations():
+    target = record("a", 0, schema="s1")
+    assert ledgers.obstacle(newest_first(target, record("b", 1, schema="s1")), target, "db") == ""
+
+
 def test_kept_are_all_records_of_the_last_good_commits_and_of_what_goes_on():
     records = newest_first(
         record("a", 0),

@@ -1,7 +1,8 @@
-"""What a release's record says its images were built from."""
+"""What a release's record says: what its images were built from, and which migrations it has."""
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.release.run import Release
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger
+from ansible_collections.atena.aws.plugins.module_utils.release.run import Release, ReleaseFailed
 
 COMMIT = {"from": "commit", "include": ["dist/"]}
 TREE = {"from": "working_tree", "include": []}
@@ -34,3 +35,45 @@ def test_it_is_what_was_built_or_what_the_commits_earlier_record_says(given, ear
 @pytest.mark.parametrize(("goal", "wanted"), [({"id": "1", "build": TREE}, TREE), ({"id": "1"}, {})])
 def test_of_a_rollback_it_is_that_of_the_release_it_goes_back_to(goal, wanted):
     assert release(COMMIT, goal=goal)._build() == wanted
+
+
+MIGRATION = {"service": "atena-prod-api", "container": "api", "command": ["migrate"], "repeat_incomplete": False}
+
+
+def warned(build, schema="", records=(), source="packages/database", migration=MIGRATION, goal=None):
+    run = release(build, records=records, goal=goal)
+    run.params.update(schema=schema, migration=migration, migration_source=source)
+    run._warn_of_unknown_migrations()
+    return " ".join(run.warnings)
+
+
+def test_a_commit_without_the_path_of_the_migrations_is_told_when_it_is_released():
+    says = warned(COMMIT)
+    assert "the commit aaaaaaaaaaaa has no packages/database (atena_migration_source)" in says
+    assert "Set atena_migration_source to the directory" in says and "rollback_over_migration=true" in says
+
+
+def test_of_images_that_others_built_it_is_told_how_they_would_be_known():
+    says = warned(UNKNOWN)
+    assert "no release of aaaaaaaaaaaa that was built here is on record" in says and "has no" not in says
+
+
+@pytest.mark.parametrize(
+    "known",
+    [{"schema": "s1"}, {"source": ""}, {"migration": None}, {"goal": {"schema": ""}}, {"records": [{"release": "a" * 40, "schema": "s1"}]}],
+)
+def test_nothing_is_told_where_it_is_known_or_not_wanted(known):
+    assert warned(COMMIT, **known) == ""
+
+
+@pytest.mark.parametrize(("schema", "says"), [("", "is not known"), ("s2", "going back does not undo them")])
+def test_a_rollback_is_refused_for_what_is_the_matter(schema, says):
+    records = [ledger.new_record(environment="e", release=letter * 40, operator="o", host="h", schema="s1" if letter == "b" else schema) for letter in "ab"]
+    for number, record in enumerate(records):
+        record.update(id=f"r{9 - number}", outcome="succeeded", migration={"outcome": "succeeded"})
+    run = release(records=records)
+    run.params.update(rollback_to="previous", allow_over_migration=False, migration_source="db")
+    with pytest.raises(ReleaseFailed, match=says) as refused:
+        run._rollback_goal({})
+    assert "Nothing was changed." in str(refused.value) and ("atena_migration_source" in str(refused.value)) == (schema == "")
+    assert run.result["migrations_unknown"] == ([] if schema else ["r9"])
