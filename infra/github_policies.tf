@@ -78,7 +78,7 @@ locals {
   grant_list_bucket = [{ Effect = "Allow", Resource = [local.own.bucket], Action = ["s3:ListBucket"] }]
 
   decrypt = {
-    StringEquals = { "kms:ViaService" = "ssm.${var.region}.amazonaws.com" }
+    StringEquals = { "kms:ViaService" = local.ssm_service }
     StringLike   = { "kms:EncryptionContext:PARAMETER_ARN" = "${local.own.secrets}/*" }
   }
 

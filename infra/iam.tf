@@ -60,7 +60,7 @@ resource "aws_iam_role_policy" "execution" {
         Action   = ["kms:Decrypt"]
         Resource = ["${local.arn_prefix}:kms:${local.arn_scope}:key/*"]
         Condition = {
-          StringEquals = { "kms:ViaService" = "ssm.${var.region}.amazonaws.com" }
+          StringEquals = { "kms:ViaService" = local.ssm_service }
           StringLike   = { "kms:EncryptionContext:PARAMETER_ARN" = "${local.arn_prefix}:ssm:${local.arn_scope}:parameter${var.ssm_path}/*" }
         }
       },

@@ -7,6 +7,11 @@ locals {
   arn_prefix = "arn:${data.aws_partition.current.partition}"
   arn_scope  = "${var.region}:${data.aws_caller_identity.current.account_id}"
 
+  # As what KMS sees Parameter Store: documented with amazonaws.com, and in other partitions with their own suffix. One of them is a string,
+  # as it always was, so that no policy is written anew for it.
+  ssm_hosts   = distinct([for suffix in ["amazonaws.com", data.aws_partition.current.dns_suffix] : "ssm.${var.region}.${suffix}"])
+  ssm_service = try(one(local.ssm_hosts), local.ssm_hosts)
+
   # Zero or one service (variables.tf): the one that the load balancer forwards to.
   web_services = { for name, service in var.services : name => service if service.port != null }
 

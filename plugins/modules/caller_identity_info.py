@@ -50,10 +50,15 @@ arn:
   type: str
   sample: arn:aws:iam::123456789012:user/ana
 partition:
-  description: The partition of the region (C(aws), C(aws-cn), C(aws-us-gov)).
+  description: The partition of the region (C(aws), C(aws-cn), C(aws-eusc), C(aws-us-gov)).
   returned: success
   type: str
   sample: aws
+dns_suffix:
+  description: What the names of AWS's servers end with there (C(amazonaws.com), C(amazonaws.com.cn), C(amazonaws.eu)).
+  returned: success
+  type: str
+  sample: amazonaws.com
 region:
   description: The region in use.
   returned: success
@@ -71,6 +76,7 @@ except ImportError:
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 
 
 def region_problem(region, known):
@@ -80,7 +86,7 @@ def region_problem(region, known):
     if region in known:
         return None
     near = [name for name in sorted(known) if name.split("-")[0] == region.split("-")[0]]
-    if re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region) and not near:
+    if re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", region) and not near:
         near = sorted(known)
     return (
         f"The installed botocore knows no AWS region '{region}'. Correct atena_region (or AWS_REGION); regions like it: "
@@ -113,6 +119,7 @@ def main():
         account=identity["Account"],
         arn=identity["Arn"],
         partition=session.get_partition_for_region(module.region),
+        dns_suffix=dns_suffix(module.region),
         region=module.region,
     )
 

@@ -59,8 +59,8 @@ options:
     type: dict
   refresh:
     description:
-      - Whether to ask AWS's Price List (C(pricing:GetProducts), in us-east-1) for each price that is needed. What it does not tell, or where it may not be
-        asked, stays as the table has it, with a warning.
+      - Whether to ask AWS's Price List (C(pricing:GetProducts), in the partition's global region) for each price that is needed. What it does not tell,
+        or where it may not be asked, stays as the table has it, with a warning.
     type: bool
     default: false
   reference:
@@ -190,7 +190,8 @@ import os
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, plan as cost_plan, price_list, read as cost_read, run as cost_run
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import global_region
+from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, plan as cost_plan, read as cost_read, run as cost_run
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.cost.prices import PricesUnusable
 from ansible_collections.atena.aws.plugins.module_utils.environment import state as power_state
@@ -227,7 +228,7 @@ def result(module):
     report = cost_run.Report(params["cost"], params["schedule"])
     before, after = read_sizes(module, counts)
     if params["refresh"]:
-        for warning in report.refresh(Caller(module, price_list.ASKED_IN), before, after):
+        for warning in report.refresh(Caller(module, global_region(module.region or "")), before, after):
             module.warn(warning)
     changes = params["source"] == "plan" or bool(counts)
     return report.told(after, before if changes else None, params["reference"])

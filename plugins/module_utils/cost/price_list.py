@@ -15,8 +15,6 @@ import re
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 
-# The Price List is asked there, whatever the region of the prices.
-ASKED_IN = "us-east-1"
 SOURCE = "AWS Price List, GetProducts"
 _PREFIX = re.compile(r"(?:[A-Z]{3,4}[0-9]-|EU-)?")
 # Family -> (service, filters, usage type after the region's prefix, attributes that must be so). {size} is the key's; of Fargate's it is the architecture.
@@ -84,7 +82,7 @@ def _on_demand(product: dict) -> list[float]:
 
 
 def fetch(call, region: str, keys: list[str], today: datetime.date) -> tuple[dict, list[str]]:
-    """(a price table of what AWS says now, keys that it did not tell one price of). call: a Caller for ASKED_IN. Raises CallFailed."""
+    """(a price table of what AWS says now, keys that it did not tell one price of). call: a Caller for the partition's global region. Raises CallFailed."""
     answers: dict[str, list[dict]] = {}
     found, untold = {}, []
     for key in keys:

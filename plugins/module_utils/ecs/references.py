@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import re
 
-_ECR = re.compile(
-    r"^(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
-)
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import ecr_registry
+
+_IMAGE = r"/(?P<repository>[^:@]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 
 
 def ecr_image(reference: str) -> dict | None:
     """account, region, repository and ECR's image_id of an image in ECR; None for an image elsewhere."""
-    match = _ECR.match(reference)
+    match = re.match(ecr_registry() + _IMAGE, reference)
     if not match:
         return None
     # A digest counts more than a tag beside it, as for the container agent.

@@ -17,6 +17,8 @@ try:
 except ImportError:
     pass  # AnsibleAWSModule says so
 
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import ecr_registry
+
 TEMPLATE_TAG = "atena:template"
 RELEASE_TAG = "atena:release"
 FROM_TAG = "atena:from"
@@ -26,9 +28,7 @@ _UNORDERED = {"environment": "name", "secrets": "name", "containerDefinitions": 
 # What ECS fills in when a container leaves it out.
 _CONTAINER_DEFAULTS = {"essential": True, "cpu": 0}
 
-_ECR_REPOSITORY = r"^(?P<registry>(?P<account>\d{12})\.dkr\.ecr(-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?)/(?P<repository>[^:@]+)"
-_ECR = re.compile(_ECR_REPOSITORY + r"(?::(?P<tag>[^@]+))?$")
-_ECR_DIGEST = re.compile(_ECR_REPOSITORY + r"(?::[^@]+)?@(?P<digest>sha256:[0-9a-f]+)$")
+_REPOSITORY = r"/(?P<repository>[^:@]+)"
 
 
 @functools.cache
@@ -49,12 +49,12 @@ def is_template(definition: dict) -> bool:
 
 def ecr_name(image: str) -> re.Match | None:
     """The parts of an image in ECR that has no digest: registry, account, region, repository, tag (None: 'latest' is meant); None for any other."""
-    return _ECR.match(image)
+    return re.match(f"(?P<registry>{ecr_registry()}){_REPOSITORY}(?::(?P<tag>[^@]+))?$", image)
 
 
 def ecr_digest(image: str) -> re.Match | None:
     """The parts of an image in ECR that has a digest: registry, account, region, repository, digest; None for any other."""
-    return _ECR_DIGEST.match(image)
+    return re.match(f"(?P<registry>{ecr_registry()}){_REPOSITORY}(?::[^@]+)?@(?P<digest>sha256:[0-9a-f]+)$", image)
 
 
 def unpinned(definition: dict) -> list[str]:

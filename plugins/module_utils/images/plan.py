@@ -7,14 +7,15 @@ from __future__ import annotations
 import json
 from urllib.parse import urlsplit
 
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import is_endpoint
+
 # Docker's names for ECS's CPU architectures.
 PLATFORMS = {"X86_64": "amd64", "ARM64": "arm64"}
 
 
 def push_registry(endpoint_url: str, proxy_endpoint: str) -> str:
     """host[:port] to push to: ECR's own answer, or the host of the endpoint where a custom one (AWS_ENDPOINT_URL) is in force."""
-    host = urlsplit(endpoint_url).hostname or ""
-    if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
+    if is_endpoint(urlsplit(endpoint_url).hostname or ""):
         return urlsplit(proxy_endpoint).netloc
     return urlsplit(endpoint_url).netloc
 

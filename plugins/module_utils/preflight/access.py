@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image, images_of, log_groups_of, parameter_name, role_name, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.preflight import iam_policy
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import bad, doubt, good, not_determined, unread
 
+# A service's name as a principal is the same in every partition.
 ECS = "ecs-tasks.amazonaws.com"
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 # Parameter Store's own key needs no kms:Decrypt: its policy lets everybody of the account use it through Parameter Store.
@@ -57,7 +59,7 @@ def needs_of(definition: dict, images: dict, scope: dict) -> list[dict]:
 
 def decryption(parameter: str, key_arn: str, scope: dict) -> dict:
     """What it takes to decrypt a parameter that has a key of its own, with what KMS tells the policy about the call."""
-    context = {"kms:viaservice": f"ssm.{scope['region']}.amazonaws.com", "kms:encryptioncontext:parameter_arn": parameter_arn(parameter, scope)}
+    context = {"kms:viaservice": f"ssm.{scope['region']}.{dns_suffix(scope['region'])}", "kms:encryptioncontext:parameter_arn": parameter_arn(parameter, scope)}
     return {"purpose": "decrypt", "actions": ["kms:Decrypt"], "resources": [key_arn], "context": context}
 
 

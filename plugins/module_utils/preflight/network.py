@@ -8,12 +8,15 @@ Not looked at: network ACLs, firewalls behind a transit gateway, policies of VPC
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import vpc_configuration
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import bad, doubt, good, not_determined, unread
 
 _ANYWHERE = "0.0.0.0/0"
+# com.amazonaws.us-east-1., cn.com.amazonaws.cn-north-1., eu.amazonaws.eusc-de-east-1.: what comes before a service in the name of its VPC endpoint.
+_ENDPOINT_OF = re.compile(r"^[a-z.]+\.[a-z]+(?:-[a-z]+)+-\d+\.")
 # Where a default route may lead, by the route's own key.
 _TARGETS = ("NatGatewayId", "TransitGatewayId", "VpcPeeringConnectionId", "NetworkInterfaceId", "InstanceId", "LocalGatewayId", "CoreNetworkArn")
 _INFRA = "Run infra.yml: it puts the network back as described (see its plan first)."
@@ -40,7 +43,7 @@ def missing_endpoints(table: dict | None, wanted: set, endpoints: list[dict]) ->
     """Services of AWS that no available VPC endpoint leads to (gateway endpoints: from this route table)."""
     reached = set()
     for endpoint in endpoints:
-        name = endpoint.get("ServiceName", "").split(".", 3)[-1]  # com.amazonaws.us-east-1.ecr.api
+        name = _ENDPOINT_OF.sub("", endpoint.get("ServiceName", ""))
         gateway = endpoint.get("VpcEndpointType") == "Gateway"
         if endpoint.get("State", "").lower() == "available" and (not gateway or table and table.get("RouteTableId") in endpoint.get("RouteTableIds", [])):
             reached.add(name)
