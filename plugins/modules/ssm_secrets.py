@@ -31,6 +31,12 @@ options:
         refused before anything is written. So is one of more than 8192 bytes; one of more than 4096 needs the advanced tier, which it gets.
     type: dict
     default: {}
+  named:
+    description:
+      - Names of O(values) that are written whatever they are. Of any other a value that the parameter had before, and that was changed since, is left alone
+        and told, as it comes from a file that is older than the change. Unset names all.
+    type: list
+    elements: str
   placeholder:
     description: The value that means 'not set yet'.
     type: str
@@ -114,6 +120,11 @@ missing:
   returned: success
   type: list
   elements: str
+left:
+  description: Names whose value was given and not written, since it is an earlier one and O(named) does not name it.
+  returned: success
+  type: list
+  elements: str
 lines:
   description: The secrets in one line each, for people.
   returned: success
@@ -141,6 +152,18 @@ def write(call, params, name, value, action, kept=None):
         parameter_store.create(call, params["path"], name, value, params["description"], params["tags"])
 
 
+def older(call, params, planned):
+    """{name: (version that had the given value, newest version)} of those that nobody named and that were changed since."""
+    found = {}
+    for name, value, action in planned:
+        if action == "update" and params["named"] is not None and name not in params["named"]:
+            history = parameter_store.history(call, params["path"], name)
+            version = ssm_secrets.superseded(history, value)
+            if version is not None:
+                found[name] = (version, history[-1]["version"])
+    return found
+
+
 def difference(name, current, action, params):
     if name not in current:
         before = "absent"
@@ -163,7 +186,9 @@ def work(module, call):
     if problems:
         raise CallFailed(f"No secret was written: {'; '.join(problems)}.{advice}".rstrip())
     planned = ssm_secrets.writes(names, current, values, placeholder, params["create_placeholders"])
-    result = {"changed": bool(planned), "missing": missing}
+    left = older(call, params, planned)
+    planned = [write for write in planned if write[0] not in left]
+    result = {"changed": bool(planned), "missing": missing, "left": list(left)}
     if module._diff:
         result["diff"] = [difference(name, current, action, params) for name, _value, action in planned]
     if planned and not module.check_mode:
@@ -173,7 +198,10 @@ def work(module, call):
                 write(call, params, name, value, action, kept.get(f"{path}/{name}"))
         current = parameter_store.read_all(call, path, names)
     result["secrets"] = ssm_secrets.report(names, current, planned, placeholder)
-    result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode)
+    told_of = [ssm_secrets.left_line(name, *versions) for name, versions in left.items()]
+    for line in told_of:
+        module.warn(line)
+    result["lines"] = ssm_secrets.lines(result["secrets"], module.check_mode) + told_of
     return result
 
 
@@ -183,6 +211,7 @@ def main():
             "path": {"type": "str", "required": True},
             "names": {"type": "list", "elements": "str", "required": True},
             "values": {"type": "dict", "default": {}, "no_log": True},
+            "named": {"type": "list", "elements": "str"},
             "placeholder": {"type": "str", "default": "CHANGE_ME"},
             "create_placeholders": {"type": "bool", "default": False},
             "require_all": {"type": "bool", "default": False},

@@ -26,6 +26,10 @@ options:
     description: New values by name, with the rules of M(atena.aws.ssm_secrets). None are needed to finish an earlier rotation.
     type: dict
     default: {}
+  named:
+    description: Names of O(values) that are written whatever they are, as M(atena.aws.ssm_secrets) has it. Unset names all.
+    type: list
+    elements: str
   placeholder:
     description: The value that means 'not set yet'.
     type: str
@@ -88,6 +92,11 @@ secrets:
     previous_version:
       description: The version that the services had before.
       type: int
+left:
+  description: Names whose value was given and not written, since it is an earlier one and O(named) does not name it.
+  returned: success, or failure after it began
+  type: list
+  elements: str
 services:
   description: The services that got new tasks; in check mode, that would get them.
   returned: success, or failure after it began
@@ -128,6 +137,7 @@ def main():
             **ROTATION_OPTIONS,
             "names": {"type": "list", "elements": "str", "required": True},
             "values": {"type": "dict", "default": {}, "no_log": True},
+            "named": {"type": "list", "elements": "str"},
             "placeholder": {"type": "str", "default": "CHANGE_ME"},
         },
         supports_check_mode=True,

@@ -81,7 +81,7 @@ def values(lab, tmp_path_factory):
     source.write_text(json.dumps({"atena_secrets": fresh}))
     database = lab.client("ssm").get_parameter(Name="/atena/prod/DATABASE_URL", WithDecryption=True)["Parameter"]["Value"]
     yield source, {**fresh, "DATABASE_URL": database, "the database's password": urlsplit(database).password}
-    lab.playbook("secrets.yml").must_succeed()
+    lab.playbook("secrets.yml", "-e", f"secrets_names={','.join(NAMES)}").must_succeed()
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

@@ -133,7 +133,8 @@ def secrets_yml(lab, *arguments, given=None, directory=None, **options):
 def as_before(lab):
     """The lab's own values, and one task of each service with them."""
     yield
-    lab.playbook("secrets.yml", "-e", "secrets_action=rotate", *LOCK).must_succeed()
+    # Named, or what was changed since would stay.
+    lab.playbook("secrets.yml", "-e", "secrets_action=rotate", "-e", f"secrets_names={','.join(NAMES)}", *LOCK).must_succeed()
 
 
 # --- Values -------------------------------------------------------------------------------------------------------------
@@ -247,6 +248,20 @@ def test_nothing_given_is_no_success(lab):
     assert "No value was given for CLAUDE_API_KEY, ADMIN_TOKEN, TELEGRAM_BOT_TOKEN. Nothing was changed." in run.text
     assert "value of secrets_action must be one of" in secrets_yml(lab, "secrets_action=show").must_fail().text
     assert lab.lock() is None
+
+
+def test_the_remedy_for_one_secret_leaves_another_that_was_changed_since(lab, tmp_path):
+    """As with a vault that is older than a rotation with -e: what it has of that one is told, and written only if it is named."""
+    old, new = ({name: f"zq{uuid.uuid4().hex}" for name in NAMES} for _ in range(2))
+    secrets_yml(lab, "secrets_action=set", given=old, directory=tmp_path).must_succeed()
+    secrets_yml(lab, "secrets_action=set", given={"ADMIN_TOKEN": new["ADMIN_TOKEN"]}, directory=tmp_path).must_succeed()
+    lab.client("ssm").put_parameter(Name=f"{PATH}/CLAUDE_API_KEY", Value="CHANGE_ME", Type="SecureString", Overwrite=True)
+    file = {**old, "CLAUDE_API_KEY": new["CLAUDE_API_KEY"]}
+    mended = secrets_yml(lab, given=file, directory=tmp_path).must_succeed()
+    assert {name: value(lab, name) for name in NAMES} == {**old, **{name: new[name] for name in ("ADMIN_TOKEN", "CLAUDE_API_KEY")}}
+    assert "ADMIN_TOKEN: left as it is." in mended.text and "-e secrets_names=ADMIN_TOKEN" in mended.text
+    secrets_yml(lab, "secrets_action=set", "secrets_names=ADMIN_TOKEN", given=file, directory=tmp_path).must_succeed()
+    assert value(lab, "ADMIN_TOKEN") == old["ADMIN_TOKEN"]
 
 
 # --- List and compare ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.read import 
 from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, readers as secret_readers, record as rotation_record
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FORGET, LABEL, WRITE
 from ansible_collections.atena.aws.plugins.module_utils.rotation.rollout import SecretRollout
-from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as secret_plan, store as parameter_store
 
 # Options of every module that rotates. Their documentation is the fragment atena.aws.rotation.
 ROTATION_OPTIONS = {
@@ -69,7 +69,7 @@ class Rotation:
         self.cluster, self.path = f"{params['name']}-cluster", params["path"]
         self.listened = say
         self._known, self.redactor = [], Redactor([])
-        self.found, self.decided, self.kept, self.services, self.idle = {}, {}, {}, {}, []
+        self.found, self.decided, self.left, self.kept, self.services, self.idle = {}, {}, {}, {}, {}, []
         self.record = rotation_record.RotationRecord(call, params["record"]["bucket"], params["record"]["key"])
         self.recorded, self.rollout, self.begin = False, None, time.monotonic()
         self.result = {"changed": False, "outcome": "", "secrets": [], "services": [], "lines": []}
@@ -88,15 +88,26 @@ class Rotation:
 
     def read(self) -> None:
         """Reads the secrets and the services, decides, and refuses what cannot be done; writes nothing."""
-        self.found = {name: secret_rotation.standing(parameter_store.history(self.call, self.path, name)) for name in self.names()}
+        histories = {name: parameter_store.history(self.call, self.path, name) for name in self.names()}
+        self.found = {name: secret_rotation.standing(history) for name, history in histories.items()}
         self.know(value for now in self.found.values() if now for value in (now.value, now.before))
         self.know(self.wanted().values())
         wrong = secret_rotation.problems(self.names(), self.found, self.wanted(), self.params["placeholder"])
         if wrong:
             raise CallFailed(f"Nothing was changed: {'; '.join(wrong)}.")
-        self.decided = secret_rotation.actions(self.found, self.wanted())
+        self.left = self._older(histories)
+        self.result["left"] = list(self.left)
+        self.decided = secret_rotation.actions(self.found, {name: value for name, value in self.wanted().items() if name not in self.left})
         self.keep()
         self._find_services()
+
+    def _older(self, histories: dict) -> dict[str, int]:
+        """{name: version} of given values that were there before and were changed since, where nobody named them: of a file that is older than the change."""
+        named = self.params.get("named")
+        if named is None:
+            return {}
+        found = {name: secret_plan.superseded(histories.get(name), value) for name, value in self.wanted().items() if name not in named}
+        return {name: version for name, version in found.items() if version is not None}
 
     def keep(self) -> None:
         """What the new values leave of the parameters; asked before anything is written."""
@@ -128,7 +139,10 @@ class Rotation:
         ]
 
     def lines(self, would: bool) -> list[str]:
-        return secret_rotation.lines(self.decided, self.found, list(self.services), self.idle, would)
+        told_of = [secret_plan.left_line(name, version, self.found[name].version) for name, version in self.left.items()]
+        if self.left and not self.decided:
+            return told_of
+        return secret_rotation.lines(self.decided, self.found, list(self.services), self.idle, would) + told_of
 
     def diff(self) -> list[dict]:
         return [{"before": f"{name}: set\n", "after": f"{name}: set (another value)\n"} for name, action in self.decided.items() if action == WRITE]

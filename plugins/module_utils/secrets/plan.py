@@ -64,6 +64,21 @@ def writes(names, current, values, placeholder, create):
     return found
 
 
+def superseded(history, value):
+    """The version that had this value before the newest one came, with another; None if it is the newest's, or never was there. history: oldest first."""
+    if not history or history[-1]["value"] == value:
+        return None
+    return next((entry["version"] for entry in reversed(history) if entry["value"] == value), None)
+
+
+def left_line(name, version, newest):
+    """Why a given value was not written, and what writes it all the same."""
+    return (
+        f"{name}: left as it is. The value given is an earlier one, of version {version}, and was changed since (version {newest}). "
+        f"To go back to it, name it: -e secrets_names={name}"
+    )
+
+
 def report(names, current, written, placeholder):
     """What people may know: [{name, set, action, version, last_modified}]."""
     actions = {name: action for name, _value, action in written}

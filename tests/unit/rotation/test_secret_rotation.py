@@ -8,6 +8,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, run as rotation_run
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FINISH, FORGET, NOTHING, WRITE, Standing
+from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as secret_plan
 from ansible_collections.atena.aws.plugins.modules import ssm_secrets as ssm_secrets_module
 from secrets_world import CUSTOMERS_KEY, LABEL, OWN_KEY, PATH, Killed, World
 from test_rollout_run import NAMES, ecs  # noqa: F401 - a fixture: time passes only when somebody sleeps
@@ -255,10 +256,12 @@ class Secrets:
 
     check_mode = _diff = False
 
-    def __init__(self, **values):
+    def __init__(self, named=None, **values):
+        self.warned = []
+        self.warn = self.warned.append
         self.params = {
             **{"path": PATH, "names": ["A", "B", "C"], "values": values, "placeholder": "CHANGE_ME", "create_placeholders": False, "require_all": False},
-            **{"advice": "", "description": "", "tags": {}, "lock": None},
+            **{"named": named, "advice": "", "description": "", "tags": {}, "lock": None},
         }
 
 
@@ -267,3 +270,55 @@ def test_a_value_that_a_person_sets_is_encrypted_with_the_key_of_its_secret(worl
     assert ssm_secrets_module.work(Secrets(A="new-a", B="new-b", C="first-c"), world)["changed"]
     assert [world.value(name) for name in "ABC"] == ["new-a", "new-b", "first-c"]
     assert world.keys == {"A": CUSTOMERS_KEY, "B": OWN_KEY, "C": OWN_KEY}
+
+
+# --- A file that is older than the last change ----------------------------------------------------------------------------
+def changed_since(world):
+    """A was rotated with a value from elsewhere; B is not set yet. The file has what A was, and B's first."""
+    world.put_parameter(Name=f"{PATH}/A", Value="rotated", Type="SecureString", Overwrite=True)
+    world.put_parameter(Name=f"{PATH}/B", Value="CHANGE_ME", Type="SecureString", Overwrite=True)
+    return {"A": "old-a-value", "B": "first-b"}
+
+
+def test_the_remedy_for_one_secret_takes_back_no_other(world):
+    module = Secrets(named=[], **changed_since(world))
+    result = ssm_secrets_module.work(module, world)
+    assert (world.value("A"), world.value("B"), result["left"]) == ("rotated", "first-b", ["A"])
+    assert {entry["name"]: entry["action"] for entry in result["secrets"]} == {"A": "none", "B": "update", "C": "none"}
+    [line] = module.warned
+    assert line == result["lines"][-1]
+    assert "of version 1, and was changed since (version 2)" in line and "-e secrets_names=A" in line and "old-a" not in str(result) + line
+
+
+@pytest.mark.parametrize("named", [["A"], None])
+def test_one_that_is_named_goes_back(world, named):
+    result = ssm_secrets_module.work(Secrets(named=named, **changed_since(world)), world)
+    assert (world.value("A"), result["left"]) == ("old-a-value", [])
+
+
+def test_a_value_that_never_was_there_is_a_new_one(world):
+    changed_since(world)
+    assert ssm_secrets_module.work(Secrets(named=[], A="brand-new"), world)["left"] == []
+    assert world.value("A") == "brand-new"
+
+
+def test_a_rotation_of_what_a_file_has_takes_back_none_either(world):
+    file = changed_since(world)
+    run = rotation(world, **file)
+    run.params["named"] = []
+    result = run.run()
+    assert (world.value("A"), world.value("B"), result["left"]) == ("rotated", "first-b", ["A"])
+    assert "A: left as it is." in result["lines"][-1] and world.labelled("A") is None
+    again = rotation(world, **file)
+    again.params["named"] = []
+    assert [line[:18] for line in again.run()["lines"]] == ["A: left as it is. "]
+    named = rotation(world, A=file["A"])
+    named.params["named"] = ["A"]
+    named.run()
+    assert world.value("A") == "old-a-value"
+
+
+@pytest.mark.parametrize(("values", "given", "version"), [("abc", "b", 2), ("aba", "a", None), ("abab", "a", 3), ("ab", "c", None), ("", "a", None)])
+def test_an_earlier_value_is_found_in_the_history(values, given, version):
+    history = [{"value": value, "version": number, "labels": []} for number, value in enumerate(values, 1)]
+    assert secret_plan.superseded(history, given) == version
