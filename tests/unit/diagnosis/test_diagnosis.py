@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis, tasks as diagnosis_tasks
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import LOG_WORDS
 
 ARN = "arn:aws:ecs:us-east-1:1:task-definition/"
@@ -537,3 +537,17 @@ def test_the_text_is_read_from_top_to_bottom():
     ]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("api", "atena_api_memory (atena_services.api.memory, where that is set)"),
+        ("workers", "atena_workers_memory (atena_services.workers.memory, where that is set)"),
+        ("scheduler", "atena_services.scheduler.memory"),
+        ("", "atena_services.<service>.memory"),
+    ],
+)
+def test_what_a_services_memory_is_called(key, says):
+    """Two services have a variable of their own, which is none for a third."""
+    assert "".join(diagnosis_tasks.memory_variable(key)) == says
