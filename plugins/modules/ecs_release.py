@@ -331,6 +331,12 @@ migration:
       C(reason) and C(logs) of the migration; null if none ran, or if what became of it is not known.
   returned: always
   type: dict
+counts_kept:
+  description:
+    - Services with another count than O(services[].initial_count), which has an effect in the first release only, as C(name), C(count) and C(configured).
+  returned: always
+  type: list
+  elements: dict
 migrated_since:
   description: Ids of releases after the target that may have changed the schema.
   returned: when rolling back

@@ -65,6 +65,7 @@ class Release:
         self.unfinished = release_targets.unfinished_release(self.records)
         self.result.update(
             services=[self._entry(target) for target in self.targets],
+            counts_kept=[] if self.goal else self._counts_kept(),
             diff=[diff for target in self.targets for diff in target.diff()],
         )
 
@@ -89,6 +90,15 @@ class Release:
                 "If the old code can live with the schema as it is, say so: -e rollback_over_migration=true"
             )
         return goal
+
+    def _counts_kept(self) -> list[dict]:
+        """Services that run another count than is configured: that one is the first release's, and has no effect any more."""
+        configured = {item["name"]: item["initial_count"] for item in self.params["services"]}
+        return [
+            {"name": target.name, "count": target.service["desiredCount"], "configured": configured[target.name]}
+            for target in self.targets
+            if not target.is_first and target.service["desiredCount"] != configured[target.name]
+        ]
 
     def _entry(self, target) -> dict:
         return {

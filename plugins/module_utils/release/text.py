@@ -22,6 +22,10 @@ def summary(result: dict) -> list[str]:
     for service in result.get("services", []):
         before = "" if service["previous"] == service["task_definition"] else f" (before: {_short(service['previous'])})"
         lines.append(f"{service['name']}: {_short(service['task_definition'])}{before}")
+    lines += [
+        f"{kept['name']}: count {kept['count']} as before; desired_count ({kept['configured']}) is the first release's alone, scale.yml changes it from then on"
+        for kept in result.get("counts_kept", [])
+    ]
     if result.get("address"):
         lines.append(f"Address: {result['address']}")
     health = result.get("health")

@@ -87,3 +87,12 @@ def test_a_worker_that_dies_within_its_own_time_is_not_released(ecs, monkeypatch
     assert "workers: it was steady, but not for 60 s: workers: task lost0 failed: container workers exited with code 3" in str(failed)
     assert at(ecs) == {"api": "api:1", "workers": "workers:1"}
     assert (record["outcome"], record["reverted"], record["not_reverted"]) == (ledger.FAILED, NAMES, [])
+
+
+@pytest.mark.parametrize(("first", "count", "kept"), [(False, 4, [2]), (False, 2, []), (True, 4, [])])
+def test_a_count_in_the_inventory_that_has_no_effect_is_told(ecs, monkeypatch, first, count, kept):  # noqa: F811
+    release = released(ecs, monkeypatch)
+    release.params["services"][0]["initial_count"] = count
+    release.targets = release.targets[:1]
+    release.targets[0].is_first, release.targets[0].service["desiredCount"] = first, 2
+    assert [entry["count"] for entry in release._counts_kept()] == kept

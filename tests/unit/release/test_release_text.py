@@ -11,6 +11,13 @@ BASE = {"changed": True, "release": "0123abc", "release_id": "r1", "services": [
     "result, lines",
     [
         ({"outcome": "succeeded"}, ["Released 0123abc in 9.1 s, on record as r1", "a-api: a-api:3 (before: a-api:2)"]),
+        (
+            {"outcome": "succeeded", "services": [], "counts_kept": [{"name": "a-api", "count": 2, "configured": 4}]},
+            [
+                "Released 0123abc in 9.1 s, on record as r1",
+                "a-api: count 2 as before; desired_count (4) is the first release's alone, scale.yml changes it from then on",
+            ],
+        ),
         ({"outcome": "nothing_to_do", "services": []}, ["Nothing to do: 0123abc already runs"]),
         ({"outcome": "predicted", "would": ["Would change a-api: memory"], "services": []}, ["Would release 0123abc", "Would change a-api: memory"]),
         ({"outcome": "predicted", "changed": False, "would": [], "services": []}, ["Nothing to do: 0123abc already runs"]),
