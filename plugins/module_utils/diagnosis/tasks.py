@@ -49,6 +49,10 @@ def task_lines(task: dict, others: int = 0) -> list[str]:
 # --- Tasks that ended ---
 
 
+# The services whose memory has a variable of its own, beside that of all.
+_MEMORY = {"api": "atena_api_memory", "workers": "atena_workers_memory"}
+
+
 def verdict(view: View, task: dict) -> dict:
     """{'code', 'cause', 'remedy', 'certainty'} of one failed task."""
     said = " ".join([*(container["reason"] for container in task["containers"]), task["stopped_reason"]])
@@ -80,6 +84,12 @@ def plain_remedy(view: View, words: failure_words.Words) -> str:
     return re.sub(r"\b(infra|deploy|secrets)\.yml\b", lambda match: view.playbook(match[0]), words.remedy)
 
 
+def memory_variable(key: str) -> tuple[str, str]:
+    """What an inventory has to raise for a service's memory, and what counts more where that is set."""
+    of_its_own = f"atena_services.{key or '<service>'}.memory"
+    return (_MEMORY[key], f" ({of_its_own}, where that is set)") if key in _MEMORY else (of_its_own, "")
+
+
 def memory_verdict(view: View, task: dict, container: str, certain: bool) -> dict:
     limit = view.container(task["task_definition"], container).get("memory") or 0
     known = f"it may use {limit} MiB" if limit else "its limit is not known"
@@ -87,9 +97,9 @@ def memory_verdict(view: View, task: dict, container: str, certain: bool) -> dic
     if not certain:
         cause = f"Container {container} was killed (exit code 137) and AWS names no reason: probably for its memory, {known}"
     key = view.key(task["service"]) if task["service"] else ""
-    variable = f"atena_{key}_memory" if key in ("api", "workers") else f"atena_services.{key or '<service>'}.memory"
+    variable, rather = memory_variable(key)
     remedy = (
-        f"Raise {variable}{f' (now {limit}), for instance to {2 * limit}' if limit else ''}, in the inventory; "
+        f"Raise {variable}{f' (now {limit}), for instance to {2 * limit}' if limit else ''}, in the inventory{rather}; "
         f"then {view.playbook('infra.yml')} and {view.playbook('deploy.yml')}"
     )
     return {"code": "out_of_memory", "cause": cause, "remedy": remedy, "certainty": CERTAIN if certain else LIKELY}
@@ -225,7 +235,7 @@ def log_remedy(view: View, line: failure_words.Line, service: str) -> str:
         "redis_read_only": f"REDIS_URL names a replica: correct the SSM parameter {path}/REDIS_URL; then {restart}",
         "database_unreachable": f"Its address, state and security groups look right from here. Tasks keep old values of secrets, so replace them: {restart}",
         "redis_unreachable": f"Its address, state and security groups look right from here. Tasks keep old values of secrets, so replace them: {restart}",
-        "out_of_memory": f"Raise the service's memory (atena_{view.key(service)}_memory), then {view.playbook('infra.yml')} and {view.playbook('deploy.yml')}",
+        "out_of_memory": f"Raise {''.join(memory_variable(view.key(service)))}, then {view.playbook('infra.yml')} and {view.playbook('deploy.yml')}",
         "port_taken": "Start one server only in the container, or give the second another port.",
         "image_incomplete": f"Complete the Dockerfile, then {view.playbook('deploy.yml')}",
     }[line.code]

@@ -82,7 +82,8 @@ AWS_WORDS = (
         "out_of_memory",
         r"outofmemory|out of memory",
         "The container needed more memory than it has",
-        "The container needed more memory than it has: raise the service's memory (atena_api_memory, atena_workers_memory) and apply infra.yml.",
+        "The container needed more memory than it has: raise the service's memory (atena_api_memory, atena_workers_memory; "
+        "of others atena_services.<service>.memory) and apply infra.yml.",
     ),
     Words(
         "health_check_failed",
