@@ -12,6 +12,7 @@ def release_images(services: dict, name: str) -> list[dict]:
             "name": key,
             "repository": f"{name}-{key}",
             "dockerfile": service.get("dockerfile", "Dockerfile"),
+            "target": service.get("target") or "",
             "architecture": service.get("architecture", "X86_64"),
         }
         for key, service in services.items()

@@ -9,7 +9,8 @@ short_description: Build a release's images, push them to ECR and return their d
 description:
   - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them.
   - A tag that is in ECR already is taken as it is, neither built nor pushed, so O(tag) should name the source, for example C(sha-<commit>).
-    An image whose labels say that it was built from something else - the working tree in place of the commit, other O(include) - is built anew.
+    An image whose labels say that it was built from something else - the working tree in place of the commit, other O(include), another stage of the
+    Dockerfile - is built anew.
   - With O(commit) the context is a clone that holds this commit, its submodules and the files that it stores in Git LFS, and no other file of the
     working tree. The clones are kept, so that a later build fetches only what is new, and used by one run at a time. Modes are git's, whatever
     the umask, so that Docker's layer cache holds.
@@ -56,7 +57,7 @@ options:
     type: dict
     default: {}
   labels:
-    description: Labels for every image, beside C(atena.build-from) and C(atena.build-include), which tell what it was built from.
+    description: Labels for every image, beside C(atena.build-from), C(atena.build-include) and C(atena.build-target), which tell what it was built from.
     type: dict
     default: {}
   images:
@@ -78,7 +79,7 @@ options:
         type: str
         default: Dockerfile
       target:
-        description: Stage of the Dockerfile to build.
+        description: Stage of the Dockerfile to build. Unset or empty, it is the last one.
         type: str
       architecture:
         description: CPU architecture, in ECS's words. Another one than the engine's own needs emulation in the engine.
@@ -210,7 +211,7 @@ class Builder:
             arguments += ["--platform", f"linux/{platform}"]
         if item["target"]:
             arguments += ["--target", item["target"]]
-        labels = {**self.params["labels"], **ecr_plan.origin_labels(origin(self.params))}
+        labels = {**self.params["labels"], **ecr_plan.origin_labels(origin(self.params, item))}
         for option, values in (("--build-arg", self.params["build_args"]), ("--label", labels)):
             for name, value in sorted(values.items()):
                 arguments += [option, f"{name}={value}"]
@@ -231,9 +232,9 @@ def build_all(params, call, items, context):
                 done.result()
 
 
-def origin(params):
+def origin(params, item):
     """What an image of this run is built from."""
-    return {"from": ecr_plan.COMMIT if params["commit"] else ecr_plan.WORKING_TREE, "include": params["include"]}
+    return {"from": ecr_plan.COMMIT if params["commit"] else ecr_plan.WORKING_TREE, "include": params["include"], "target": item["target"] or ""}
 
 
 @contextlib.contextmanager
@@ -280,7 +281,8 @@ def build(module, call, items, says):
 
 def run(module):
     params, call = module.params, Caller(module)
-    images, wanted, says = params["images"], origin(params), []
+    images, says = params["images"], []
+    wanted = {item["name"]: origin(params, item) for item in images}
     names = [item["repository"] for item in images]
     uris = {
         repository["repositoryName"]: repository["repositoryUri"]
@@ -292,7 +294,7 @@ def run(module):
     for item in images:
         there = found[item["name"]]
         tagged = any(params["tag"] in image.get("imageTags", []) for image in there["details"])
-        why = ecr_plan.why_anew(wanted, there["origin"], dirty=params["dirty"] and not params["commit"]) if tagged else ""
+        why = ecr_plan.why_anew(wanted[item["name"]], there["origin"], dirty=params["dirty"] and not params["commit"]) if tagged else ""
         plans[item["name"]] = {**ecr_plan.plan(params["tag"], params["also_tags"], there["details"], why), "why": why}
         if why:
             says.append(f"{item['repository']}:{params['tag']} is there, but {why}: {'would be' if module.check_mode else 'was'} built anew.")
@@ -319,7 +321,7 @@ def run(module):
             "retagged": planned["retag"],
             "why": planned["why"],
         }
-    origins = [wanted if plans[item["name"]]["build"] else found[item["name"]]["origin"] for item in images]
+    origins = [wanted[item["name"]] if plans[item["name"]]["build"] else found[item["name"]]["origin"] for item in images]
     return {
         "changed": any(image["built"] or image["retagged"] for image in result.values()),
         "images": result,

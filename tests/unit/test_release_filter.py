@@ -4,14 +4,14 @@ from ansible_collections.atena.aws.plugins.filter import release
 
 SERVICES = {
     "api": {"dockerfile": "packages/api/Dockerfile", "desired_count": 2, "port": 3000, "health_check_path": "/up"},
-    "workers": {"architecture": "ARM64", "stable_seconds": "120"},
+    "workers": {"architecture": "ARM64", "stable_seconds": "120", "target": "worker"},
 }
 
 
 def test_each_service_has_an_image_in_a_repository_of_its_name():
     assert release.release_images(SERVICES, "shop-prod") == [
-        {"name": "api", "repository": "shop-prod-api", "dockerfile": "packages/api/Dockerfile", "architecture": "X86_64"},
-        {"name": "workers", "repository": "shop-prod-workers", "dockerfile": "Dockerfile", "architecture": "ARM64"},
+        {"name": "api", "repository": "shop-prod-api", "dockerfile": "packages/api/Dockerfile", "target": "", "architecture": "X86_64"},
+        {"name": "workers", "repository": "shop-prod-workers", "dockerfile": "Dockerfile", "target": "worker", "architecture": "ARM64"},
     ]
 
 

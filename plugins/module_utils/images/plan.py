@@ -20,23 +20,28 @@ def push_registry(endpoint_url: str, proxy_endpoint: str) -> str:
     return urlsplit(endpoint_url).netloc
 
 
-# Labels of an image: from what it was built, and which files of the working tree were added (JSON).
-FROM_LABEL, INCLUDE_LABEL = "atena.build-from", "atena.build-include"
+# Labels of an image: from what it was built, which files of the working tree were added (JSON), and to which stage of the Dockerfile. All are always set:
+# one that is not comes from the base image.
+FROM_LABEL, INCLUDE_LABEL, TARGET_LABEL = "atena.build-from", "atena.build-include", "atena.build-target"
 COMMIT, WORKING_TREE = "commit", "working_tree"
 
 
 def origin_labels(origin: dict) -> dict[str, str]:
-    """`origin`: {'from': 'commit' or 'working_tree', 'include': [paths and globs]}."""
-    return {FROM_LABEL: origin["from"], INCLUDE_LABEL: json.dumps(sorted(origin["include"]))}
+    """`origin`: {'from': 'commit' or 'working_tree', 'include': [paths and globs], 'target': the stage, '' for the last one}."""
+    return {FROM_LABEL: origin["from"], INCLUDE_LABEL: json.dumps(sorted(origin["include"])), TARGET_LABEL: origin["target"]}
 
 
 def origin_of(labels: dict) -> dict:
-    """What an image's labels tell of its origin; {'from': '', 'include': []} if nothing, as with images of earlier versions and other builders."""
+    """What an image's labels tell of its origin; without 'from' if nothing, as with images of earlier versions and other builders."""
     try:
         include = json.loads(labels.get(INCLUDE_LABEL) or "[]")
     except ValueError:
         include = []
-    return {"from": labels.get(FROM_LABEL) or "", "include": [str(name) for name in include] if isinstance(include, list) else []}
+    return {
+        "from": labels.get(FROM_LABEL) or "",
+        "include": [str(name) for name in include] if isinstance(include, list) else [],
+        "target": labels.get(TARGET_LABEL) or "",
+    }
 
 
 def together(origins: list[dict]) -> dict:
@@ -53,6 +58,9 @@ def why_anew(wanted: dict, found: dict, *, dirty: bool = False) -> str:
         return f"it was built from {was}"
     if found["from"] and sorted(found["include"]) != sorted(wanted["include"]):
         return f"it was built with {', '.join(found['include']) or 'nothing'} of the working tree, and not with {', '.join(wanted['include']) or 'nothing'}"
+    if found["from"] and found["target"] != wanted["target"]:
+        was = f"the stage {found['target']}" if found["target"] else "the last stage"
+        return f"it was built to {was} of the Dockerfile, and not to {wanted['target'] or 'the last one'}"
     return "the working tree has changes that are not committed, so that the tag does not tell what is in it" if dirty else ""
 
 

@@ -160,7 +160,7 @@ def test_an_image_of_a_commit_has_the_commits_files_and_says_so(world):
     result = world.run()
     (build,) = world.builds()
     assert sorted(build["files"]) == [".gitignore", "Dockerfile"]
-    assert build["labels"] == {"atena.build-from": "commit", "atena.build-include": "[]"}
+    assert build["labels"] == {"atena.build-from": "commit", "atena.build-include": "[]", "atena.build-target": ""}
     assert result["images"]["api"]["built"] and result["origin"] == {"from": "commit", "include": []} and result["says"] == []
     again = world.run()
     assert not again["changed"] and world.did() == [] and again["origin"] == {"from": "commit", "include": []}
@@ -210,6 +210,37 @@ def test_what_ci_made_is_in_the_image_and_in_its_label(world):
     assert build["files"]["dist/bundle.js"] == "made\n" and ".env" not in build["files"]
     assert json.loads(build["labels"]["atena.build-include"]) == ["dist/"] and result["origin"] == {"from": "commit", "include": ["dist/"]}
     assert "it was built with dist/ of the working tree, and not with nothing" in world.run()["says"][0]
+
+
+def image(target):
+    return [{"name": "api", "repository": "api", "dockerfile": "Dockerfile", "target": target, "architecture": "X86_64"}]
+
+
+def test_the_stage_that_is_named_is_built_and_is_in_the_label(world):
+    result = world.run(images=image("worker"))
+    (build,) = world.builds()
+    assert build["words"][build["words"].index("--target") + 1] == "worker"
+    assert build["labels"]["atena.build-target"] == "worker" and result["says"] == []
+    assert not world.run(images=image("worker"))["changed"] and world.did() == []
+
+
+def test_another_stage_is_built_anew_under_the_same_tag(world):
+    world.run(images=image("worker"))
+    world.did()
+    result = world.run(images=image("server"))
+    assert world.builds()[0]["labels"]["atena.build-target"] == "server"
+    assert "it was built to the stage worker of the Dockerfile, and not to server" in result["says"][0]
+    result = world.run()
+    assert "--target" not in world.builds()[0]["words"]
+    assert "it was built to the stage server of the Dockerfile, and not to the last one" in result["says"][0]
+    assert not world.run()["changed"]
+
+
+def test_an_image_from_before_there_were_stages_is_the_last_one(world):
+    world.run()
+    del world.labels[world.tags["latest"]]["atena.build-target"]
+    assert not world.run()["changed"]
+    assert "it was built to the last stage of the Dockerfile, and not to worker" in world.run(images=image("worker"))["says"][0]
 
 
 @pytest.mark.parametrize("labels", [{}, {"org.opencontainers.image.revision": "x"}, {"atena.build-include": "{broken"}])
