@@ -9,8 +9,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"(?<![A-Za-z0-9_])atena_[a-z0-9_]*[a-z0-9](?![A-Za-z0-9_*])(?:\.([a-z_]+))?")
 DEFAULTS = yaml.safe_load((ROOT / "roles/environment/defaults/main.yml").read_text())
-# Written by our callback for AWX, and users of the database `atena` in an example.
-OTHERS = {"atena_result", "atena_app_a", "atena_app_b", "atena_owner"}
+# Written by our callback for AWX; users of the database `atena` in an example; a user's own variable, and one that is misspelt on purpose.
+OTHERS = {"atena_result", "atena_app_a", "atena_app_b", "atena_owner", "atena_team", "atena_log_retension_days"}
 PLACES = ("plugins/**/*.py", "roles/**/*.yml", "roles/**/*.md", "roles/**/*.j2", "docs/**/*.md", "playbooks/*.yml", "infra/*.tf", "extensions/**/*.yml")
 
 
