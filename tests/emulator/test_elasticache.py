@@ -4,7 +4,7 @@ import io
 import tarfile
 
 import pytest
-from extension.elasticache import cache_parameters, cache_snapshots
+from extension.elasticache import cache_parameters, cache_snapshots, cache_versions
 
 
 class TestCaches:
@@ -43,3 +43,23 @@ class TestCaches:
             "<SnapshotName>a&amp;b</SnapshotName><Port>6379</Port><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>"
             "<NodeSnapshots><NodeSnapshot><CacheNodeId>0001</CacheNodeId></NodeSnapshot></NodeSnapshots>"
         )
+
+    @pytest.mark.parametrize(
+        ("engine", "version", "words"),
+        [
+            ("redis", "7.1", ""),
+            ("redis", "5.0.6", ""),
+            ("memcached", "1.6.17", ""),
+            ("redis", "7.1.0", "please use '7.1'"),
+            ("valkey", "8.0.1", "please use '8.0'"),
+        ],
+    )
+    def test_a_whole_version_cannot_be_asked_for(self, engine, version, words):
+        refused = cache_versions.refusal(engine, version)
+        assert words in refused and bool(refused) is bool(words)
+
+    @pytest.mark.parametrize(("asked", "has"), [("7.1", "7.1.0"), ("5.0.6", "5.0.6")])
+    def test_a_cache_has_a_whole_version(self, asked, has):
+        heard = []
+        cache_versions._whole(heard.append)({"Engine": ["redis"], "EngineVersion": [asked]})
+        assert heard == [{"Engine": ["redis"], "EngineVersion": [has]}]

@@ -205,6 +205,11 @@ def test_cache_states_are_available_and_gone():
     assert query(elasticache._describe_cache_clusters, CacheClusterId="c")[0] == 404
 
 
+def test_cache_versions_are_what_was_asked_for():
+    query(elasticache._create_cache_cluster, CacheClusterId="c", Engine="redis", EngineVersion="7.1")
+    assert elasticache._clusters["c"]["EngineVersion"] == "7.1"
+
+
 def test_nat_states_are_available_and_deleted():
     assert "<state>available</state>" in query(ec2._create_nat_gateway, SubnetId="subnet-1", AllocationId="eipalloc-1")[1]
     query(ec2._delete_nat_gateway, NatGatewayId=next(iter(ec2._nat_gateways)))
@@ -266,6 +271,13 @@ def test_database_rename_is_not_heard():
     assert query(rds._modify_db_instance, DBInstanceIdentifier="d", NewDBInstanceIdentifier="e", ApplyImmediately="true")[0] == 200
     assert "e" not in rds._instances
     assert "dbi-resource-id" not in inspect.getsource(rds._apply_instance_filters)
+
+
+def test_database_versions_are_what_was_asked_for_and_go_back():
+    query(rds._create_db_instance, DBInstanceIdentifier="d", Engine="postgres", EngineVersion="16")
+    assert rds._instances["d"]["EngineVersion"] == "16"
+    assert query(rds._modify_db_instance, DBInstanceIdentifier="d", EngineVersion="15.1", ApplyImmediately="true")[0] == 200
+    assert rds._instances["d"]["EngineVersion"] == "15.1"
 
 
 def test_database_delete_keeps_automatic_backups_and_writes_over_snapshots():

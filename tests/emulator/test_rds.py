@@ -3,7 +3,7 @@
 import concurrent.futures
 
 import pytest
-from extension.rds import database_address, database_data, database_power, database_restore, database_snapshots, lab_clock
+from extension.rds import database_address, database_data, database_power, database_restore, database_snapshots, database_versions, lab_clock
 from ministack.core import responses
 
 
@@ -85,3 +85,66 @@ class TestADatabaseOfAnotherTime:
 
     def test_moments_are_read_in_utc(self):
         assert database_restore.epoch("1970-01-01T00:10:00Z") == database_restore.epoch("1970-01-01T00:10:00") == 600
+
+
+class TestVersions:
+    @pytest.mark.parametrize(
+        ("actual", "asked", "allowed", "words"),
+        [
+            ("16.13", "16.13", False, ""),
+            ("16.13", "16.14", False, ""),
+            ("16.13", "17", True, ""),
+            ("16.9", "16", False, ""),  # RDS takes its default minor version
+            ("16.13", "16", False, "Cannot upgrade postgres from 16.13 to 16"),
+            ("16.14", "16", False, "Cannot upgrade postgres from 16.14 to 16.13"),
+            ("16.13", "16.4", False, "Cannot upgrade postgres from 16.13 to 16.4"),
+            ("17.9", "16", True, "Cannot upgrade postgres from 17.9 to 16.13"),
+            ("16.13", "17", False, database_versions.NO_FLAG),
+        ],
+    )
+    def test_a_database_is_upgraded_and_never_taken_back(self, actual, asked, allowed, words):
+        assert database_versions.refusal(actual, asked, allowed) == words
+
+    @pytest.fixture
+    def emulator(self, monkeypatch):
+        """RDS with the versions, and without containers."""
+        rds = database_versions.rds
+        monkeypatch.setattr(rds, "_get_docker", lambda: None)
+        with responses.request_scope("111122223333", "us-east-1"):
+            yield rds
+        rds.reset()
+
+    def create(self, rds, **given):
+        made = database_versions._whole(rds._create_db_instance)
+        assert made({name: [value] for name, value in {"DBInstanceIdentifier": "d", "Engine": "postgres", **given}.items()})[0] == 200
+        return rds._instances["d"]
+
+    @pytest.mark.parametrize(("asked", "has"), [({"EngineVersion": "16"}, "16.13"), ({"EngineVersion": "16.4"}, "16.4"), ({}, "16.13")])
+    def test_a_database_has_a_whole_version(self, emulator, asked, has):
+        assert self.create(emulator, **asked)["EngineVersion"] == has
+
+    def test_a_change_that_is_no_upgrade_is_refused_and_changes_nothing(self, emulator):
+        instance, modify = self.create(emulator, EngineVersion="16"), database_versions._upgrading(emulator._modify_db_instance)
+        wish = {"DBInstanceIdentifier": ["d"], "ApplyImmediately": ["true"], "AllocatedStorage": ["50"]}
+        status, _, body = modify({**wish, "EngineVersion": ["16"]})
+        assert (status, b"Cannot upgrade postgres from 16.13 to 16<" in body, instance["AllocatedStorage"]) == (400, True, 20)
+        assert modify({**wish, "EngineVersion": ["17"], "AllowMajorVersionUpgrade": ["true"]})[0] == 200
+        assert (instance["EngineVersion"], instance["AllocatedStorage"]) == ("17.9", 50)
+
+    def test_what_is_restored_has_the_version_of_its_snapshot(self, emulator):
+        self.create(emulator, EngineVersion="16.4")
+        emulator._create_db_snapshot({"DBInstanceIdentifier": ["d"], "DBSnapshotIdentifier": ["s"]})
+        emulator._restore_from_snapshot({"DBInstanceIdentifier": ["r"], "DBSnapshotIdentifier": ["s"]})
+        assert emulator._instances["r"]["EngineVersion"] == "16.4"
+
+    def test_aws_upgrades_to_a_newer_minor_version_by_itself(self, emulator):
+        instance = self.create(emulator, EngineVersion="16")
+        assert database_versions.answer("PUT", [], {"database": "d", "version": "16.14"}) == (200, {"upgraded": ["d"]})
+        assert (instance["EngineVersion"], database_versions.answer("GET", [], None)) == ("16.14", (200, {"d": "16.14"}))
+        assert database_versions.answer("PUT", [], {"database": "e", "version": "16.14"})[0] == 404
+
+    @pytest.mark.parametrize("wish", [None, {}, {"database": "d", "version": "17.1"}, {"database": "d", "version": "16.4"}, {"database": "d", "version": "16"}])
+    def test_it_upgrades_to_nothing_else(self, emulator, wish):
+        self.create(emulator, EngineVersion="16")
+        with pytest.raises(ValueError):
+            database_versions.answer("PUT", [], wish)

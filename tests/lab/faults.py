@@ -87,6 +87,10 @@ class Faults:
         """Let days pass for the databases; the instances that AWS started meanwhile."""
         return self._ask("PUT", "clock", {"advance_days": days})["started"]
 
+    def upgraded(self, database: str, version: str) -> None:
+        """AWS has upgraded a database to this minor version, by itself."""
+        self._ask("PUT", "database_version", {"database": database, "version": version})
+
     def fire(self, schedule: str) -> bool:
         """Let this schedule (group/name) come due; False if it is disabled or not there."""
         return self._ask("POST", "schedules", {"name": schedule})["fired"]

@@ -116,7 +116,7 @@ class TestCacheSnapshot:
         told = {key: taken[key] for key in ("SnapshotSource", "CacheClusterId", "Engine", "EngineVersion", "CacheNodeType", "NumCacheNodes", "Port",
                                             "CacheParameterGroupName", "SnapshotRetentionLimit", "SnapshotWindow", "PreferredMaintenanceWindow")}  # fmt: skip
         assert told == {
-            "SnapshotSource": "manual", "CacheClusterId": cache, "Engine": "redis", "EngineVersion": "7.1", "CacheNodeType": "cache.t4g.micro",
+            "SnapshotSource": "manual", "CacheClusterId": cache, "Engine": "redis", "EngineVersion": "7.1.0", "CacheNodeType": "cache.t4g.micro",
             "NumCacheNodes": 1, "Port": 6379, "CacheParameterGroupName": "default.redis7", "SnapshotRetentionLimit": 3,
             "SnapshotWindow": "04:00-05:00", "PreferredMaintenanceWindow": "sun:05:00-sun:06:00",
         }  # fmt: skip
