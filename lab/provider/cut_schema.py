@@ -25,7 +25,9 @@ TYPES = {
             aws_ecr_repository aws_ecr_lifecycle_policy aws_ssm_parameter aws_scheduler_schedule
             aws_route53_record aws_iam_openid_connect_provider
         """.split(),
-        "data": "aws_caller_identity aws_partition aws_region aws_s3_object aws_iam_openid_connect_provider".split(),
+        "data": """
+            aws_caller_identity aws_partition aws_region aws_s3_object aws_iam_openid_connect_provider aws_db_instance aws_db_instances
+        """.split(),
     },
     "random": {"resources": "random_password random_id".split(), "data": []},
 }

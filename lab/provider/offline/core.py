@@ -71,7 +71,7 @@ class Provider:
         for name in row.marks.volatile:
             if config.get(name) is None:
                 planned[name] = Unknown
-        return planned, planning.replacements(row.block, prior, planned), []
+        return planned, [*planning.replacements(row.block, prior, planned), *row.replaced_for(prior, planned)], []
 
     def _plan_common(self, row: Row, planned: Values, prior: Values | None, config: Values) -> None:
         if "tags_all" in planned:

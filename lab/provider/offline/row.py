@@ -58,6 +58,8 @@ class Row:
     aliases: dict[str, str] = field(default_factory=dict)
     by_hand: str = ""  # blocks that `adjust` sends, because they are built differently in AWS
     got: Callable[[dict, Values, Any], Values] | None = None  # what the names alone do not translate
+    # Arguments for whose change the real provider makes a new resource in some cases only.
+    replaced_for: Callable[[Values, Values], list[str]] = lambda prior, planned: []
     unread: str = ""  # not what it seems in the answer, or missing in it
     local: str = ""  # arguments for the provider itself, of which AWS never hears
     is_gone: Callable[[dict], bool] = lambda answer: False

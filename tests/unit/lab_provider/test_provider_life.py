@@ -10,6 +10,7 @@ from offline.core import Provider
 from offline.failure import Failure
 from offline.plan import null_object
 from offline.rows.local import identifier_of, password
+from offline.rows.stores import database_version, redis_version
 from offline.values import Unknown
 
 REGION = "us-east-1"
@@ -477,3 +478,66 @@ def test_an_oidc_provider_keeps_the_address_as_it_was_written_and_changes_its_cl
     changed, failure = world.provider.apply("aws_iam_openid_connect_provider", state, planned)
     assert failure is None and changed["client_id_list"] == ["b"]
     world.stub.assert_no_pending_responses()
+
+
+# -- versions ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actual", "state", "pending", "kept"),
+    [
+        ("16.13", "16", None, "16"),
+        ("16.13", "16.13", None, "16.13"),
+        ("16.14", "16.13", None, "16.14"),  # an automatic upgrade
+        ("17.9", "16", None, "17.9"),
+        ("16.13", "1", None, "16.13"),
+        ("16.13", None, None, "16.13"),  # an import
+        ("16.13", "17", "17", "17"),  # it waits for the maintenance window
+    ],
+)
+def test_the_state_keeps_a_part_of_the_version_and_an_import_has_the_whole(actual, state, pending, kept):
+    assert database_version(actual, state, pending) == kept
+
+
+@pytest.mark.parametrize(
+    ("actual", "state", "kept"),
+    [("7.1.0", "7.1", "7.1"), ("7.1.0", None, "7.1"), ("7.1.0", "7.0", "7.1"), ("6.2.6", "6.x", "6.x"), ("5.0.6", None, "5.0.6"), (None, "7.1", None)],
+)
+def test_redis_has_two_numbers_in_the_state_after_an_import_too(actual, state, kept):
+    assert redis_version(actual, state) == kept
+
+
+@pytest.mark.parametrize(("wanted", "replaced"), [("7.0", ["engine_version"]), ("7.1", []), ("7.2", [])])
+def test_an_older_redis_is_another_cluster(monkeypatch, wanted, replaced):
+    cache = World("elasticache", monkeypatch)
+    given = {"cluster_id": "c", "engine": "redis", "node_type": "t", "num_cache_nodes": 1}
+    prior, _ = cache.plan("aws_elasticache_cluster", **given, engine_version="7.1")
+    assert cache.plan("aws_elasticache_cluster", prior, **given, engine_version=wanted)[1] == replaced
+
+
+def test_a_database_from_a_snapshot_is_asked_for_the_version_of_the_configuration(monkeypatch, quick):
+    rds = World("rds", monkeypatch)
+    found = {"DBInstanceIdentifier": "d", "DbiResourceId": "db-1", "DBInstanceStatus": "available", "Engine": "postgres", "EngineVersion": "16.13"}
+    rds.stub.add_response("restore_db_instance_from_db_snapshot", {"DBInstance": found})
+    rds.stub.add_response("describe_db_instances", {"DBInstances": [found]})
+    rds.stub.add_client_error(
+        "modify_db_instance", "InvalidParameterCombination", "Cannot upgrade postgres from 16.13 to 16",
+        expected_params={"DBInstanceIdentifier": "d", "ApplyImmediately": True, "EngineVersion": "16"},
+    )  # fmt: skip
+    state, failure = rds.create("aws_db_instance", identifier="d", engine="postgres", instance_class="t", engine_version="16", snapshot_identifier="s")
+    assert "Cannot upgrade postgres" in failure.detail and state["id"] == "db-1"
+    rds.stub.assert_no_pending_responses()
+
+
+def test_databases_are_told_by_name_and_none_is_no_error(monkeypatch):
+    rds = World("rds", monkeypatch)
+    wanted = {"filter": [{"name": "db-instance-id", "values": ["d"]}]}
+    sent = {"Filters": [{"Name": "db-instance-id", "Values": ["d"]}]}
+    rds.stub.add_response("describe_db_instances", {"DBInstances": []}, sent)
+    assert rds.provider.read_data("aws_db_instances", wanted)["instance_identifiers"] == []
+    found = {"DBInstanceIdentifier": "d", "DBInstanceArn": "arn:d", "EngineVersion": "16.13", "DBName": "n", "MasterUsername": "u", "StorageEncrypted": True}
+    rds.stub.add_response("describe_db_instances", {"DBInstances": [found]}, sent)
+    assert rds.provider.read_data("aws_db_instances", wanted)["instance_identifiers"] == ["d"]
+    rds.stub.add_response("describe_db_instances", {"DBInstances": [found]}, {"DBInstanceIdentifier": "d"})
+    told = rds.provider.read_data("aws_db_instance", {"db_instance_identifier": "d"})
+    assert (told["engine_version"], told["db_name"], told["master_username"], told["storage_encrypted"]) == ("16.13", "n", "u", True)

@@ -91,10 +91,41 @@ def oidc_provider(ctx: Context, config: Values) -> Values:
     }
 
 
+def databases(ctx: Context, config: Values) -> Values:
+    """Where there is none the list is empty, which is no error: dataSourceInstancesRead in internal/service/rds/instances_data_source.go."""
+    filters = [{"Name": one["name"], "Values": sorted(one["values"])} for one in config.get("filter") or []]
+    found = ctx.call("describe_db_instances", Filters=filters)["DBInstances"]
+    return {
+        "id": ctx.region,
+        "instance_arns": [one["DBInstanceArn"] for one in found],
+        "instance_identifiers": [one["DBInstanceIdentifier"] for one in found],
+    }
+
+
+# What aws_db_instance tells of an instance under AWS's own name for it, and that infra/ reads. The rest of it stays null.
+DATABASE = {
+    "db_instance_arn": "DBInstanceArn",
+    "db_name": "DBName",
+    "engine": "Engine",
+    "engine_version": "EngineVersion",
+    "master_username": "MasterUsername",
+    "resource_id": "DbiResourceId",
+    "storage_encrypted": "StorageEncrypted",
+}
+
+
+def database(ctx: Context, config: Values) -> Values:
+    name = config["db_instance_identifier"]
+    found = ctx.call("describe_db_instances", DBInstanceIdentifier=name)["DBInstances"][0]
+    return {"id": name, "db_instance_identifier": name, **{attribute: found.get(key) for attribute, key in DATABASE.items()}}
+
+
 SOURCES = [
     DataSource("aws_caller_identity", "sts", caller),
     DataSource("aws_partition", "sts", partition),
     DataSource("aws_region", "sts", region, computed="endpoint name"),
+    DataSource("aws_db_instances", "rds", databases, computed="tags"),
+    DataSource("aws_db_instance", "rds", database, computed="db_instance_identifier tags"),
     DataSource("aws_s3_object", "s3", s3_object, computed="tags version_id"),
     DataSource("aws_iam_openid_connect_provider", "iam", oidc_provider, computed="arn url tags"),
 ]
