@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.redis.parameters import release_of
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     ATTEMPTS,
     BUSY,
@@ -175,6 +176,11 @@ def refusals(cache: dict) -> list[str]:
     return found
 
 
+def _compared(field: str, value, told: dict):
+    """A value as it is compared: 7.1 and 7.1.0 are one version, of which AWS chooses the third number."""
+    return release_of(told.get("engine"), value) if field == "engine_version" else value
+
+
 def problems(snapshot: dict | None, cache: dict) -> list[str]:
     """Why this snapshot does not prove that `cache` can be made again, with its data. [] means verified: the cache may be deleted."""
     if snapshot is None:
@@ -191,7 +197,7 @@ def problems(snapshot: dict | None, cache: dict) -> list[str]:
     found += _of_another_life(snapshot, cache)
     for field in _PROOF:
         kept, now = snapshot.get(field), told.get(field)
-        if kept is not None and now is not None and kept != now:
+        if kept is not None and now is not None and _compared(field, kept, snapshot) != _compared(field, now, told):
             found.append(f"{name} has {field} {kept}, and {cache['id']} has {now}")
     if cache["kind"] == GROUP and told.get("cluster_enabled") and told.get("num_node_groups") != snapshot["shards"]:
         found.append(f"{name} holds {snapshot['shards']} shards, and {cache['id']} has {told.get('num_node_groups')}")

@@ -198,6 +198,7 @@ LATER = START + datetime.timedelta(days=1)
         ({"NodeSnapshots": []}, "does not tell when"),
         ({"NodeSnapshots": [{"CacheNodeId": "0001"}]}, "data of 0001"),
         ({"CacheClusterCreateTime": START - datetime.timedelta(days=1)}, "and this one at"),
+        *[({"EngineVersion": version}, None) for version in ("7.1", "7.1.0", "7.1.3")],  # the cluster says 7.1.0
         ({"EngineVersion": "7.0.7"}, "engine_version 7.0.7"),
         ({"Engine": "valkey"}, "engine valkey"),
         ({"CacheNodeType": "cache.m7g.large"}, "node_type cache.m7g.large"),
