@@ -27,7 +27,7 @@ resource "random_id" "final_snapshot" {
 resource "aws_db_instance" "main" {
   identifier     = "${local.name}-db"
   engine         = "postgres"
-  engine_version = var.database.engine_version
+  engine_version = local.database_engine_version # database_version.tf
   instance_class = var.database.instance_class
   multi_az       = var.database.multi_az
 
@@ -68,5 +68,11 @@ resource "aws_db_instance" "main" {
     # rotates it changes both. If Terraform alone set the password again, the application would be locked out.
     # What an instance was made from is over once it is there: with it, or without it, the next plan would replace the instance.
     ignore_changes = [password, snapshot_identifier]
+
+    # For whoever replaces the instance by hand (terraform apply -replace): no version is asked for then (database_version.tf). infra.yml refuses that.
+    postcondition {
+      condition     = var.database_snapshot != null || split(".", self.engine_version)[0] == local.database_version_wanted.major
+      error_message = "The database ${local.name}-db was made in PostgreSQL ${self.engine_version}, but the configuration says ${var.database.engine_version}. Replace it once more: it is made in the version of the configuration now."
+    }
   }
 }

@@ -279,11 +279,10 @@ class Lab:
             start_new_session=True,
         )
 
-    def plan(self) -> tuple[int, str]:
+    def plan(self, *arguments: str) -> tuple[int, str]:
         """`terraform plan -detailed-exitcode`, as a person types it in the working copy."""
-        done = subprocess.run(
-            ["terraform", "plan", "-detailed-exitcode", "-no-color", "-input=false"], cwd=self.infra, capture_output=True, text=True, timeout=300
-        )
+        command = ["terraform", "plan", "-detailed-exitcode", "-no-color", "-input=false", *arguments]
+        done = subprocess.run(command, cwd=self.infra, capture_output=True, text=True, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def unlock_the_state(self) -> None:

@@ -72,6 +72,16 @@ class Recovery:
     def snapshots(self) -> list[str]:
         return sorted(one["DBSnapshotIdentifier"] for one in self.rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"])
 
+    def version(self) -> str:
+        return self.rds.describe_db_instances(DBInstanceIdentifier=self.database_id)["DBInstances"][0]["EngineVersion"]
+
+    def planned_with(self, version: str) -> str:
+        """What a bare plan says of the database's version, if the inventory asked for this one."""
+        database = json.loads((self.lab.infra / "terraform.auto.tfvars.json").read_text())["database"]
+        code, output = self.lab.plan("-var", f"database={json.dumps({**database, 'engine_version': version})}")
+        assert code in (0, 2), output
+        return " ".join(next((line.split("=")[1] for line in output.splitlines() if " engine_version " in line), "").split())
+
     def query(self, sql: str) -> list[tuple]:
         url = self.lab.client("ssm").get_parameter(Name="/atena/prod/DATABASE_URL", WithDecryption=True)["Parameter"]["Value"]
         with psycopg2.connect(url, connect_timeout=5) as connection, connection.cursor() as cursor:
@@ -306,6 +316,26 @@ class TestRestoringTheDatabase:
         run = recovery.lab.playbook("restore_database.yml", "-v", "-e", f"restore_database_remove_original={kept}").must_succeed()
         as_documented(run, *RESTORE)
         assert recovery.instances() == [recovery.database_id] and f"{kept}-final" in recovery.snapshots()
+
+    def test_what_was_restored_is_upgraded_by_aws_and_no_plan_wants_it_back(self, recovery, quick):
+        """The inventory says 16. The instance that Terraform took in has a whole version in its state, and RDS takes no older one."""
+        quick.days(1)
+        recovery.write(3)
+        before = recovery.version()
+        assert re.fullmatch(r"16\.\d+", before)
+        recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_confirm={NAME}").must_succeed()
+        assert recovery.version() == before
+        recovery.plan_is_empty()
+        quick.upgraded(recovery.database_id, "16.90")
+        recovery.plan_is_empty()
+        assert recovery.lab.playbook("infra.yml").must_succeed().changed == 0
+        assert [recovery.planned_with(version) for version in ("16", "16.90", "16.91", "17")] == ["", "", '"16.90" -> "16.91"', '"16.90" -> "17"']
+        # Back to the first, whose version was never raised, and which Terraform takes in again.
+        recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
+        assert recovery.version() == before
+        recovery.plan_is_empty()
+        aside = recovery.record("restored")["restored"]["aside"]
+        recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_remove_original={aside}").must_succeed()
 
     def test_one_that_is_killed_in_the_swap_goes_on_and_can_be_taken_back(self, recovery, quick):
         recovery.write(3)

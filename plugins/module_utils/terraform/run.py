@@ -82,6 +82,28 @@ def beginnings(plan):
     return found
 
 
+def refuse_other_versions(plan, changes):
+    """A database that is replaced though its version satisfies the configuration would be made in whatever version RDS has as its default by then: infra/ asks
+    for none (infra/database_version.tf), because it cannot know of a replacement that is asked for, or of a creation that failed half-way.
+    """
+    wrong = [
+        resource["address"]
+        for resource in plan.get("resource_changes", [])
+        if resource["type"] == "aws_db_instance"
+        and "create" in resource["change"]["actions"]
+        and resource["change"].get("after_unknown", {}).get("engine_version")
+        and not (resource["change"].get("after") or {}).get("snapshot_identifier")
+    ]
+    if wrong:
+        address = wrong[0]
+        raise Refused(
+            f"Terraform would make {address} anew in the version that RDS has as its default, not in the configuration's, as long as the database of that name "
+            f"is there. Nothing was changed. If its creation failed half-way and it is good: terraform untaint {address}. If it is to go: delete it first, by "
+            "hand and into a final snapshot, then run this again.",
+            [change for change in changes if change["address"] in wrong],
+        )
+
+
 def refuse_other_beginnings(plan, changes, chosen):
     """chosen: tells, if the plan creates a database or a Redis, with which snapshots they begin ({"database", "redis"}, '' for an empty one); None for any."""
     created = beginnings(plan)
@@ -161,6 +183,7 @@ def plan_and_apply(
         refuse_empty(result["changes"], ("aws_db_instance",), "database", no_database)
         refuse_empty(result["changes"], _REDIS_TYPES, "Redis", no_redis)
         refuse_other_beginnings(plan, result["changes"], chosen)
+        refuse_other_versions(plan, result["changes"])
         outputs = plan.get("planned_values", {}).get("outputs", {})
         if check:
             pass

@@ -82,6 +82,33 @@ def test_a_redeploy_makes_a_database_and_a_redis_from_what_it_chose_only(resourc
     assert [one["address"] for one in refused.value.details["refused"]] == [one["address"] for one in resources if one["address"] in said]
 
 
+def replaced(after_unknown, actions=("delete", "create"), **after):
+    found = resource(DATABASE, actions, **after)
+    return {**found, "change": {**found["change"], "after_unknown": after_unknown}}
+
+
+@pytest.mark.parametrize(
+    ("planned", "refused"),
+    [
+        (replaced({"engine_version": True}, engine_version=None), True),
+        (replaced({"engine_version": True}, ("create",)), True),
+        (replaced({}, engine_version="16"), False),
+        (replaced({"engine_version": True}, snapshot_identifier="s"), False),  # which has a version
+        (replaced({"engine_version": True}, ("update",)), False),
+        (replaced({"engine_version": True}, ("delete",)), False),
+    ],
+)
+def test_a_database_is_made_in_no_version_that_nobody_asked_for(planned, refused):
+    terraform = Terraform(planned)
+    if not refused:
+        run(terraform)
+        assert terraform.applied
+        return
+    with pytest.raises(terraform_run.Refused, match="in the version that RDS has as its default, not in the configuration's") as found:
+        run(terraform)
+    assert not terraform.applied and f"terraform untaint {DATABASE}" in str(found.value)
+
+
 def test_what_it_chose_is_asked_for_only_where_something_is_made():
     run(Terraform(resource("aws_vpc.main"), resource(DATABASE, ("update",))), chosen=lambda: pytest.fail("the record was read"))
 
