@@ -6,11 +6,11 @@ module: database_restore
 version_added: 0.1.0
 short_description: Put a restored database in the place of an environment's, take that back, or delete what it replaced
 description:
-  - "Under the environment's lock, with every step on record: a new instance is restored beside the old one, which goes on serving; it gets the old one's
-    backups and windows, and the password in C(DATABASE_URL) where that is the master user's, as a restored instance has the one of then; a one-off task of the
-    application's image counts what it holds, and what the old one holds. Then, under Terraform's lock, the old one is renamed aside and the new one to its
-    name, C(DATABASE_URL) gets its address, and Terraform lets go of the old one and takes in the new one. At last the services get a new deployment that is
-    waited for, and the application's health is asked."
+  - "Under the environment's lock, with every step on record: Terraform plans, and what it would refuse to apply at the end is not begun; a new instance is
+    restored beside the old one, which goes on serving; it gets the old one's backups and windows, and the password in C(DATABASE_URL) where that is the master
+    user's, as a restored instance has the one of then; a one-off task of the application's image counts what it holds, and what the old one holds. Then,
+    under Terraform's lock, the old one is renamed aside and the new one to its name, C(DATABASE_URL) gets its address, and Terraform lets go of the old one and
+    takes in the new one. At last the services get a new deployment that is waited for, and the application's health is asked."
   - The old instance stays, and can take its place again (O(mode=undone)), until it is deleted (O(mode=original_removed)), into a final snapshot.
   - A run that was killed is finished by the next one. In check mode each step is told.
   - "The gap it closes: M(amazon.aws.rds_instance) restores and renames one instance. It takes no settings over from another one, looks at no rows, and leaves
@@ -35,6 +35,12 @@ options:
     description: The point in time to restore, as ISO 8601, in UTC if it names no zone; or V(latest).
     type: str
     default: ""
+  allow_unapplied:
+    description:
+      - Whether to go on where Terraform would destroy or replace something, other than the database, for what the configuration says and nobody applied yet.
+      - Then the database alone is applied at the end, with what it stands on; the rest stays as it is.
+    type: bool
+    default: false
   database_url_parameter:
     description: The parameter with the database's URL. Its value is never shown.
     type: str

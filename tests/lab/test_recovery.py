@@ -355,6 +355,30 @@ class TestRestoringTheDatabase:
         aside = recovery.record("restored")["restored"]["aside"]
         recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_remove_original={aside}").must_succeed()
 
+    def test_what_terraform_would_destroy_is_told_before_anything_is_swapped(self, recovery, quick):
+        """Other subnets in the inventory, and nobody applied them: the apply after the swap would be refused."""
+        lab = recovery.lab
+        quick.days(1)
+        ids, confirmed = recovery.write(3), ("-e", f"restore_database_confirm={NAME}")
+        other = ("-e", json.dumps({"atena_private_subnet_cidrs": ["10.0.110.0/24", "10.0.120.0/24"]}))
+        run = lab.playbook("restore_database.yml", "--check", *other).must_succeed()
+        assert "WOULD FAIL: What the configuration says was not applied" in run.text
+        with Wire(lab.endpoint) as wire:
+            run = lab.playbook("restore_database.yml", *confirmed, *other, environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_fail()
+        assert re.search(r"aws_subnet\.private\[\S+\] would be replaced", run.text) and "infra.yml" in run.text and "Nothing was changed." in run.text
+        assert [made for made in wire.writes() if "dynamodb:" not in str(made)] == []
+        assert recovery.instances() == [recovery.database_id] and recovery.has(ids)
+        assert "All well" in lab.playbook("status.yml").must_succeed().text
+        # In an emergency the application comes first. Here the database stands on what is to be replaced, so that nothing at all is applied.
+        run = lab.playbook("restore_database.yml", *confirmed, *other, "-e", "restore_allow_unapplied=true").must_succeed()
+        assert "Not applied, as asked: aws_subnet.private" in run.text and recovery.has(ids)
+        lab.playbook("infra.yml").must_succeed()
+        recovery.plan_is_empty()
+        lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
+        recovery.plan_is_empty()
+        aside = recovery.record("restored")["restored"]["aside"]
+        lab.playbook("restore_database.yml", "-e", f"restore_database_remove_original={aside}").must_succeed()
+
     def test_one_that_does_not_come_up_leaves_all_as_it_was(self, recovery, quick):
         quick.days(1)
         quick.failing("database_restore")

@@ -285,16 +285,24 @@ class PowerTerraform:
                 self.terraform.checked(f"import {address}", "import", "-input=false", "-lock=false", address, identity, scratch=scratch)
             self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), {why}")
 
+    def plan(self) -> list[dict]:
+        """What an apply would change now. Nothing is locked and nothing written."""
+        plan = self._plan(destroy=False)
+        return terraform_plan.changes(plan) if plan else []
+
+    def _plan(self, destroy: bool) -> dict:
+        with self._working() as scratch:
+            dirty, path, _diagnostics = terraform_run.make_plan(self.terraform, scratch, lock_timeout=None, parallelism=self.parallelism, destroy=destroy)
+            return self.terraform.json("read its own plan", "show", "-json", path, scratch=scratch) if dirty else {}
+
     def destroy_plan(self) -> tuple[list[dict], dict]:
         """(changes, {address: values as they are}) of a plan that takes everything away. Nothing is locked and nothing written."""
-        with self._working() as scratch:
-            dirty, path, _diagnostics = terraform_run.make_plan(self.terraform, scratch, lock_timeout=None, parallelism=self.parallelism, destroy=True)
-            plan = self.terraform.json("read its own plan", "show", "-json", path, scratch=scratch) if dirty else {}
+        plan = self._plan(destroy=True)
         before = {change["address"]: change["change"]["before"] or {} for change in plan.get("resource_changes", [])}
         return terraform_plan.changes(plan) if plan else [], before
 
-    def apply(self, allow_destroy=(), *, destroy: bool = False) -> dict:
-        """Plans, inspects and applies; under `locked`. Returns terraform.run's result with `lines`.
+    def apply(self, allow_destroy=(), *, destroy: bool = False, targets=()) -> dict:
+        """Plans, inspects and applies; under `locked`. Returns terraform.run's result with `lines`. targets: addresses, where not all is to be applied.
 
         What the power gate makes holds nothing: where AWS failed half-way in making it, such as for want of a right, it is made anew.
         """
@@ -306,6 +314,7 @@ class PowerTerraform:
                 lock_timeout=None,
                 parallelism=self.parallelism,
                 destroy=destroy,
+                targets=targets,
                 no_database=lambda: _NO_DATABASE,
                 before_apply=self._announce,
             )

@@ -1,8 +1,9 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A restore of the database, in order: a new instance beside the old one; its password and backups as the old one's; what it holds, told and compared; then,
-under Terraform's lock, the old one renamed aside, the new one to its name, DATABASE_URL, and Terraform made to know the new one; at last the services with
-a new deployment, and health. The old one stays until a person says otherwise, and can take its place again.
+"""A restore of the database, in order: a plan, as what Terraform would refuse at the end is not begun; a new instance beside the old one; its password and
+backups as the old one's; what it holds, told and compared; then, under Terraform's lock, the old one renamed aside, the new one to its name, DATABASE_URL, and
+Terraform made to know the new one; at last the services with a new deployment, and health. The old one stays until a person says otherwise, and can take its
+place again.
 
 Each step may be repeated: instances are known by their resource id, whatever they are called at the moment.
 """
@@ -18,13 +19,14 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import f
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_load_balancer, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases
+from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Back, primaries
 from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read, restore_plan
+from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_plan import ADDRESS
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
 
 RESTORING, RESTORED, UNDOING, UNDONE, REMOVED = "restoring", "restored", "undoing", "undone", "removed"
-ADDRESS = "aws_db_instance.main"
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -93,6 +95,8 @@ class DatabaseRun(RecoveryRun):
     """What the three have in common: looking, renaming, DATABASE_URL, Terraform, services."""
 
     RECORD = "the record of the restore"
+    # Addresses that Terraform would destroy or replace, and that stay as they are.
+    left_unapplied: tuple = ()
 
     def observe(self) -> dict:
         params, call = self.params, self.call
@@ -185,12 +189,71 @@ class DatabaseRun(RecoveryRun):
                 with self.journal.step("terraform") as step:
                     self.terraform.let_go(ADDRESS)
                     self.terraform.take_in([(ADDRESS, identifier)], "which has the name now")
-                    done = self.terraform.apply(self.params["terraform"]["allow_destroy"])
+                    done = self._apply()
                     step.says = "; ".join(done["lines"])
                     self.result["terraform_lines"] = done["lines"]
 
         with self.journal.step("swap"):
             self.branches.side_by_side({"swap": work})
+
+    def _apply(self) -> dict:
+        allowed = self.params["terraform"]["allow_destroy"]
+        if not self.left_unapplied:
+            return self.terraform.apply(allowed)
+        self.note(f"Not applied, as asked: {', '.join(self.left_unapplied)}. infra.yml --check shows what differs.")
+        try:
+            return self.terraform.apply(allowed, targets=(ADDRESS,))
+        except CallFailed as failed:
+            # What the database stands on is to be replaced, too: the application is what an emergency is about.
+            self.note(f"Terraform took the database in and applied nothing: {str(failed).splitlines()[0]}")
+            return {"lines": []}
+
+    # --- Before anything is written -----------------------------------------------------------------------------------
+    def swaps(self) -> bool:
+        """Whether what is left to do has a swap, and so an apply at its end."""
+        return True
+
+    def _in_the_way(self) -> list[dict]:
+        found: list[dict] = []
+
+        def look():
+            found.extend(restore_plan.in_the_way(self.terraform.plan(), self.params["terraform"]["allow_destroy"]))
+
+        self.branches.side_by_side({"plan": look})
+        return found
+
+    def plan_first(self) -> None:
+        """Terraform made ready, and asked what it would refuse after the swap. Raises PowerFailed, while nothing was written yet."""
+        begun = self.going_on()
+        try:
+            self.ready_terraform()
+            if not self.swaps():
+                return
+            found = self._in_the_way()
+        except CallFailed as failed:
+            if begun:
+                raise
+            raise PowerFailed(f"{self._unrecorded()}{failed}\nNothing was changed.") from failed
+        if found and not self.params["allow_unapplied"]:
+            raise PowerFailed(self._unrecorded() + restore_plan.unapplied(found, self.VERB, self._in_the_swap()))
+        self.left_unapplied = tuple(change["address"] for change in found)
+
+    def _in_the_swap(self) -> bool:
+        """Whether an earlier run died in the swap, which an apply by other means would make worse."""
+        record = self.journal.record or {}
+        swap = power_journal.last_step(record, "swap")
+        return record.get("state") in (RESTORING, UNDOING) and swap is not None and swap["outcome"] != power_journal.DONE
+
+    def predict(self) -> dict:
+        result = super().predict()
+        if not (self.PLANS and self.steps and self.swaps()):
+            return result
+        try:
+            found = self._in_the_way()
+            against = restore_plan.unapplied(found, self.VERB, self._in_the_swap()) if found and not self.params["allow_unapplied"] else ""
+        except CallFailed as failed:
+            against = str(failed)
+        return {**result, "would": [*([f"WOULD FAIL: {against}"] if against else []), *result["would"]]}
 
     def _standing(self) -> dict:
         """The record, without an original that somebody deleted since: that has no name to give away, and stays as nothing."""
@@ -306,8 +369,8 @@ class Restore(DatabaseRun):
         return f"{self.params['database_id']}: a new one, of {restore_plan.told(self.source) if self.source else 'nothing'}\n"
 
     def work(self) -> None:
+        self.plan_first()
         self._begin()
-        self.ready_terraform()
         restored = self._restore()
         self._as_the_original(restored)
         self._check()
@@ -509,6 +572,9 @@ class Undo(DatabaseRun):
             found.append(self._last_copy(record))
         return found
 
+    def swaps(self) -> bool:
+        return self._swapped()
+
     def _copy(self) -> dict | None:
         """What the restore made. Where the answer to that was lost, it is known by its name alone."""
         record, _original, restored = self._states()
@@ -531,8 +597,8 @@ class Undo(DatabaseRun):
 
     def work(self) -> None:
         swapped = self._swapped()
+        self.plan_first()
         self.begin_record(swapped=swapped)
-        self.ready_terraform()
         if not swapped:
             final = self._remove()
             kept = [f"What the copy held is in the snapshot {final}"] if final else []

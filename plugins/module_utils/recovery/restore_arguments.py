@@ -12,6 +12,7 @@ ARGUMENTS = {
     "health": ARGUMENTS["health"],
     "mode": {"type": "str", "choices": ["restored", "undone", "original_removed"], "default": "restored"},
     "confirm": {"type": "str", "default": ""},
+    "allow_unapplied": {"type": "bool", "default": False},
     "snapshot": {"type": "str", "default": ""},
     "time": {"type": "str", "default": ""},
     "database_url_parameter": {"type": "str", "required": True},

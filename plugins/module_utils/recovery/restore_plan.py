@@ -7,7 +7,9 @@ from __future__ import annotations
 import datetime
 import json
 
+from ansible_collections.atena.aws.plugins.module_utils.power.terraform import POWER_RESOURCES
 from ansible_collections.atena.aws.plugins.module_utils.recovery.read import listed, newest
+from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan
 
 SNAPSHOT, MOMENT, LATEST = "snapshot", "moment", "latest"
 # A described instance's settings that a restore takes as they are ...
@@ -17,6 +19,8 @@ _SAME = (
 )
 # ... and those that are changed when it is there.
 _AFTERWARDS = ("BackupRetentionPeriod", "MaxAllocatedStorage", "MonitoringInterval", "MonitoringRoleArn", "PreferredBackupWindow", "PreferredMaintenanceWindow")
+# Of Terraform's: the database.
+ADDRESS = "aws_db_instance.main"
 # Storage for which input and output operations are stated; for others RDS refuses the argument, or has its own figure.
 _STATED_IOPS = ("io1", "io2")
 
@@ -107,6 +111,31 @@ def arguments(found: dict, original: dict | None, fallback: dict, identifier: st
 def afterwards(like: dict, restored: dict) -> dict:
     """ModifyDBInstance's arguments that make the restored one as the original is."""
     return {name: like[name] for name in _AFTERWARDS if like.get(name) not in (None, "") and like[name] != restored.get(name)}
+
+
+# --- What was not applied ---------------------------------------------------------------------------------------------
+def in_the_way(changes: list[dict], allowed: list[str]) -> list[dict]:
+    """The changes of a plan for which Terraform's apply after the swap would be refused: what it would destroy or replace, and nobody allowed by name.
+
+    A database that is to be replaced for its half-failed creation alone is no reason: another one takes its place. For what the inventory says, such as its
+    name, the restored one would be replaced, too.
+    """
+    return terraform_plan.refused(changes, allowed, [*POWER_RESOURCES, ADDRESS])
+
+
+def unapplied(found: list[dict], verb: str, begun: bool) -> str:
+    """What to tell of them. begun: an earlier run died in the swap, so that an apply by other means would make it worse."""
+    lines = [f"  {change['address']} would be {'replaced' if 'replace' in change['action'] else 'destroyed'}{_because(change)}" for change in found]
+    way = "Take the change of the inventory or of infra/ that causes it back" if begun else "Apply it (infra.yml), or take it back,"
+    return (
+        f"What the configuration says was not applied, and Terraform would destroy something for it. The {verb} ends with an apply, which is refused "
+        "then:\n" + "\n".join(lines) + f"\n{way} and run this again. In an emergency: -e restore_allow_unapplied=true, which applies the database alone "
+        f"and leaves the rest as it is. Nothing {'more ' if begun else ''}was changed."
+    )
+
+
+def _because(change: dict) -> str:
+    return f", because {change['reason']}" if change["reason"] else ""
 
 
 # --- The check --------------------------------------------------------------------------------------------------------

@@ -37,13 +37,15 @@ def lock_arguments(lock_timeout):
     return ["-lock=false"] if lock_timeout is None else [f"-lock-timeout={lock_timeout}s"]
 
 
-def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False):
-    """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away."""
+def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False, targets=()):
+    """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away. targets: addresses; it is of them alone, and of
+    what they stand on."""
     path = os.path.join(scratch, "plan")
     code, _lines, diagnostics = terraform.checked(
         "plan",
         *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
         *(("-destroy",) if destroy else ()),
+        *(f"-target={address}" for address in targets),
         scratch=scratch,
         accept=(0, 2),
     )
@@ -135,6 +137,7 @@ def plan_and_apply(
     parallelism=10,
     check=False,
     destroy=False,
+    targets=(),
     no_database=lambda: "",
     no_redis=lambda: "",
     chosen=lambda: None,
@@ -146,7 +149,7 @@ def plan_and_apply(
     """One plan, inspected, and that plan applied (with check: only planned). What an earlier apply could not write to the state is pushed before (with check:
     that it waits is an error).
 
-    mend: patterns of addresses that may be replaced where an earlier apply made only half of them.
+    mend: patterns of addresses that may be replaced where an earlier apply made only half of them. targets: see make_plan.
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
@@ -165,7 +168,7 @@ def plan_and_apply(
         dirty, path, diagnostics = True, saved, []
     else:
         dirty, path, diagnostics = make_plan(
-            terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy
+            terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy, targets=targets
         )
     result = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
     if not dirty:

@@ -514,6 +514,32 @@ def power(lock, tmp_path, monkeypatch):
     return made
 
 
+@pytest.fixture
+def planning(power, monkeypatch):
+    """Terraform's commands, and a plan that replaces a VPC and changes a database."""
+    commands = []
+    changes = [("aws_vpc.main", ["delete", "create"]), ("aws_db_instance.main", ["update"])]
+    resources = [
+        {"address": address, "type": address.split(".")[0], "change": {"actions": actions, "before": {}, "after": {}, "after_unknown": {}}}
+        for address, actions in changes
+    ]
+    monkeypatch.setattr(power.terraform, "version", lambda scratch: "1.11.4")
+    monkeypatch.setattr(power.terraform, "initialize", lambda *_: False)
+    monkeypatch.setattr(power.terraform, "checked", lambda doing, *arguments, **_: commands.append(arguments) or (2, [], []))
+    monkeypatch.setattr(power.terraform, "json", lambda *_, **__: {"resource_changes": resources})
+    return commands
+
+
+def test_what_an_apply_would_change_is_asked_without_a_lock(power, planning):
+    assert [(change["address"], change["action"]) for change in power.plan()] == [("aws_vpc.main", "replace"), ("aws_db_instance.main", "update")]
+    assert [command[0] for command in planning] == ["plan"] and "-lock=false" in planning[0] and "-destroy" not in planning[0]
+
+
+def test_a_part_can_be_applied_by_its_address(power, planning):
+    power.apply(["aws_vpc.main"], targets=("aws_db_instance.main",))
+    assert [command[0] for command in planning] == ["plan", "apply"] and "-target=aws_db_instance.main" in planning[0]
+
+
 def test_the_journal_names_the_lock_before_it_is_taken(power, lock):
     with power.locked():
         assert lock.read()["ID"] == power.journal.record["terraform_lock"]["id"]

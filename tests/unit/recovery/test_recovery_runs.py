@@ -17,6 +17,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import (
     database as restore_run,
     destroy as destroy_run,
     redeploy as redeploy_run,
+    restore_plan,
     run as recovery_run,
 )
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
@@ -154,6 +155,8 @@ class Terraform:
         self.final = "e-db-final-1"
         # What is in AWS and not in the state, and would keep subnets and security groups from going.
         self.recovered, self.outside = [], lambda: []
+        # What the configuration says and nobody applied.
+        self.unapplied: list = []
 
     def recover(self, journal=None):
         self.recovered.append(journal)
@@ -185,8 +188,13 @@ class Terraform:
         changes = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address in sorted(self.known)]
         return changes, {"aws_db_instance.main": {"final_snapshot_identifier": self.final}} if "aws_db_instance.main" in self.known else {}
 
-    def apply(self, allow_destroy=(), destroy=False):
-        self.did.append(("destroy" if destroy else "apply", ""))
+    def plan(self):
+        return self.unapplied
+
+    def apply(self, allow_destroy=(), destroy=False, targets=()):
+        self.did.append(("destroy" if destroy else "apply", ", ".join(targets)))
+        if not destroy and not targets and any(change["destroys"] for change in self.unapplied):
+            raise CallFailed("Terraform would destroy 1 object, with what it holds. Nothing was changed")
         if not destroy:
             assert 'aws_ecr_repository.service["api"]' in self.known, "it would be made anew"
             return {"lines": ["~ aws_db_instance.main (skip_final_snapshot)"], "changes": []}
@@ -251,7 +259,7 @@ def terraform(aws):
 def params(**more):
     return {
         **{"name": "e", "cluster": None, "database_id": "e-db", "redis_id": "e-redis", "operator": "o", "tags": {}, "confirm": "e"},
-        **{"snapshot": "", "time": "", "check_command": None, "database_url_parameter": "/e/DATABASE_URL", "settings": {}},
+        **{"snapshot": "", "time": "", "allow_unapplied": False, "check_command": None, "database_url_parameter": "/e/DATABASE_URL", "settings": {}},
         "storage": {"bucket": "state", "state_key": "s", "gates_key": "gates", "journal_key": "power", "record_key": "record"},
         "terraform": {"project_path": "/nowhere", "executable": "terraform", "lock_timeout": 1, "parallelism": 1, "allow_destroy": []},
         "lock": {"table": "t", "name": "e", "expires_in": 300, "wait": 0},
@@ -328,6 +336,95 @@ def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(a
     assert aws.names() == {"e-db": "db-1"} and result["final_snapshot"] == f"{aside}-final" and result["outcome"] == "removed"
     assert made(restore_run.Remove, aws, terraform, confirm=aside).run()["outcome"] == "nothing_to_do"
     assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
+
+
+def would(address, action="replace", reason="name cannot be changed in place"):
+    return {"address": address, "type": address.split(".")[0], "action": action, "reason": reason, "attributes": [], "destroys": action != "update"}
+
+
+GROUP = would("aws_security_group.redis")
+
+
+@pytest.mark.parametrize("kind", [restore_run.Restore, restore_run.Undo])
+def test_what_terraform_would_refuse_at_the_end_is_not_begun(aws, terraform, kind):
+    if kind is restore_run.Undo:
+        made(restore_run.Restore, aws, terraform).run()
+    terraform.unapplied, terraform.did = [GROUP, would("aws_db_instance.main", "update")], []
+    before, names, url, sent = dict(aws.bucket.objects), aws.names(), aws.url, len(aws.sent)
+    with pytest.raises(PowerFailed) as failed:
+        made(kind, aws, terraform).run()
+    said = str(failed.value)
+    assert "aws_security_group.redis would be replaced, because name cannot be changed in place" in said and "aws_db_instance" not in said
+    assert "infra.yml" in said and "restore_allow_unapplied=true" in said and said.endswith("Nothing was changed.")
+    assert (aws.bucket.objects, aws.names(), aws.url, terraform.did) == (before, names, url, [])
+    assert not [operation for operation, _ in aws.sent[sent:] if not operation.startswith(("describe_", "get_", "list_"))]
+
+
+def test_in_an_emergency_the_database_alone_is_applied_and_what_is_left_is_told(aws, terraform):
+    terraform.unapplied = [GROUP]
+    run = made(restore_run.Restore, aws, terraform, allow_unapplied=True)
+    assert run.run()["outcome"] == "restored" and aws.names()["e-db"] == "db-2"
+    assert terraform.did[-1] == ("apply", "aws_db_instance.main")
+    assert "Not applied, as asked: aws_security_group.redis. infra.yml" in " ".join(run.warnings)
+
+
+def test_in_an_emergency_the_application_comes_before_what_the_database_stands_on(aws, terraform, monkeypatch):
+    terraform.unapplied = [would("aws_security_group.database")]
+    monkeypatch.setattr(terraform, "apply", lambda *_, **__: (_ for _ in ()).throw(CallFailed("Terraform would destroy 1 object.\n  more")))
+    run = made(restore_run.Restore, aws, terraform, allow_unapplied=True)
+    assert run.run()["outcome"] == "restored" and Services.rolled == [{"e-api": 2}]
+    assert "applied nothing: Terraform would destroy 1 object." in " ".join(run.warnings)
+
+
+@pytest.mark.parametrize(
+    ("planned", "allowed", "refused"),
+    [
+        ([would("aws_vpc.main", "update")], [], []),
+        ([would("aws_vpc.main", "destroy")], [], ["aws_vpc.main"]),
+        ([would("aws_vpc.main")], ["aws_vpc.*"], []),
+        # Another one takes its place; but one that the inventory wants otherwise would be replaced, too.
+        ([would("aws_db_instance.main", reason="its creation failed half-way (it is tainted)")], [], []),
+        ([would("aws_db_instance.main", reason="db_name cannot be changed in place")], [], ["aws_db_instance.main"]),
+        ([would("aws_nat_gateway.main[0]", reason="its creation failed half-way (it is tainted)")], [], []),
+    ],
+)
+def test_what_is_in_the_way_is_what_the_apply_would_be_refused_for(planned, allowed, refused):
+    assert [change["address"] for change in restore_plan.in_the_way(planned, allowed)] == refused
+
+
+def test_a_copy_that_was_not_swapped_in_is_deleted_whatever_was_not_applied(aws, terraform):
+    begun_beside(aws, terraform)
+    terraform.unapplied = [GROUP]
+    assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone" and aws.names() == {"e-db": "db-1"}
+
+
+def test_one_that_died_in_the_swap_is_not_sent_to_infra(aws, terraform):
+    aws.fails[("modify_db_instance", 3)] = CallFailed("no", "Whatever")
+    with pytest.raises(PowerFailed, match="has not ended"):
+        made(restore_run.Restore, aws, terraform).run()
+    terraform.unapplied = [GROUP]
+    with pytest.raises(PowerFailed, match="Nothing more was changed") as failed:
+        made(restore_run.Restore, aws, terraform).run()
+    assert "infra.yml" not in str(failed.value) and "Take the change" in str(failed.value)
+    assert made(restore_run.Restore, aws, terraform, allow_unapplied=True).run()["outcome"] == "restored"
+
+
+def test_a_plan_that_cannot_be_made_begins_nothing(aws, terraform, monkeypatch):
+    monkeypatch.setattr(terraform, "plan", lambda: (_ for _ in ()).throw(CallFailed("Terraform could not plan.")))
+    with pytest.raises(PowerFailed, match="Terraform could not plan.\nNothing was changed."):
+        made(restore_run.Restore, aws, terraform).run()
+    assert "record" not in aws.bucket.objects
+    run = made(restore_run.Restore, aws, terraform)
+    run.check_mode = True
+    assert run.run()["would"][0] == "WOULD FAIL: Terraform could not plan."
+
+
+def test_a_check_tells_what_terraform_would_refuse_at_the_end(aws, terraform):
+    terraform.unapplied = [GROUP]
+    for allowed in (False, True):
+        run = made(restore_run.Restore, aws, terraform, allow_unapplied=allowed)
+        run.check_mode = True
+        assert run.run()["would"][0].startswith("WOULD FAIL: What the configuration says was not applied") is not allowed
 
 
 def begun_beside(aws, terraform):
