@@ -24,6 +24,9 @@ locals {
     zone      = "${local.arn_prefix}:route53:::hostedzone/${var.domain.zone_id}"
   }
 
+  # What the preflight of a release asks: what is on, and what was begun and has not ended.
+  records_read = compact([var.gates_key, var.records.journal_key, var.records.destroy_key, var.records.restore_key, var.records.rotations_key])
+
   # --- Parts that several roles share ---------------------------------------------------------------------------------
   in_cluster = { ArnEquals = { "ecs:cluster" = local.own.cluster } }
 
@@ -192,7 +195,7 @@ locals {
       { Effect = "Allow", Resource = local.own.task_roles, Action = ["iam:GetRole", "iam:SimulatePrincipalPolicy"] },
       {
         Effect   = "Allow"
-        Resource = [for key in [var.gates_key, var.records.journal_key, var.records.destroy_key] : "${local.own.bucket}/${key}"]
+        Resource = [for key in local.records_read : "${local.own.bucket}/${key}"]
         Action   = ["s3:GetObject"]
       },
       {

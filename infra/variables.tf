@@ -402,6 +402,8 @@ variable "records" {
     state_key       = string
     journal_key     = string
     destroy_key     = string
+    restore_key     = optional(string)
+    rotations_key   = optional(string)
     github_key      = string
     releases_prefix = string
     evidence_prefix = string

@@ -160,6 +160,15 @@ options:
       journal_key:
         description: Key of the power journal in that bucket.
         type: str
+      records:
+        description: Where it is written what was begun and has not ended; unset, it is not looked at.
+        type: dict
+        suboptions:
+          bucket: {description: The state bucket., type: str, required: true}
+          journal_key: {description: Key of the power journal., type: str}
+          restore_key: {description: Key of the record of a restore of the database., type: str}
+          destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
+          rotations_key: {description: Key of the record of the rotations., type: str}
   ledger:
     description: Where releases are recorded.
     type: dict

@@ -45,6 +45,15 @@ options:
   gates_key:
     description: Key of that object.
     type: str
+  records:
+    description: Where it is written what was begun and has not ended; unset, it is not looked at.
+    type: dict
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      journal_key: {description: Key of the power journal., type: str}
+      restore_key: {description: Key of the record of a restore of the database., type: str}
+      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
+      rotations_key: {description: Key of the record of the rotations., type: str}
   url:
     description: Address of the application's health check, asked once.
     type: str
@@ -162,9 +171,10 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 
 # Options that are the request's own, under the same names.
-_REQUEST = ("ssm_path", "gates_bucket", "gates_key", "url", "health_path", "tasks", "log_lines", "playbook_command")
+_REQUEST = ("ssm_path", "gates_bucket", "gates_key", "records", "url", "health_path", "tasks", "log_lines", "playbook_command")
 
 
 def request_of(params):
@@ -206,6 +216,7 @@ def main():
             "redis_id": {"type": "str"},
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},
+            "records": unfinished.OPTIONS,
             "url": {"type": "str"},
             "health_path": {"type": "str"},
             "tasks": {"type": "list", "elements": "str", "default": []},

@@ -41,6 +41,16 @@ options:
     suboptions:
       bucket: {description: The state bucket., type: str, required: true}
       key: {description: Key of the record., type: str, required: true}
+  records:
+    description: >-
+      Where it is written what was begun and has not ended. Unset, C(unfinished) is null; a key that is unset is not looked at.
+    type: dict
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      journal_key: {description: Key of the power journal., type: str}
+      restore_key: {description: Key of the record of a restore of the database., type: str}
+      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
+      rotations_key: {description: Key of the record of the rotations., type: str}
   lock:
     description: The environment's lock. Unset, C(lock) is null.
     type: dict
@@ -134,6 +144,12 @@ destroyed:
     redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)); null of one that stands.
   returned: success
   type: dict
+unfinished:
+  description: >-
+    What was begun and has not ended (C(work), C(since), C(operator), C(playbook) with its C(options), which finish it, C(besides)); or null.
+  returned: success
+  type: list
+  elements: dict
 secrets:
   description: Parameters below the path (C(name), C(type), C(version), C(last_modified), C(is_set)); never a value.
   returned: success
@@ -166,6 +182,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import (
     lock as environment_lock,
     read as environment_read,
     state as power_state,
+    unfinished,
 )
 from ansible_collections.atena.aws.plugins.module_utils.power import text as power_text
 from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
@@ -286,6 +303,7 @@ def main():
             "ssm_path": {"type": "str", "required": True},
             "power": power_state.POWER_OPTIONS,
             "destroy_record": destroy_record.WHERE_OPTIONS,
+            "records": unfinished.OPTIONS,
             "lock": {"type": "dict", "options": {"table": {"type": "str", "required": True}, "name": {"type": "str"}}},
             "cost": COST_OPTIONS,
         },
@@ -302,6 +320,7 @@ def main():
         "cost": lambda: read_cost(call, module.params),
         "power": lambda: read_power(call, module.params["power"]),
         "destroyed": lambda: read_destroyed(call, module.params["destroy_record"]),
+        "unfinished": lambda: {"unfinished": unfinished.read(call, module.params["records"], name)},
         "secrets": lambda: read_secrets(call, module.params["ssm_path"]),
     }
     result = {}

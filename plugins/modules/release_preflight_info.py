@@ -78,6 +78,16 @@ options:
   destroy_record_key:
     description: Key of the record of a destroy in O(gates_bucket), which tells that the environment is gone on purpose.
     type: str
+  records:
+    description: >-
+      Where it is written what was begun and has not ended; unset, it is not looked at. With its C(journal_key), O(journal_key) is not needed.
+    type: dict
+    suboptions:
+      bucket: {description: The state bucket., type: str, required: true}
+      journal_key: {description: Key of the power journal., type: str}
+      restore_key: {description: Key of the record of a restore of the database., type: str}
+      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
+      rotations_key: {description: Key of the record of the rotations., type: str}
   lock_table:
     description: DynamoDB table of the environment's lock; unset, it is not looked at.
     type: str
@@ -170,6 +180,7 @@ verdict:
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 
 
@@ -199,6 +210,7 @@ def main():
             "gates_key": {"type": "str", "no_log": False},
             "journal_key": {"type": "str", "no_log": False},
             "destroy_record_key": {"type": "str", "no_log": False},
+            "records": unfinished.OPTIONS,
             "lock_table": {"type": "str"},
             "own_token": {"type": "str", "no_log": True},
             "fail_on": {"type": "str", "choices": ["failed", "warning", "never"], "default": "failed"},

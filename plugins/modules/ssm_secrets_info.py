@@ -157,8 +157,9 @@ differs:
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import side_by_side
-from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers, record as rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 

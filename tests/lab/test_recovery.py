@@ -345,6 +345,12 @@ class TestRestoringTheDatabase:
         resource = recovery.rds.describe_db_instances(DBInstanceIdentifier=recovery.database_id)["DBInstances"][0]["DbiResourceId"]
         # The first is about its settings; the second takes the name from the old one.
         dies(recovery, "restore_database.yml", "rds:ModifyDBInstance", *confirmed, number=2)
+        sentence, command = "a restore of the database began at", f"restore_database.yml -e restore_database_confirm={NAME}"
+        told = recovery.lab.playbook("status.yml").must_succeed().text
+        assert sentence in told and f"{command} finishes it" in told and "All well" not in told
+        told = recovery.lab.playbook("diagnose.yml").must_succeed().text
+        assert sentence[1:] in told and f"-e restore_database_confirm={NAME}` finishes it" in told
+        assert f"{command} finishes it" in recovery.lab.playbook("preflight.yml").must_fail().text
         run = recovery.lab.playbook("restore_database.yml", *confirmed, *LOCK).must_succeed()
         assert re.search(r"Restored the snapshot rds:atena-prod-db-\d{4}", run.text) and recovery.notes() == before
         recovery.plan_is_empty()

@@ -15,11 +15,11 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import (
     journal as power_journal,
     ledger,
     lock as environment_lock,
+    rotation_record,
 )
 from ansible_collections.atena.aws.plugins.module_utils.github import secrets as github_secrets
 from ansible_collections.atena.aws.plugins.module_utils.power import redis as power_redis, terraform as power_terraform
 from ansible_collections.atena.aws.plugins.module_utils.recovery import database as restore_run
-from ansible_collections.atena.aws.plugins.module_utils.rotation import record as rotation_record
 
 RECORDED = Path(__file__).parent / "recorded"
 BUILDS = ["e5eeb5e"]

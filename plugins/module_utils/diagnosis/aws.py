@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import Found, View
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.images.plan import PLATFORMS
 from ansible_collections.atena.aws.plugins.module_utils.preflight import network as preflight_network
 
@@ -43,6 +44,15 @@ def power(view: View):
             f"Start it: {view.playbook('start.yml')}",
             evidence=[f"the gates object says power {gates.get('power')}, redis {gates.get('redis', 'unknown')}"],
         )
+
+
+def begun(view: View):
+    """What is on record without its end: the parts of an environment are on their way then."""
+    for entry in view.facts.get("unfinished") or []:
+        command = view.playbook(entry["playbook"], *entry["options"])
+        code = "unfinished" if entry["work"] in unfinished.IN_THE_WAY else "not_settled"
+        cause = unfinished.began(entry)
+        yield Found(code, view.name, f"{cause[0].upper()}{cause[1:]}", unfinished.way_on(entry, command))
 
 
 def services(view: View):
@@ -291,4 +301,4 @@ def log_groups(view: View):
             yield Found("log_group_missing", group, cause, f"Create it: {view.playbook('infra.yml')}")
 
 
-RULES = (reading, power, services, database, redis, addresses, load_balancer, way_out, paths, secrets, images, log_groups)
+RULES = (reading, power, begun, services, database, redis, addresses, load_balancer, way_out, paths, secrets, images, log_groups)

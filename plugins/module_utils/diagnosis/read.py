@@ -15,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs import references as
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import earlier_values
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
-from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources
+from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources, unfinished
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
@@ -110,6 +110,8 @@ class _Reading:
                 parts[part] = (None, getattr(self, part))
         if request.get("gates_bucket"):
             parts["gates"] = (None, sources.gates, self.call, request["gates_bucket"], request["gates_key"])
+        if request.get("records"):
+            parts["unfinished"] = (None, unfinished.read, self.call, request["records"], request["name"])
         return self.round(parts)
 
     # --- What services, tasks and the others name ---
@@ -188,7 +190,7 @@ class _Reading:
         others = third.get("other parameters") or {"values": {}, "missing": []}
         missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
 
-        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates")}
+        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates", "unfinished")}
         found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
@@ -259,8 +261,8 @@ def diagnose(call, request: dict) -> dict:
     """{"format": 1, "at", "environment", "findings": [...], "facts": {...}}: why the environment does not work. Never raises CallFailed; writes nothing.
 
     request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),
-    tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), url (the
-    application's health address, asked once) or health_path (asked at the load balancer's own name), playbook_command
+    tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), records (what has not ended:
+    environment.unfinished), url (the application's health address, asked once) or health_path (asked at the load balancer's own name), playbook_command
     ("ansible-playbook {playbook}": how the remedies name a playbook). diagnosis.rules.as_text() makes it readable, evidence.save() and .upload() keep
     it. All of it is JSON, and no secret's value is in it. ECS knows a task that ended for about an hour, so services can be brought back first.
     """

@@ -17,6 +17,7 @@ RULES = (*diagnosis_aws.RULES, *diagnosis_tasks.RULES)
 IMPORTANCE = (
     "credentials",
     "powered_off",
+    "unfinished",
     "service_missing",
     "never_released",
     "database_missing",
@@ -61,7 +62,7 @@ IMPORTANCE = (
 
 
 # Worth knowing, but hardly what brought the environment down.
-MINOR = ("old_secrets", "scaled_to_zero", "not_readable")
+MINOR = ("old_secrets", "not_settled", "scaled_to_zero", "not_readable")
 
 
 def _order(found: Found) -> tuple:

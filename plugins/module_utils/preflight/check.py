@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import log_groups_of, parameter_name, ports_of, secrets_of
-from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
 from ansible_collections.atena.aws.plugins.module_utils.preflight import read as preflight_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight.access import check_access, check_roles
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import bad, doubt, good, not_determined, result_of, unread, verdict_lines
@@ -61,7 +61,7 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         says = 'does not say whether "power" is "on" or "off".'
         return [bad("gates", subject, says, 'S3\'s versions of it hold the last good one; it reads {"power": "on", "redis": "present"}.')]
     findings = [good("gates", "power", "on") if power == "on" else bad("gates", "power", "off: the environment is stopped.", _START)]
-    findings += _unfinished(facts.get("journal"))
+    findings += _unfinished(facts.get("journal")) + _begun(facts.get("unfinished"))
     if request.get("redis_id"):
         if redis == "present":
             findings.append(good("gates", "redis", "present"))
@@ -89,6 +89,18 @@ def _unfinished(journal: dict | None) -> list[dict]:
         return []
     says = f"a {verb} of the environment, begun at {journal['since']}, has not ended."
     return [bad("gates", "power journal", says, "Run start.yml: it goes on where that stopped, or turns it round.")]
+
+
+def _begun(found: list[dict] | None) -> list[dict]:
+    """What is on record without its end. What a release would meet half-way stands in its way; a redeploy releases itself, and so may whoever mends it."""
+    if unread(found):
+        return [not_determined("gates", "records", found)]
+    findings = []
+    for entry in found or []:
+        way = unfinished.way_on(entry, " -e ".join([entry["playbook"], *entry["options"]]))
+        make = bad if entry["work"] in unfinished.IN_THE_WAY else doubt
+        findings.append(make("gates", entry["work"], f"{unfinished.began(entry)}.", f"{way}."))
+    return findings
 
 
 def check_lock(facts: dict, request: dict) -> list[dict]:

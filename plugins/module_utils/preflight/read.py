@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
-from ansible_collections.atena.aws.plugins.module_utils.environment import sources
+from ansible_collections.atena.aws.plugins.module_utils.environment import sources, unfinished
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight import access as preflight_access, roles as preflight_roles
@@ -90,6 +90,7 @@ class _Reading:
             ("gates", sources.gates, request.get("gates_bucket"), request.get("gates_key")),
             ("journal", sources.journal, request.get("journal_key") and request.get("gates_bucket"), request.get("journal_key")),
             ("destroyed", sources.destroyed, request.get("destroy_record_key") and request.get("gates_bucket"), request.get("destroy_record_key")),
+            ("unfinished", unfinished.read, request.get("records"), request["name"]),
             ("lock", sources.lock, request.get("lock_table"), request["name"], request.get("own_token") or ""),
             ("database", describe_database, request.get("database_id")),
             ("redis", describe_redis, request.get("redis_id")),

@@ -16,8 +16,9 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
-from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal, restore_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_load_balancer, side_by_side
+from ansible_collections.atena.aws.plugins.module_utils.environment.restore_record import REMOVED, RESTORED, RESTORING, UNDOING, UNDONE
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Back, primaries
@@ -25,8 +26,6 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import read as 
 from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_plan import ADDRESS
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
-
-RESTORING, RESTORED, UNDOING, UNDONE, REMOVED = "restoring", "restored", "undoing", "undone", "removed"
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -94,7 +93,7 @@ def off(seen: dict) -> str:
 class DatabaseRun(RecoveryRun):
     """What the three have in common: looking, renaming, DATABASE_URL, Terraform, services."""
 
-    RECORD = "the record of the restore"
+    RECORD = restore_record.WHAT
     # Addresses that Terraform would destroy or replace, and that stay as they are.
     left_unapplied: tuple = ()
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import DEFAULT_EXPIRY
 
 ARGUMENTS = {
@@ -61,6 +62,7 @@ ARGUMENTS = {
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},
             "journal_key": {"type": "str", "no_log": False},
+            "records": unfinished.OPTIONS,
         },
     },
     "ledger": {

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 
-from ansible_collections.atena.aws.plugins.module_utils.rotation import record as rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record
 
 SET, PLACEHOLDER, EMPTY, ABSENT = "set", "CHANGE_ME", "empty", "absent"
 # What a comparison says of one name. Without a wanted value nothing can be said of one that is set.

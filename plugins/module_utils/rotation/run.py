@@ -17,10 +17,10 @@ from ansible_collections.atena.aws.plugins.module_utils.core.progress import Pro
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
-from ansible_collections.atena.aws.plugins.module_utils.environment import state as power_state
+from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record, state as power_state
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LOCK_OPTIONS, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
-from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, readers as secret_readers, record as rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, readers as secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FORGET, LABEL, WRITE
 from ansible_collections.atena.aws.plugins.module_utils.rotation.rollout import SecretRollout
 from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as secret_plan, store as parameter_store

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, service_line
-from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
 
 
 def snapshot_text(snapshot: dict | None, now: datetime.datetime) -> str:
@@ -52,6 +52,7 @@ def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
         if redis
         else f"redis: none (off, or infra.yml was never run){snapshot}"
     )
+    lines += [f"unfinished: {unfinished.says(entry)}" for entry in result.get("unfinished") or [] if entry["work"] not in _GOING.values()]
     unset = [secret["name"] for secret in result["secrets"] if not secret["is_set"]]
     lines.append(f"secrets: {len(result['secrets'])}, " + (f"NOT SET: {', '.join(unset)} (run secrets.yml)" if unset else "all set"))
     return lines + lock_line(result) + cost_line(result.get("cost"))
@@ -104,11 +105,10 @@ def problems(result: dict) -> list[str]:
     if is_destroyed(result):
         return []
     if result.get("destroyed"):
-        return [destroy_record.says(result["destroyed"])]
-    found = [f"{name} does not exist" for name in result["missing_services"]]
-    verb = _GOING.get((result.get("power") or {}).get("state", ""))
-    if verb:
-        found.append(f"a {verb} has not ended (run {verb}.yml again, or the opposite one)")
+        others = [unfinished.says(entry) for entry in result.get("unfinished") or [] if entry["work"] != "destroy"]
+        return [destroy_record.says(result["destroyed"]), *others]
+    found = [unfinished.says(entry) for entry in result.get("unfinished") or []]
+    found += [f"{name} does not exist" for name in result["missing_services"]]
     stopped = is_stopped(result)
     for service in result["services"]:
         if service["running_count"] != service["desired_count"]:

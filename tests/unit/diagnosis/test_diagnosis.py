@@ -5,6 +5,7 @@ from copy import deepcopy
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis, tasks as diagnosis_tasks
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import LOG_WORDS
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 
 ARN = "arn:aws:ecs:us-east-1:1:task-definition/"
 TASK = "arn:aws:ecs:us-east-1:1:task/a-cluster/"
@@ -194,9 +195,32 @@ def test_nothing_is_found_in_a_healthy_environment():
     assert "Nothing wrong was found." in diagnosis.as_text({"environment": "a", "at": NOW, "findings": [], "facts": FACTS})
 
 
+def begun(state):
+    return unfinished.of_record({"state": state, "began_at": "then", "operator": "ana"}, "a")
+
+
+def test_what_did_not_end_comes_before_its_consequences_and_a_redeploy_after_all():
+    def change(state):
+        def apply(facts):
+            facts["unfinished"] = begun(state)
+            facts["database"] = None
+
+        return apply
+
+    assert [item["code"] for item in broken(change("restoring"))][:2] == ["unfinished", "database_missing"]
+    assert [item["code"] for item in broken(change("redeploying"))][-1] == "not_settled"
+
+
 # What is broken, the cause's code, words of the remedy, and words of cause, subject or evidence.
 CASES = [
     (setting(["gates"], {"power": "off", "redis": "absent"}), "powered_off", "start.yml", "stopped on purpose"),
+    (
+        setting(["unfinished"], begun("restoring")),
+        "unfinished",
+        "restore_database.yml -e restore_database_confirm=a",
+        "A restore of the database began at then",
+    ),
+    (setting(["unfinished"], begun("redeploying")), "not_settled", "redeploy.yml` finishes it", "A redeploy began"),
     (setting(["database", "status"], "stopped"), "database_stopped", "aws rds start-db-instance --db-instance-identifier a-db", "a-db"),
     (setting(["database", "status"], "storage-full"), "database_full", "allocated_storage", "disk"),
     (setting(["database", "status"], "starting"), "database_not_ready", "by itself", "starting"),

@@ -173,6 +173,12 @@ def test_the_facts_are_json_and_have_what_the_answers_tell():
     assert facts["unreadable"] == []
 
 
+def test_what_has_not_ended_is_among_them(monkeypatch):
+    monkeypatch.setattr(diagnosis_read.unfinished, "read", lambda call, where, name: [{"work": f"stop of {name} in {where['bucket']}"}])
+    facts = diagnosis_read.gather(Call(), {**REQUEST, "records": {"bucket": "b"}})
+    assert facts["unfinished"] == [{"work": "stop of a in b"}] and diagnosis_read.gather(Call(), REQUEST)["unfinished"] is None
+
+
 def test_every_cause_in_them_is_found():
     codes = {item["code"] for item in diagnose()["findings"]}
     assert {"service_missing", "redis_missing", "secret_missing", "secret_not_set", "image_missing", "log_group_missing", "crashes", "no_way_out"} <= codes

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import FAILED, OK, WARNING, result_of
 
@@ -82,6 +83,10 @@ def without_release(facts):
     facts["images"]["000000000042.dkr.ecr.us-east-1.amazonaws.com/atena-prod-api:latest"] = {"exists": False, "platforms": None, "why": "not there"}
 
 
+def begun(state):
+    return unfinished.of_record({"state": state, "began_at": "then", "operator": "ana"}, "atena-prod")
+
+
 # name: (what is wrong, check, status, words of what it says and of the remedy)
 CASES = {
     "stopped": (lambda f: put(f["gates"], power="off"), "gates", FAILED, ["stopped", "start.yml"]),
@@ -91,6 +96,13 @@ CASES = {
         lambda f: put(f, journal={"state": "stopping", "since": "2027-01-15T12:00:00Z"}),
         *("gates", FAILED, ["a stop of the environment, begun at 2027-01-15", "start.yml"]),
     ),
+    "a restore has not ended": (
+        lambda f: put(f, unfinished=begun("restoring")),
+        *("gates", FAILED, ["a restore of the database began at then, by ana", "restore_database_confirm=atena-prod finishes it"]),
+    ),
+    # It releases by itself, and so may whoever mends it.
+    "a redeploy has not ended": (lambda f: put(f, unfinished=begun("redeploying")), "gates", WARNING, ["a redeploy began", "redeploy.yml finishes it"]),
+    "records that cannot be read": (lambda f: put(f, unfinished=UNREAD), "gates", WARNING, ["could not be determined"]),
     "destroyed": (
         lambda f: put(f, destroyed={"state": "destroyed", "at": "2027-01-15", "operator": "ana", "database_snapshot": "final-1", "redis_snapshot": ""}),
         *("gates", FAILED, ["DESTROYED at 2027-01-15, by ana", "final-1", "redeploy.yml, which also releases"]),

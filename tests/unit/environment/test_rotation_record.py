@@ -2,7 +2,7 @@
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.rotation import record as rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record
 from secrets_world import World
 
 
