@@ -23,7 +23,6 @@ requirements:
 """
 
 import os
-import sys
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
@@ -79,4 +78,4 @@ class CallbackModule(CallbackBase):
         if why:
             self._display.error(why, wrap_text=False)
             # Of what a callback raises, Ansible makes a warning, but for this.
-            sys.exit(1)
+            raise SystemExit(1)

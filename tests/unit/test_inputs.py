@@ -171,7 +171,12 @@ def test_the_collections_own_inventories_pass(runs, name):
 
 @pytest.mark.parametrize("by", ["inventory", "-e"])
 def test_attributes_that_are_left_out_are_as_in_the_defaults(tmp_path, ansible, by):
-    given = {"atena_database": {"instance_class": "db.t4g.small"}, "atena_redis": {"port": 6380}, "atena_database_stop_schedule": {"enabled": True}}
+    given = {
+        "atena_database": {"instance_class": "db.t4g.small"},
+        "atena_redis": {"port": 6380},
+        "atena_database_stop_schedule": {"enabled": True},
+        "atena_price_files": [],
+    }
     plays = Plays(tmp_path, inventory(**(given if by == "inventory" else {})), ansible)
     tasks = [
         {"ansible.builtin.copy": {"dest": str(tmp_path / "seen"), "content": "{{ [atena_terraform_variables, atena_power_database_snapshots_kept, "
