@@ -19,8 +19,8 @@ from ministack.services import cloudwatch_logs, ecs
 
 from ..common.patching import replace
 
-# Reading ends with the container's output, a moment after the container; this is for an engine that hangs.
-PATIENCE = 15
+# Reading ends with the container's output, a moment after the container, or on a machine with other work 20 s after it; this is for an engine that hangs.
+PATIENCE = 90
 # Between two readings of one that has not ended.
 _AGAIN = 0.05
 logger = logging.getLogger("lab.task_logs")
