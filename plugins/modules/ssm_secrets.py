@@ -158,7 +158,7 @@ def older(call, params, planned):
     for name, value, action in planned:
         if action == "update" and params["named"] is not None and name not in params["named"]:
             history = parameter_store.history(call, params["path"], name)
-            version = ssm_secrets.superseded(history, value)
+            version = ssm_secrets.superseded(history, value, params["placeholder"])
             if version is not None:
                 found[name] = (version, history[-1]["version"])
     return found

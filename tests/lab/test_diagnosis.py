@@ -392,7 +392,7 @@ def test_a_redis_address_that_is_not_the_clusters(lab, target_group, diagnose):
         lab.playbook("restart.yml").must_succeed()
         assert not [code for code in diagnose().codes if code.startswith("redis")]
     finding = found.shows("redis_address", "/atena/prod/REDIS_URL", "log of api")
-    assert "infra.yml" in finding["remedy"] and "start.yml" not in finding["remedy"] and "192.0.2.1" not in finding["cause"]
+    assert "infra.yml" in finding["remedy"] and "/start.yml" not in finding["remedy"] and "192.0.2.1" not in finding["cause"]
     assert found.codes.index("redis_address") == 0
 
 

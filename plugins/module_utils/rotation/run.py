@@ -106,7 +106,9 @@ class Rotation:
         named = self.params.get("named")
         if named is None:
             return {}
-        found = {name: secret_plan.superseded(histories.get(name), value) for name, value in self.wanted().items() if name not in named}
+        found = {
+            name: secret_plan.superseded(histories.get(name), value, self.params["placeholder"]) for name, value in self.wanted().items() if name not in named
+        }
         return {name: version for name, version in found.items() if version is not None}
 
     def keep(self) -> None:

@@ -64,9 +64,10 @@ def writes(names, current, values, placeholder, create):
     return found
 
 
-def superseded(history, value):
-    """The version that had this value before the newest one came, with another; None if it is the newest's, or never was there. history: oldest first."""
-    if not history or history[-1]["value"] == value:
+def superseded(history, value, placeholder):
+    """The version that had this value before the newest one came, with another; None if it is the newest's, or never was there, or if the newest is no value
+    but the placeholder. history: oldest first."""
+    if not history or history[-1]["value"] in (value, placeholder):
         return None
     return next((entry["version"] for entry in reversed(history) if entry["value"] == value), None)
 

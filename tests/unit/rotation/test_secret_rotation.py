@@ -321,4 +321,10 @@ def test_a_rotation_of_what_a_file_has_takes_back_none_either(world):
 @pytest.mark.parametrize(("values", "given", "version"), [("abc", "b", 2), ("aba", "a", None), ("abab", "a", 3), ("ab", "c", None), ("", "a", None)])
 def test_an_earlier_value_is_found_in_the_history(values, given, version):
     history = [{"value": value, "version": number, "labels": []} for number, value in enumerate(values, 1)]
-    assert secret_plan.superseded(history, given) == version
+    assert secret_plan.superseded(history, given, "CHANGE_ME") == version
+
+
+def test_the_placeholder_is_no_later_value():
+    """Somebody, or Terraform, put it back over a value: the file's is what is wanted then."""
+    history = [{"value": value, "version": number, "labels": []} for number, value in enumerate(("a", "CHANGE_ME"), 1)]
+    assert secret_plan.superseded(history, "a", "CHANGE_ME") is None
