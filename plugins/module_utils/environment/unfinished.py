@@ -74,9 +74,14 @@ def way_on(entry: dict, command: str) -> str:
     return f"{command} finishes it" + (f"; {entry['besides']}" if entry["besides"] else "")
 
 
+def typed(entry: dict) -> str:
+    """Its playbook with its options, where it is not known from where it is run."""
+    return " -e ".join([entry["playbook"], *entry["options"]])
+
+
 def says(entry: dict) -> str:
     """The whole sentence."""
-    return f"{began(entry)}: {way_on(entry, ' -e '.join([entry['playbook'], *entry['options']]))}"
+    return f"{began(entry)}: {way_on(entry, typed(entry))}"
 
 
 def read(call, where: dict | None, name: str) -> list[dict] | None:

@@ -97,7 +97,7 @@ def _begun(found: list[dict] | None) -> list[dict]:
         return [not_determined("gates", "records", found)]
     findings = []
     for entry in found or []:
-        way = unfinished.way_on(entry, " -e ".join([entry["playbook"], *entry["options"]]))
+        way = unfinished.way_on(entry, unfinished.typed(entry))
         make = bad if entry["work"] in unfinished.IN_THE_WAY else doubt
         findings.append(make("gates", entry["work"], f"{unfinished.began(entry)}.", f"{way}."))
     return findings
