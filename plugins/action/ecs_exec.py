@@ -1,6 +1,6 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Shows the output of a command that the module ecs_exec runs, as it comes."""
+"""Shows lines without an end, as they come: those of ecs_exec, and of every module that meta/runtime.yml routes here."""
 
 from __future__ import annotations
 

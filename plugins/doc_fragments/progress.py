@@ -8,7 +8,7 @@ class ModuleDocFragment:
 options:
   progress_file:
     description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet).
+      - A file or pipe to which lines are added while the module works, one JSON object each, with a C(text), or a C(line) of another program's output.
+        The collection's action plugin gives one and shows its lines, unless C(atena_progress) is V(quiet).
     type: path
 """
