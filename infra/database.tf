@@ -1,5 +1,5 @@
 resource "aws_db_subnet_group" "main" {
-  name        = "${local.name}-db"
+  name        = local.names.database
   description = "Private subnets of ${local.name}"
   subnet_ids  = [for zone in local.zone_names : aws_subnet.private[zone].id]
 }
@@ -18,14 +18,14 @@ resource "random_id" "final_snapshot" {
   byte_length = 4
 
   keepers = {
-    identifier = "${local.name}-db"
+    identifier = local.names.database
     name       = var.database.name
     username   = var.database.username
   }
 }
 
 resource "aws_db_instance" "main" {
-  identifier     = "${local.name}-db"
+  identifier     = local.names.database
   engine         = "postgres"
   engine_version = local.database_engine_version # database_version.tf
   instance_class = var.database.instance_class
@@ -56,12 +56,12 @@ resource "aws_db_instance" "main" {
 
   deletion_protection       = var.database.deletion_protection
   skip_final_snapshot       = false
-  final_snapshot_identifier = "${local.name}-db-final-${random_id.final_snapshot.hex}"
+  final_snapshot_identifier = "${local.names.database}-final-${random_id.final_snapshot.hex}"
 
   # Otherwise a change waits for the maintenance window, and every plan until then proposes it again.
   apply_immediately = true
 
-  tags = { Name = "${local.name}-db" }
+  tags = { Name = local.names.database }
 
   lifecycle {
     # The password belongs to DATABASE_URL, whose value Terraform ignores too once it is written (secrets.tf). Whoever
@@ -72,7 +72,7 @@ resource "aws_db_instance" "main" {
     # For whoever replaces the instance by hand (terraform apply -replace): no version is asked for then (database_version.tf). infra.yml refuses that.
     postcondition {
       condition     = var.database_snapshot != null || split(".", self.engine_version)[0] == local.database_version_wanted.major
-      error_message = "The database ${local.name}-db was made in PostgreSQL ${self.engine_version}, but the configuration says ${var.database.engine_version}. Replace it once more: it is made in the version of the configuration now."
+      error_message = "The database ${local.names.database} was made in PostgreSQL ${self.engine_version}, but the configuration says ${var.database.engine_version}. Replace it once more: it is made in the version of the configuration now."
     }
   }
 }

@@ -6,7 +6,7 @@
 data "aws_db_instances" "main" {
   filter {
     name   = "db-instance-id"
-    values = ["${local.name}-db"]
+    values = [local.names.database]
   }
 }
 

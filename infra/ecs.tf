@@ -58,7 +58,7 @@ locals {
 }
 
 resource "aws_ecs_cluster" "main" {
-  name = "${local.name}-cluster"
+  name = local.names.cluster
 
   # What commands (ECS Exec) write may be anything that the container knows: nothing of it is kept. CloudTrail has who ran which. It is here
   # with execute_command off, too: the provider does not take a configuration away.

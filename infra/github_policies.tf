@@ -2,22 +2,22 @@
 # knows no narrower one for the action. A test runs the playbooks and compares their calls with these lists (tests/lab/test_ci.py).
 locals {
   own = {
-    cluster  = "${local.arn_prefix}:ecs:${local.arn_scope}:cluster/${local.name}-cluster"
-    services = "${local.arn_prefix}:ecs:${local.arn_scope}:service/${local.name}-cluster/${local.name}-*"
-    tasks    = "${local.arn_prefix}:ecs:${local.arn_scope}:task/${local.name}-cluster/*"
+    cluster  = "${local.arn_prefix}:ecs:${local.arn_scope}:cluster/${local.names.cluster}"
+    services = "${local.arn_prefix}:ecs:${local.arn_scope}:service/${local.names.cluster}/${local.name}-*"
+    tasks    = "${local.arn_prefix}:ecs:${local.arn_scope}:task/${local.names.cluster}/*"
     families = "${local.arn_prefix}:ecs:${local.arn_scope}:task-definition/${local.name}-*:*"
     images   = [for name in sort(keys(var.services)) : "${local.arn_prefix}:ecr:${local.arn_scope}:repository/${local.name}-${name}"]
     logs     = "${local.arn_prefix}:logs:${local.arn_scope}:log-group:/ecs/${local.name}-*"
     secrets  = "${local.arn_prefix}:ssm:${local.arn_scope}:parameter${var.ssm_path}"
     task_roles = [
-      "${local.arn_prefix}:iam::${data.aws_caller_identity.current.account_id}:role/${local.name}-ecs-execution",
-      "${local.arn_prefix}:iam::${data.aws_caller_identity.current.account_id}:role/${local.name}-ecs-task",
+      "${local.arn_prefix}:iam::${data.aws_caller_identity.current.account_id}:role/${local.names.execution_role}",
+      "${local.arn_prefix}:iam::${data.aws_caller_identity.current.account_id}:role/${local.names.task_role}",
     ]
     roles     = "${local.arn_prefix}:iam::${data.aws_caller_identity.current.account_id}:role/${local.name}-*"
-    database  = "${local.arn_prefix}:rds:${local.arn_scope}:db:${local.name}-db"
-    redis     = "${local.arn_prefix}:elasticache:${local.arn_scope}:cluster:${local.name}-redis"
-    balancer  = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:loadbalancer/app/${local.name}-alb/*"
-    listeners = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:listener/app/${local.name}-alb/*"
+    database  = "${local.arn_prefix}:rds:${local.arn_scope}:db:${local.names.database}"
+    redis     = "${local.arn_prefix}:elasticache:${local.arn_scope}:cluster:${local.names.redis}"
+    balancer  = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:loadbalancer/app/${local.names.load_balancer}/*"
+    listeners = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:listener/app/${local.names.load_balancer}/*"
     bucket    = "${local.arn_prefix}:s3:::${var.state_bucket}"
     table     = "${local.arn_prefix}:dynamodb:${local.arn_scope}:table/${var.records.lock_table}"
     schedule  = "${local.arn_prefix}:scheduler:${local.arn_scope}:schedule/default/${local.name}-*"
@@ -215,13 +215,13 @@ locals {
       { Effect = "Allow", Resource = [local.own.database], Action = ["rds:StartDBInstance", "rds:StopDBInstance"] },
       {
         Effect   = "Allow"
-        Resource = [local.own.database, "${local.arn_prefix}:rds:${local.arn_scope}:snapshot:${local.name}-db-stop-*"]
+        Resource = [local.own.database, "${local.arn_prefix}:rds:${local.arn_scope}:snapshot:${local.names.database}-stop-*"]
         Action   = ["rds:AddTagsToResource", "rds:CreateDBSnapshot", "rds:DeleteDBSnapshot"]
       },
       {
         Effect = "Allow"
         Resource = [
-          local.own.redis, "${local.arn_prefix}:elasticache:${local.arn_scope}:snapshot:${local.name}-redis-*",
+          local.own.redis, "${local.arn_prefix}:elasticache:${local.arn_scope}:snapshot:${local.names.redis}-*",
           "${local.arn_prefix}:elasticache:${local.arn_scope}:parametergroup:${local.name}-*",
           "${local.arn_prefix}:elasticache:${local.arn_scope}:subnetgroup:${local.name}-*",
         ]

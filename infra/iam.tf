@@ -17,7 +17,7 @@ locals {
 
 # What ECS itself needs before the container runs: the image, the secrets' values, a place for the logs.
 resource "aws_iam_role" "execution" {
-  name               = "${local.name}-ecs-execution"
+  name               = local.names.execution_role
   description        = "Lets ECS pull the images, read the secrets and write the logs of ${local.name}"
   assume_role_policy = local.ecs_tasks_trust
 }
@@ -70,7 +70,7 @@ resource "aws_iam_role_policy" "execution" {
 
 # The application's own role. It has no rights of its own: the application calls no AWS service.
 resource "aws_iam_role" "task" {
-  name               = "${local.name}-ecs-task"
+  name               = local.names.task_role
   description        = "The containers of ${local.name}"
   assume_role_policy = local.ecs_tasks_trust
 }

@@ -1,7 +1,7 @@
 resource "aws_lb" "main" {
   count = local.has_load_balancer ? 1 : 0
 
-  name                       = "${local.name}-alb"
+  name                       = local.names.load_balancer
   load_balancer_type         = "application"
   internal                   = false
   subnets                    = [for zone in local.zone_names : aws_subnet.public[zone].id]
@@ -12,7 +12,7 @@ resource "aws_lb" "main" {
   # A stop of the environment removes the load balancer, so it cannot be protected from it. Nothing is stored in it.
   enable_deletion_protection = false
 
-  tags = { Name = "${local.name}-alb" }
+  tags = { Name = local.names.load_balancer }
 }
 
 # Stays while the power is off: the service refers to it, and ECS accepts no other one without a new service.

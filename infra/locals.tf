@@ -1,6 +1,17 @@
 locals {
   name = "${var.project}-${var.stage}"
 
+  # Of what is named in more than one place. Modules know the same names (plugins/module_utils/core/resource_names.py), and roles (roles/environment/vars).
+  names = {
+    cluster        = "${local.name}-cluster"
+    database       = "${local.name}-db"
+    redis          = "${local.name}-redis"
+    load_balancer  = "${local.name}-alb"
+    nat_gateway    = "${local.name}-nat"
+    execution_role = "${local.name}-ecs-execution"
+    task_role      = "${local.name}-ecs-task"
+  }
+
   # Sorted, so that "the first zone" is the same one for ever: moving the NAT gateway replaces it.
   zone_names = sort(keys(var.zones))
 

@@ -2,7 +2,7 @@
 resource "aws_eip" "nat" {
   domain = "vpc"
 
-  tags = { Name = "${local.name}-nat" }
+  tags = { Name = local.names.nat_gateway }
 
   depends_on = [aws_internet_gateway.main]
 }
@@ -13,7 +13,7 @@ resource "aws_nat_gateway" "main" {
   allocation_id = aws_eip.nat.id
   subnet_id     = aws_subnet.public[local.zone_names[0]].id
 
-  tags = { Name = "${local.name}-nat" }
+  tags = { Name = local.names.nat_gateway }
 
   depends_on = [aws_internet_gateway.main]
 }

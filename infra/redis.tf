@@ -1,5 +1,5 @@
 resource "aws_elasticache_subnet_group" "main" {
-  name        = "${local.name}-redis"
+  name        = local.names.redis
   description = "Private subnets of ${local.name}"
   subnet_ids  = [for zone in local.zone_names : aws_subnet.private[zone].id]
 }
@@ -19,7 +19,7 @@ resource "aws_elasticache_parameter_group" "main" {
 resource "aws_elasticache_cluster" "main" {
   count = local.redis_exists ? 1 : 0
 
-  cluster_id      = "${local.name}-redis"
+  cluster_id      = local.names.redis
   engine          = "redis"
   engine_version  = var.redis.engine_version
   node_type       = var.redis.node_type
@@ -40,7 +40,7 @@ resource "aws_elasticache_cluster" "main" {
   # Otherwise a change waits for the maintenance window, and every plan until then proposes it again.
   apply_immediately = true
 
-  tags = { Name = "${local.name}-redis" }
+  tags = { Name = local.names.redis }
 
   lifecycle {
     # What a cluster was made from is over once it is there: with it, or without it, the next plan would replace the cluster.
@@ -51,7 +51,7 @@ resource "aws_elasticache_cluster" "main" {
 # A start restores Redis from its snapshot outside Terraform, then asks by the gate for one apply that takes the cluster
 # into the state instead of creating an empty one. A cluster that is in the state already is left as it is.
 import {
-  for_each = toset(local.redis_adopt ? ["${local.name}-redis"] : [])
+  for_each = toset(local.redis_adopt ? [local.names.redis] : [])
   to       = aws_elasticache_cluster.main[0]
   id       = each.value
 }

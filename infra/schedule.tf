@@ -80,7 +80,7 @@ resource "aws_iam_role_policy" "stop_database" {
       Sid      = "StopThisInstance"
       Effect   = "Allow"
       Action   = ["rds:StopDBInstance"]
-      Resource = ["${local.arn_prefix}:rds:${local.arn_scope}:db:${local.name}-db"]
+      Resource = ["${local.arn_prefix}:rds:${local.arn_scope}:db:${local.names.database}"]
     }]
   })
 }
