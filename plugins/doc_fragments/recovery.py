@@ -33,25 +33,6 @@ options:
       gates_key: {description: The gates., type: str, required: true}
       journal_key: {description: The journal of stops and starts., type: str, required: true}
       record_key: {description: "This work's own record: what was done so far, and what it left.", type: str, required: true}
-  terraform:
-    description: How Terraform is run.
-    type: dict
-    required: true
-    suboptions:
-      project_path: {description: The working copy of C(infra/)., type: path, required: true}
-      executable: {description: "Its name in E(PATH), or its path.", type: str, default: terraform}
-      lock_timeout: {description: Seconds to wait for a state lock that somebody else holds., type: int, default: 60}
-      parallelism: {description: Operations at a time., type: int, default: 10}
-      allow_destroy: {description: Addresses that may be destroyed beside what this is about., type: list, elements: str, default: []}
-  lock:
-    description: The environment's lock, which is taken for the whole of it.
-    type: dict
-    required: true
-    suboptions:
-      table: {description: The lock table., type: str, required: true}
-      name: {description: The environment's name., type: str, required: true}
-      expires_in: {description: Seconds after which it expires when nobody renews it., type: int, default: 300}
-      wait: {description: Seconds to wait for a run that holds it., type: int, default: 0}
   operator:
     description: "Who does this, for the records: the caller's ARN."
     type: str
@@ -79,7 +60,4 @@ options:
     description: How many log lines of a failed task are told.
     type: int
     default: 20
-  progress_file:
-    description: Set by the action plugin of the same name, which shows what is written there.
-    type: path
 """

@@ -38,26 +38,6 @@ options:
     description: Who does it, for the record.
     type: str
     default: ""
-  health:
-    description: How the application is asked once all services are stable.
-    type: dict
-    suboptions:
-      url:
-        description: Its address; empty means the load balancer's own name. Without either it is not asked.
-        type: str
-        default: ""
-      path:
-        description: The path.
-        type: str
-        default: /health
-      attempts:
-        description: How often at the most.
-        type: int
-        default: 10
-      delay:
-        description: Seconds between two attempts.
-        type: int
-        default: 6
   wait_timeout:
     description: Seconds for all deployments together; then the old values come back. The way back has 300 more.
     type: int

@@ -80,6 +80,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
   - ansible.builtin.action_common_attributes
   - atena.aws.rotation
+  - atena.aws.health
   - atena.aws.lock
   - atena.aws.power
   - atena.aws.progress

@@ -72,16 +72,12 @@ options:
       backup_window: {description: When backups are taken., type: str}
       maintenance_window: {description: When it is maintained., type: str}
       tags: {description: Its tags., type: dict, default: {}}
-  health:
-    description: How the application is asked.
-    type: dict
-    suboptions:
-      url: {description: "Its address; empty means the load balancer's own name.", type: str, default: ""}
-      path: {description: The path., type: str, default: /health}
-      attempts: {description: How often at the most., type: int, default: 10}
-      delay: {description: Seconds between two attempts., type: int, default: 6}
 extends_documentation_fragment:
+  - atena.aws.health
   - atena.aws.recovery
+  - atena.aws.terraform
+  - atena.aws.own_lock
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -112,27 +112,6 @@ options:
         type: list
         elements: str
         default: []
-  health:
-    description: How the application is asked.
-    type: dict
-    required: true
-    suboptions:
-      url:
-        description: Its address; empty means the load balancer's own name.
-        type: str
-        default: ""
-      path:
-        description: The path.
-        type: str
-        default: /health
-      attempts:
-        description: How often at the most.
-        type: int
-        default: 10
-      delay:
-        description: Seconds between two attempts.
-        type: int
-        default: 6
   preflight:
     description: What the preflight and the diagnosis look at beside the services.
     type: dict
@@ -169,19 +148,6 @@ options:
           restore_key: {description: Key of the record of a restore of the database., type: str}
           destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
           rotations_key: {description: Key of the record of the rotations., type: str}
-  ledger:
-    description: Where releases are recorded.
-    type: dict
-    required: true
-    suboptions:
-      bucket:
-        description: The bucket.
-        type: str
-        required: true
-      prefix:
-        description: What the keys begin with, with a slash at its end.
-        type: str
-        required: true
   evidence:
     description: Where a failed release's diagnosis is kept.
     type: dict
@@ -194,27 +160,6 @@ options:
         description: What the keys in the ledger's bucket begin with.
         type: str
         default: evidence/
-  lock:
-    description: The environment's lock, taken for the release and given back at its end.
-    type: dict
-    required: true
-    suboptions:
-      table:
-        description: The DynamoDB table.
-        type: str
-        required: true
-      name:
-        description: The lock's name, which is the environment's.
-        type: str
-        required: true
-      expires_in:
-        description: Seconds after which the lock of a run that died is free.
-        type: int
-        default: 300
-      wait:
-        description: Seconds to wait for a lock that somebody else has.
-        type: int
-        default: 0
   operator:
     description: Who releases; written into lock and ledger.
     type: str
@@ -239,10 +184,11 @@ options:
     description: Log lines of each container to show of a task that failed.
     type: int
     default: 20
-  progress_file:
-    description: Where the lines of the live view are written. The action plugin of the same name fills it in.
-    type: path
 extends_documentation_fragment:
+  - atena.aws.ledger
+  - atena.aws.own_lock
+  - atena.aws.health
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

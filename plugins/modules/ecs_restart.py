@@ -17,34 +17,19 @@ description:
 author:
   - The atena.aws founders (@atena)
 options:
-  cluster:
-    description: The cluster's name.
-    type: str
-    required: true
   services:
     description: The ECS services to restart, in the order of the updates.
     type: list
     elements: str
     required: true
-  wait_timeout:
-    description: Seconds for all services together.
-    type: int
-    default: 900
-  wait_delay:
-    description: Longest pause between two looks, in seconds. The first are shorter.
-    type: int
-    default: 3
   stable_seconds:
     description:
       - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
         ends by itself within that time is a failure.
     type: int
     default: 0
-  log_lines:
-    description: How many of the last log lines of a failed task are reported.
-    type: int
-    default: 20
 extends_documentation_fragment:
+  - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -18,10 +18,6 @@ description:
 author:
   - The atena.aws founders (@atena)
 options:
-  cluster:
-    description: The cluster's name.
-    type: str
-    required: true
   services:
     description: What to roll out, in the order of the updates.
     type: list
@@ -65,21 +61,14 @@ options:
     description: Seconds for all deployments together; then they are reverted. A revert has as long again.
     type: int
     default: 900
-  wait_delay:
-    description: Longest pause between two looks, in seconds. The first are shorter.
-    type: int
-    default: 3
   stable_seconds:
     description:
       - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
         ends by itself within that time is a failure. It runs beside the load balancer's wait and does not add to it.
     type: int
     default: 0
-  log_lines:
-    description: How many of the last log lines of a failed task are reported.
-    type: int
-    default: 20
 extends_documentation_fragment:
+  - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

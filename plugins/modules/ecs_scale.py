@@ -17,10 +17,6 @@ description:
 author:
   - The atena.aws founders (@atena)
 options:
-  cluster:
-    description: The cluster's name.
-    type: str
-    required: true
   services:
     description: What to scale, in the order of the updates.
     type: list
@@ -43,19 +39,8 @@ options:
       max:
         description: The upper bound. Unset leaves it alone.
         type: int
-  wait_timeout:
-    description: Seconds for all services together.
-    type: int
-    default: 900
-  wait_delay:
-    description: Longest pause between two looks, in seconds. The first are shorter.
-    type: int
-    default: 3
-  log_lines:
-    description: How many of the last log lines of a failed task are reported.
-    type: int
-    default: 20
 extends_documentation_fragment:
+  - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

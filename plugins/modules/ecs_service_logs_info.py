@@ -71,12 +71,8 @@ options:
   ssm_path:
     description: Path of the secrets that are taken out of the lines. Unset, or where they may not be read, passwords in URLs are.
     type: str
-  progress_file:
-    description:
-      - A pipe or file to which lines are added while the module works, one JSON object each, with a C(text) or a log C(line). The action plugin of the
-        same name gives one and shows its lines, unless C(atena_progress) is V(quiet).
-    type: path
 extends_documentation_fragment:
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

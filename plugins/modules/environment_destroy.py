@@ -45,6 +45,9 @@ options:
 extends_documentation_fragment:
   - atena.aws.domain
   - atena.aws.recovery
+  - atena.aws.terraform
+  - atena.aws.own_lock
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -45,15 +45,6 @@ options:
   gates_key:
     description: Key of that object.
     type: str
-  records:
-    description: Where it is written what was begun and has not ended; unset, it is not looked at.
-    type: dict
-    suboptions:
-      bucket: {description: The state bucket., type: str, required: true}
-      journal_key: {description: Key of the power journal., type: str}
-      restore_key: {description: Key of the record of a restore of the database., type: str}
-      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
-      rotations_key: {description: Key of the record of the rotations., type: str}
   url:
     description: Address of the application's health check, asked once.
     type: str
@@ -90,6 +81,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -165,6 +157,7 @@ key:
   type: str
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
@@ -181,10 +174,10 @@ def request_of(params):
     name = params["name"]
     return {
         "name": name,
-        "cluster": params["cluster"] or f"{name}-cluster",
+        "cluster": params["cluster"] or resource_names.cluster(name),
         "services": [f"{name}-{key}" for key in params["services"]],
-        "database_id": params["database_id"] or f"{name}-db",
-        "redis_id": params["redis_id"] or f"{name}-redis",
+        "database_id": params["database_id"] or resource_names.database(name),
+        "redis_id": params["redis_id"] or resource_names.redis(name),
         **{option: params[option] for option in _REQUEST},
     }
 

@@ -33,27 +33,6 @@ options:
         description: Key of the journal.
         type: str
         required: true
-  lock:
-    description: The environment's lock. It is taken only to stop the database; held by another run, nothing is done.
-    type: dict
-    required: true
-    suboptions:
-      table:
-        description: The DynamoDB table.
-        type: str
-        required: true
-      name:
-        description: The lock's name, which is the environment's.
-        type: str
-        required: true
-      expires_in:
-        description: Seconds after which the lock of a run that died is free.
-        type: int
-        default: 300
-      wait:
-        description: Seconds to wait for a lock that somebody else has.
-        type: int
-        default: 0
   operator:
     description: Who runs it; written into the lock.
     type: str
@@ -66,10 +45,9 @@ options:
     description: Longest pause between two looks, in seconds.
     type: int
     default: 15
-  progress_file:
-    description: Where the lines of the live view are written. The action plugin of the same name fills it in.
-    type: path
 extends_documentation_fragment:
+  - atena.aws.own_lock
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -124,7 +102,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import told,
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import GuardRun
 
 
@@ -137,16 +115,7 @@ def main():
                 "required": True,
                 "options": {"bucket": {"type": "str", "required": True}, "journal_key": {"type": "str", "required": True, "no_log": False}},
             },
-            "lock": {
-                "type": "dict",
-                "required": True,
-                "options": {
-                    "table": {"type": "str", "required": True},
-                    "name": {"type": "str", "required": True},
-                    "expires_in": {"type": "int", "default": DEFAULT_EXPIRY},
-                    "wait": {"type": "int", "default": 0},
-                },
-            },
+            "lock": OWN_LOCK_OPTIONS,
             "operator": {"type": "str", "required": True},
             "wait_timeout": {"type": "int", "default": 0},
             "wait_delay": {"type": "int", "default": 15},

@@ -41,16 +41,6 @@ options:
     suboptions:
       bucket: {description: The state bucket., type: str, required: true}
       key: {description: Key of the record., type: str, required: true}
-  records:
-    description: >-
-      Where it is written what was begun and has not ended. Unset, C(unfinished) is null; a key that is unset is not looked at.
-    type: dict
-    suboptions:
-      bucket: {description: The state bucket., type: str, required: true}
-      journal_key: {description: Key of the power journal., type: str}
-      restore_key: {description: Key of the record of a restore of the database., type: str}
-      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
-      rotations_key: {description: Key of the record of the rotations., type: str}
   lock:
     description: The environment's lock. Unset, C(lock) is null.
     type: dict
@@ -58,6 +48,7 @@ options:
       table: {description: DynamoDB table of the locks., type: str, required: true}
       name: {description: Its name; the environment's if unset., type: str}
 extends_documentation_fragment:
+  - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -167,6 +158,7 @@ problems:
   elements: str
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
@@ -191,7 +183,7 @@ from ansible_collections.atena.aws.plugins.module_utils.status import text as st
 
 
 def read_services(call, name, keys):
-    cluster, wanted, entries = f"{name}-cluster", [f"{name}-{key}" for key in keys], []
+    cluster, wanted, entries = resource_names.cluster(name), [f"{name}-{key}" for key in keys], []
     found = absent_as({}, "Cluster", lambda: active_services(call, cluster, wanted))
     for service in found.values():
         definition = describe_task_definition(call, service["taskDefinition"])
@@ -217,12 +209,12 @@ def read_services(call, name, keys):
 
 
 def read_load_balancer(call, name):
-    found = environment_read.describe_load_balancer(call, f"{name}-alb")
+    found = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
     return {"load_balancer": {"dns_name": found["DNSName"], "state": found.get("State", {}).get("Code", "")} if found else None}
 
 
 def read_database(call, name):
-    identifier = f"{name}-db"
+    identifier = resource_names.database(name)
     database = environment_read.describe_database(call, identifier)
     if not database:
         return {"database": None}
@@ -242,7 +234,7 @@ def read_database(call, name):
 
 
 def read_redis(call, name):
-    cluster = environment_read.describe_redis(call, f"{name}-redis")
+    cluster = environment_read.describe_redis(call, resource_names.redis(name))
     if not cluster:
         return {"redis": None}
     return {
@@ -255,7 +247,7 @@ def read_redis(call, name):
 
 
 def read_redis_snapshot(call, name):
-    newest = next(iter(redis_snapshot.list_snapshots(call, f"{name}-redis")), None)
+    newest = next(iter(redis_snapshot.list_snapshots(call, resource_names.redis(name))), None)
     return {"redis_snapshot": {key: newest[key] for key in ("name", "status", "created_at", "size")} if newest else None}
 
 

@@ -59,29 +59,6 @@ options:
       state_key: {description: Key of Terraform's state., type: str, required: true}
       gates_key: {description: Key of the gates., type: str, required: true}
       journal_key: {description: Key of the power journal., type: str, required: true}
-  terraform:
-    description: How Terraform is run.
-    type: dict
-    required: true
-    suboptions:
-      project_path: {description: The working copy., type: path, required: true}
-      executable: {description: "Terraform's name, searched in E(PATH), or its path.", type: str, default: terraform}
-      lock_timeout: {description: Seconds to wait for a state lock that somebody else holds., type: int, default: 60}
-      parallelism: {description: Terraform's operations at a time., type: int, default: 10}
-      allow_destroy:
-        description: Addresses that may be destroyed beside the power gate's own - NAT gateway, its route, load balancer, listener.
-        type: list
-        elements: str
-        default: []
-  lock:
-    description: The environment's lock, taken for the run and given back at its end.
-    type: dict
-    required: true
-    suboptions:
-      table: {description: "The DynamoDB table, which is that of Terraform's lock too.", type: str, required: true}
-      name: {description: "The lock's name, which is the environment's.", type: str, required: true}
-      expires_in: {description: Seconds after which the lock of a run that died is free., type: int, default: 300}
-      wait: {description: Seconds to wait for a lock that somebody else has., type: int, default: 0}
   operator:
     description: Who does it; written into lock and journal.
     type: str
@@ -111,14 +88,6 @@ options:
       container: {description: The container., type: str, required: true}
       command: {description: The command. It may be run more than once., type: list, elements: str, required: true}
       timeout: {description: Seconds after which it is stopped and has failed., type: int, default: 900}
-  health:
-    description: How the application is asked.
-    type: dict
-    suboptions:
-      url: {description: "Its address; empty means the load balancer's own name.", type: str, default: ""}
-      path: {description: The path., type: str, default: /health}
-      attempts: {description: How often at the most., type: int, default: 10}
-      delay: {description: Seconds between two attempts., type: int, default: 6}
   costs:
     description: Figures that are told; none where C(running) is 0. The filter P(atena.aws.power_costs#filter) makes them.
     type: dict
@@ -151,10 +120,11 @@ options:
     description: Log lines of each container to show of a task that failed.
     type: int
     default: 20
-  progress_file:
-    description: Where the lines of the live view are written. The action plugin of the same name fills it in.
-    type: path
 extends_documentation_fragment:
+  - atena.aws.terraform
+  - atena.aws.own_lock
+  - atena.aws.health
+  - atena.aws.progress
   - atena.aws.domain
   - amazon.aws.common.modules
   - amazon.aws.region.modules

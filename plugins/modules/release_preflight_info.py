@@ -78,16 +78,6 @@ options:
   destroy_record_key:
     description: Key of the record of a destroy in O(gates_bucket), which tells that the environment is gone on purpose.
     type: str
-  records:
-    description: >-
-      Where it is written what was begun and has not ended; unset, it is not looked at. With its C(journal_key), O(journal_key) is not needed.
-    type: dict
-    suboptions:
-      bucket: {description: The state bucket., type: str, required: true}
-      journal_key: {description: Key of the power journal., type: str}
-      restore_key: {description: Key of the record of a restore of the database., type: str}
-      destroy_key: {description: Key of the record of a destroy and redeploy., type: str}
-      rotations_key: {description: Key of the record of the rotations., type: str}
   lock_table:
     description: DynamoDB table of the environment's lock; unset, it is not looked at.
     type: str
@@ -102,6 +92,7 @@ options:
     choices: [failed, warning, never]
     default: failed
 extends_documentation_fragment:
+  - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -177,6 +168,7 @@ verdict:
   elements: str
 """
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
@@ -219,7 +211,7 @@ def main():
         supports_check_mode=True,
     )
     request = {key: value for key, value in module.params.items() if value is not None}
-    request.setdefault("cluster", f"{request['name']}-cluster")
+    request.setdefault("cluster", resource_names.cluster(request["name"]))
     try:
         result = preflight.preflight(Caller(module), request)
     except CallFailed as failed:

@@ -31,19 +31,6 @@ options:
     type: list
     elements: str
     required: true
-  ledger:
-    description: Where releases are recorded.
-    type: dict
-    required: true
-    suboptions:
-      bucket:
-        description: The bucket.
-        type: str
-        required: true
-      prefix:
-        description: What the keys begin with, with a slash at its end.
-        type: str
-        required: true
   kept_releases:
     description: How many of the last commits that were released stay ready to go back to.
     type: int
@@ -57,6 +44,7 @@ options:
     type: int
     default: 30
 extends_documentation_fragment:
+  - atena.aws.ledger
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -171,6 +159,7 @@ lines:
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
@@ -183,7 +172,7 @@ def judge(call, params):
     facts = prune_read.gather(
         call,
         names=[f"{params['name']}-{service}" for service in params["services"]],
-        cluster=params["cluster"] or f"{params['name']}-cluster",
+        cluster=params["cluster"] or resource_names.cluster(params["name"]),
         ledger=Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"]),
         kept_releases=params["kept_releases"],
     )

@@ -93,12 +93,8 @@ options:
         description: Whether this is the apply that begins with the snapshots.
         type: bool
         default: false
-  progress_file:
-    description:
-      - A file to which lines are added while the module works, one JSON object each, with a C(text). The action plugin of the same name
-        gives one and shows its lines, unless C(atena_progress) is V(quiet). No values are told, only addresses.
-    type: path
 extends_documentation_fragment:
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

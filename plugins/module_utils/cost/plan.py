@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, model as cost_model, sizes as cost_sizes
 
 
@@ -71,7 +72,7 @@ def _named(values: dict) -> str:
 def _service(values: dict, templates: dict, expected: dict, counts: dict) -> dict:
     """Sized by its template: what a change of it costs from the next release on. Terraform itself creates a service with 0 tasks, and ignores later counts."""
     name = values.get("name", "")
-    template, said = templates.get(f"{name}-template", {}), expected.get(name, {})
+    template, said = templates.get(resource_names.template(name), {}), expected.get(name, {})
     platform = (template.get("runtime_platform") or [{}])[0]
     running = values.get("desired_count") or 0
     count = counts.get(name, running or said.get("count", 0))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Denied, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, sizes as cost_sizes
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
@@ -28,9 +29,9 @@ def sizes(call, name: str, keys: list[str], path: str, power: dict | None, descr
             "power": lambda: power_state.read(call, power),
             "services": lambda: _services(call, name),
             "databases": lambda: _databases(call, name),
-            "cache": lambda: redis_read.find(call, f"{name}-redis", tags=False),
-            "snapshots": lambda: _snapshots(call, f"{name}-redis"),
-            "balancer": lambda: environment_read.describe_load_balancer(call, f"{name}-alb"),
+            "cache": lambda: redis_read.find(call, resource_names.redis(name), tags=False),
+            "snapshots": lambda: _snapshots(call, resource_names.redis(name)),
+            "balancer": lambda: environment_read.describe_load_balancer(call, resource_names.load_balancer(name)),
             "gateway": lambda: power_read.nat_gateway(call, name),
             "addresses": lambda: _addresses(call, name),
             "logs": lambda: _logs(call, name, names),
@@ -56,7 +57,7 @@ def assembled(name: str, found: dict, described: dict | None) -> dict:
     if found["balancer"]:
         made["load_balancers"] = [_balancer(found["balancer"])]
     if found["gateway"]:
-        made["nat_gateways"] = [{"name": f"{name}-nat", "running": True}]
+        made["nat_gateways"] = [{"name": resource_names.nat_gateway(name), "running": True}]
     made["addresses"] = [{"name": address} for address in found["addresses"]]
     made["advanced_parameters"] = found["parameters"]
     made["images_gb"], made["log_stored_gb"], made["redis_snapshots_gb"] = found["images"], found["logs"], found["snapshots"]
@@ -101,7 +102,7 @@ def _balancer(balancer: dict) -> dict:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 def _services(call, name: str) -> list[tuple[dict, dict]]:
     """Every service of the cluster, ours or not, with the task definition that it runs."""
-    cluster = f"{name}-cluster"
+    cluster = resource_names.cluster(name)
     found = absent_as({}, "Cluster", lambda: power_read.services_of(call, cluster))
     return [(service, describe_task_definition(call, service["taskDefinition"])) for _name, service in sorted(found.items())]
 
@@ -109,7 +110,7 @@ def _services(call, name: str) -> list[tuple[dict, dict]]:
 def _databases(call, name: str) -> list[dict]:
     """The database, and those beside it that a restore made or left."""
     found = call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
-    return [one for one in found if re.fullmatch(re.escape(f"{name}-db") + r"(-.+)?", one["DBInstanceIdentifier"])]
+    return [one for one in found if re.fullmatch(re.escape(resource_names.database(name)) + r"(-.+)?", one["DBInstanceIdentifier"])]
 
 
 def _snapshots(call, identifier: str) -> float:
@@ -126,9 +127,9 @@ def gigabytes(sizes) -> float:
 
 def _addresses(call, name: str) -> list[str]:
     """Names of its Elastic IPs: infra/ has one, for the NAT gateway."""
-    filters = [{"Name": "tag:Name", "Values": [f"{name}-nat"]}]
+    filters = [{"Name": "tag:Name", "Values": [resource_names.nat_gateway(name)]}]
     found = call("ec2", "describe_addresses", f"read the addresses of {name}", Filters=filters)["Addresses"]
-    return [f"{name}-nat" for one in found if {"Key": "Name", "Value": f"{name}-nat"} in one.get("Tags", [])]
+    return [resource_names.nat_gateway(name) for one in found if {"Key": "Name", "Value": resource_names.nat_gateway(name)} in one.get("Tags", [])]
 
 
 def _logs(call, name: str, services: list[str]) -> float:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items
 
 # infra/ecs.tf says the same.
@@ -27,15 +28,21 @@ def described(name: str, services: dict, memory: dict, database: dict, redis: di
         found["services"].append(service(f"{name}-{key}", said["cpu"], size, said.get("architecture", ""), count, count))
     found["databases"].append(
         {
-            **{"name": f"{name}-db", "engine": "postgres", "instance_class": database["instance_class"], "storage_type": _STORAGE_TYPE, "running": True},
+            **{
+                "name": resource_names.database(name),
+                "engine": "postgres",
+                "instance_class": database["instance_class"],
+                "storage_type": _STORAGE_TYPE,
+                "running": True,
+            },
             **{"storage_gb": int(database["allocated_storage"]), "multi_az": bool(database.get("multi_az", False))},
         }
     )
-    found["caches"].append({"name": f"{name}-redis", "engine": "redis", "node_type": redis["node_type"], "nodes": 1, "running": True})
+    found["caches"].append({"name": resource_names.redis(name), "engine": "redis", "node_type": redis["node_type"], "nodes": 1, "running": True})
     if any(said.get("port") for said in services.values()):
-        found["load_balancers"].append({"name": f"{name}-alb", "addresses": int(zones), "running": True})
-    found["nat_gateways"].append({"name": f"{name}-nat", "running": True})
-    found["addresses"].append({"name": f"{name}-nat"})
+        found["load_balancers"].append({"name": resource_names.load_balancer(name), "addresses": int(zones), "running": True})
+    found["nat_gateways"].append({"name": resource_names.nat_gateway(name), "running": True})
+    found["addresses"].append({"name": resource_names.nat_gateway(name)})
     return found
 
 

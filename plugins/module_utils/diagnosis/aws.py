@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import Found, View
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.images.plan import PLATFORMS
@@ -156,7 +157,7 @@ def load_balancer(view: View):
     if not balanced or view.is_off or not view.was_read("load_balancer"):
         return
     about = tuple(service["name"] for service in balanced)
-    entry, name = view.load_balancer, f"{view.name}-alb"
+    entry, name = view.load_balancer, resource_names.load_balancer(view.name)
     if not entry:
         remedy = f"After a stop: {view.playbook('start.yml')}; else {view.playbook('infra.yml')}"
         yield Found("load_balancer_missing", name, "The load balancer does not exist, so nobody reaches the application", remedy, about=about)

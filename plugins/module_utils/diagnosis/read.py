@@ -7,7 +7,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime
 
-from ansible_collections.atena.aws.plugins.module_utils.core import health
+from ansible_collections.atena.aws.plugins.module_utils.core import health, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, explain
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import facts as facts_of, rules as diagnosis
@@ -77,7 +77,7 @@ class _Reading:
         return [facts_of.task_entry(task) for task in described]
 
     def load_balancer(self):
-        name = f"{self.request['name']}-alb"
+        name = resource_names.load_balancer(self.request["name"])
         balancer = environment_read.describe_load_balancer(self.call, name)
         if not balancer:
             return None

@@ -39,6 +39,17 @@ LOCK_OPTIONS = {
         "expires_in": {"type": "int", "default": DEFAULT_EXPIRY},
     },
 }
+# The option `lock` of modules that take it themselves. Its documentation is the fragment atena.aws.own_lock.
+OWN_LOCK_OPTIONS = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "table": {"type": "str", "required": True},
+        "name": {"type": "str", "required": True},
+        "expires_in": {"type": "int", "default": DEFAULT_EXPIRY},
+        "wait": {"type": "int", "default": 0},
+    },
+}
 
 _TEXTS = ("owner", "host", "reason", "token", "acquired_at", "heartbeat_at")
 _LONGEST_PAUSE = 5.0

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
 
 
 def _required(**more) -> dict:
@@ -42,7 +42,7 @@ ARGUMENTS = {
         parallelism=_optional("int", 10),
         allow_destroy={"type": "list", "elements": "str", "default": []},
     ),
-    "lock": _group(True, table=_required(), name=_required(), expires_in=_optional("int", DEFAULT_EXPIRY), wait=_optional("int", 0)),
+    "lock": OWN_LOCK_OPTIONS,
     "operator": _required(),
     "database": _group(backup_max_age_hours=_optional("float", 24.0), snapshots_kept=_optional("int", 7)),
     "redis": _group(snapshots_kept=_optional("int", 7), snapshot=_optional("str", ""), without_queue=_optional("str", ""), confirm=_optional("str", "")),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read
@@ -33,7 +34,7 @@ def tasks_of(call, cluster: str) -> list[dict]:
 
 def nat_gateway(call, name: str) -> dict | None:
     """The environment's NAT gateway, if it is there or coming."""
-    wanted = f"{name}-nat"
+    wanted = resource_names.nat_gateway(name)
     filters = [{"Name": "tag:Name", "Values": [wanted]}]
     found = call.pages("ec2", "describe_nat_gateways", f"read the NAT gateway {wanted}", "NatGateways", Filter=filters)
     mine = [gateway for gateway in found if {"Key": "Name", "Value": wanted} in gateway.get("Tags", [])]
@@ -67,7 +68,7 @@ def alias_of(call, domain: dict, balancer: dict | None) -> str:
 
 def power_parts(call, name: str) -> dict:
     """What the power gate switches, as it is."""
-    balancer = environment_read.describe_load_balancer(call, f"{name}-alb")
+    balancer = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
     gateway = nat_gateway(call, name)
     return {
         "load_balancer": balancer,

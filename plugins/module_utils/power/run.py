@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import time
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
@@ -38,7 +39,7 @@ class PowerRun:
         self.call, self.params, self.check_mode = call, params, check_mode
         self.tell = say  # None if nobody listens
         self.say = say or (lambda text: None)
-        self.cluster = params["cluster"] = params["cluster"] or f"{params['name']}-cluster"
+        self.cluster = params["cluster"] = params["cluster"] or resource_names.cluster(params["name"])
         storage, lock = params["storage"], params["lock"]
         self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
         self.gates = Gates(call, storage["bucket"], storage["gates_key"])

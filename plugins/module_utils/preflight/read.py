@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, is_fatal
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
@@ -68,7 +69,7 @@ class _Reading:
         facts, request = self.facts, self.request
         first = [self.start(self.services, names) for names in _chunks(list(facts["services"]), _SERVICES_A_CALL)]
         for service in request["services"]:
-            wanted = service.get("task_definition") or service.get("template") or f"{service['name']}-template"
+            wanted = service.get("task_definition") or service.get("template") or resource_names.template(service["name"])
             first.append(self.start(self.read, facts["templates"], service["name"], describe_task_definition, wanted, True))
         self.environment()
         for name in _CLIENTS:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
@@ -294,7 +295,7 @@ class DatabaseRun(RecoveryRun):
         self._health()
 
     def _health(self) -> None:
-        self.ask(Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb")))
+        self.ask(Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"]))))
 
     def _left(self) -> str:
         record = self.journal.record or {}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
@@ -249,7 +250,7 @@ class Redeploy:
             self.rows_of = foreign_rows(found, self.params["database_id"])
         if redis:
             found = redis_snapshot.read(self.call, redis)
-            wrong += [unusable("queue", redis, found, (found or {}).get("status", "")), foreign_queue(redis, found, f"{self.params['name']}-redis")]
+            wrong += [unusable("queue", redis, found, (found or {}).get("status", "")), foreign_queue(redis, found, resource_names.redis(self.params["name"]))]
         said = [sentence for sentence in wrong if sentence]
         if said:
             other = "Name another with -e redeploy_database_snapshot= or -e redeploy_redis_snapshot=, or 'none' to do without."

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import DEFAULT_EXPIRY
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -46,11 +46,7 @@ ARGUMENTS = {
             "include": {"type": "list", "elements": "str", "default": []},
         },
     },
-    "health": {
-        "type": "dict",
-        "required": True,
-        "options": HEALTH_OPTIONS,
-    },
+    "health": {"type": "dict", "apply_defaults": True, "options": HEALTH_OPTIONS},
     "preflight": {
         "type": "dict",
         "default": {},
@@ -71,16 +67,7 @@ ARGUMENTS = {
         "options": {"bucket": {"type": "str", "required": True}, "prefix": {"type": "str", "required": True}},
     },
     "evidence": {"type": "dict", "default": {}, "options": {"directory": {"type": "path"}, "prefix": {"type": "str", "default": "evidence/"}}},
-    "lock": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "table": {"type": "str", "required": True},
-            "name": {"type": "str", "required": True},
-            "expires_in": {"type": "int", "default": DEFAULT_EXPIRY},
-            "wait": {"type": "int", "default": 0},
-        },
-    },
+    "lock": OWN_LOCK_OPTIONS,
     "operator": {"type": "str", "required": True},
     "tags": {"type": "dict", "default": {}},
     "kept_releases": {"type": "int", "default": 10},

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
@@ -46,7 +47,7 @@ class Preparation:
     def __init__(self, call, item: dict, service: dict):
         self.name, self.service = item["name"], service
         self.family = item.get("family") or item["name"]
-        self.template = describe_task_definition(call, item.get("template") or f"{self.name}-template")
+        self.template = describe_task_definition(call, item.get("template") or resource_names.template(self.name))
         if not ecs_revision.is_template(self.template):
             raise CallFailed(
                 f"{self.template['taskDefinitionArn']} is no template (tag {ecs_revision.TEMPLATE_TAG} is not 'true'). Templates are registered by "

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
@@ -84,7 +85,7 @@ def gather(call, *, names: list[str], cluster: str, ledger, kept_releases: int) 
         records = pool.submit(records_to_keep, ledger, kept_releases)
         runs = pool.submit(what_runs, call, cluster)
         listed = [pool.submit(_revisions_of, call, name) for name in names]
-        templates = [pool.submit(describe_task_definition, call, f"{name}-template", True) for name in names]
+        templates = [pool.submit(describe_task_definition, call, resource_names.template(name), True) for name in names]
         images = {name: pool.submit(_images_of, call, name) for name in names}
         arns = [arn for found in listed for arn in found.result()]
         revisions = list(pool.map(lambda arn: describe_task_definition(call, arn), arns))

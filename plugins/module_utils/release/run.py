@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
@@ -42,7 +43,7 @@ class Release:
         self.tell = say  # None if nobody listens: what is read only to be told is not read then
         self.say = say or (lambda text: None)
         self._redactor = None
-        self.cluster = params["cluster"] or f"{params['name']}-cluster"
+        self.cluster = params["cluster"] or resource_names.cluster(params["name"])
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
         self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
         self.begin = time.monotonic()
@@ -409,7 +410,7 @@ class Release:
         raise ReleaseFailed(text + found, ledger.INTERRUPTED if taken else ledger.FAILED)
 
     def _health(self) -> dict:
-        self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
         self.result["address"] = self.application.address
         if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
             return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}

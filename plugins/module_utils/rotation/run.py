@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS, Application
@@ -66,7 +67,7 @@ class Rotation:
 
     def __init__(self, call, params: dict, lock, *, say=None, check_mode: bool = False):
         self.call, self.params, self.lock, self.check_mode = call, params, lock, check_mode
-        self.cluster, self.path = f"{params['name']}-cluster", params["path"]
+        self.cluster, self.path = resource_names.cluster(params["name"]), params["path"]
         self.listened = say
         self._known, self.redactor = [], Redactor([])
         self.found, self.decided, self.left, self.kept, self.services, self.idle = {}, {}, {}, {}, {}, []
@@ -249,7 +250,7 @@ class Rotation:
         """Why the application is not well by its own word, or ''. Not asked where nothing was started, or nothing has an address."""
         if not self.services:
             return ""
-        application = Application(self.params["health"], lambda: describe_load_balancer(self.call, f"{self.params['name']}-alb"))
+        application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
         if not application.address:
             return ""
         found = application.ask(self.say, hide=self.redactor.text)

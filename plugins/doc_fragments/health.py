@@ -1,0 +1,17 @@
+# Copyright: The atena.aws founders
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The option `health` (core.health.HEALTH_OPTIONS)."""
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  health:
+    description: How the application is asked whether it is well.
+    type: dict
+    suboptions:
+      url: {description: "Its address; empty means the load balancer's own name.", type: str, default: ""}
+      path: {description: The path., type: str, default: /health}
+      attempts: {description: How often at the most., type: int, default: 10}
+      delay: {description: Seconds between two attempts., type: int, default: 6}
+"""
