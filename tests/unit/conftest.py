@@ -1,11 +1,13 @@
 """Makes `ansible_collections.atena.aws` importable from the checkout, as Ansible itself does it, and runs ansible-playbook for all that need it."""
 
+import functools
 import gc
 import os
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from _pytest.runner import runtestprotocol
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from warm_ansible import WarmAnsible
@@ -15,6 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path += sorted(str(place) for place in Path(__file__).parent.iterdir() if any(place.glob("test_*.py")))
 # pytest keeps all that it collects, thousands of tests: to look through it for garbage as often as it is by default takes a tenth of the time.
 gc.set_threshold(50_000, 20, 20)
+# The parser in C, where PyYAML has it: the one in Python took a tenth of the tests' time to read the roles.
+yaml.safe_load = functools.partial(yaml.load, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def _install_finder():
