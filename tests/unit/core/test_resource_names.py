@@ -28,7 +28,7 @@ def test_roles_name_them_so():
 def test_nowhere_else_are_they_put_together():
     """A name that is written out a second time is the one that is forgotten when it changes."""
     endings = "|".join(re.escape(text.removeprefix("shop-prod-")) for text in NAMES.values())
-    written = re.compile(r'''(?:name|service|\]|\}\})["' ]*\}{1,2}-(?:%s)["' /]''' % endings)
+    written = re.compile(rf"""(?:name|service|\]|\}}\}})["' ]*\}}{{1,2}}-(?:{endings})["' /]""")
     places = [*(ROOT / "infra").glob("*.tf"), *(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "plugins").rglob("*.py")]
     own = {"infra/locals.tf", "plugins/module_utils/core/resource_names.py"}
     found = [
