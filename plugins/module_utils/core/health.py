@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import http.client
 import time
 from collections.abc import Callable
 from urllib.error import HTTPError, URLError
@@ -34,10 +36,11 @@ def read(url: str, timeout: float = 10) -> tuple[int, str]:
         with open_url(url, timeout=timeout, http_agent="atena.aws", follow_redirects="safe") as answer:
             return answer.status, answer.read(_READ).decode("utf-8", "replace").strip()
     except HTTPError as error:
-        with error:
+        with error, contextlib.suppress(OSError, http.client.HTTPException):
             return error.code, error.read(_READ).decode("utf-8", "replace").strip()
-    except (URLError, OSError, ValueError) as error:
-        return 0, str(getattr(error, "reason", error))
+        return error.code, ""
+    except (URLError, OSError, ValueError, http.client.HTTPException) as error:
+        return 0, str(getattr(error, "reason", error)) or type(error).__name__
 
 
 def ask(url: str, timeout: float = 10, hide=shown) -> tuple[int, str]:

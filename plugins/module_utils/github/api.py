@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 import time
@@ -88,14 +90,16 @@ class GitHub:
                     text = answer.read()
                     return (json.loads(text) if text else {}), answer.headers
             except HTTPError as error:
-                with error:
+                said = ""
+                with error, contextlib.suppress(OSError, http.client.HTTPException):
                     said = _message(error.read())
                 pause = wait_for(error.headers, self._clock(), attempt) if is_passing(error.code, error.headers) else None
                 if pause is None or attempt == _ATTEMPTS - 1:
                     answered = f"GitHub answered {error.code}{f' ({said})' if said else ''}"
                     text = f"Could not {doing} of {self.repository}: {answered}. {advice(error.code, self.repository)}"
                     raise GitHubFailed(text.rstrip(), error.code) from None
-            except (URLError, OSError) as error:
+            # Also an answer that breaks off while it is read, or is no HTTP at all.
+            except (URLError, OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 if attempt == _ATTEMPTS - 1:
                     raise GitHubFailed(f"Could not {doing} of {self.repository}: {self.url} does not answer ({reason}). Check GITHUB_API_URL.") from None

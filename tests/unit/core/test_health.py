@@ -1,6 +1,7 @@
 """Asking the application whether it is well."""
 
 import http.server
+import socket
 import threading
 
 import pytest
@@ -58,6 +59,27 @@ def test_the_beginning_of_an_answer_is_read(url, path, status):
 def test_no_answer_is_told_with_its_reason():
     status, content = health.ask("http://127.0.0.1:1/")
     assert (status, "refused" in content) == (0, True)
+
+
+HALF = b"Transfer-Encoding: chunked\r\n\r\nff\r\nhalf"
+
+
+@pytest.mark.parametrize("said", [b"+OK this is no HTTP\r\n", b"HTTP/1.1 200 OK\r\n" + HALF, b"HTTP/1.1 503 No\r\n" + HALF])
+def test_an_answer_that_is_none_or_breaks_off_is_no_answer_and_no_crash(said):
+    """Such as of a load balancer that closes a connection, or of another program at that port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            for _attempt in range(2):
+                connection = server.accept()[0]
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        told = []
+        found = health.wait_until_healthy(f"http://127.0.0.1:{server.getsockname()[1]}/", 2, 0, told.append, sleep=lambda seconds: None)
+    assert (found["healthy"], found["status"], found["attempts"], len(told)) == (False, 503 if b"503" in said else 0, 2, 1)
 
 
 OPTIONS = {"url": "", "path": "/up", "attempts": 2, "delay": 0}

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from email.message import Message
+from http.client import BadStatusLine, IncompleteRead
 from urllib.error import HTTPError, URLError
 
 import pytest
@@ -69,11 +70,22 @@ class Answer(io.BytesIO):
         self.headers = headers
 
 
+class Broken(Answer):
+    """An answer that breaks off while it is read."""
+
+    def read(self, *_):
+        raise IncompleteRead(b"{")
+
+
 def refusal(status, body="{}", **headers):
     message = Message()
     for name, value in headers.items():
         message[name.replace("_", "-")] = value
     return HTTPError("u", status, "refused", message, io.BytesIO(body.encode()))
+
+
+def broken_refusal():
+    return HTTPError("u", 502, "refused", Message(), Broken())
 
 
 def github(*answers, url="https://ghe.example.com/api/v3/"):
@@ -115,6 +127,9 @@ def test_all_pages_are_read_but_only_of_the_same_server():
         ([refusal(429, Retry_After="7")], [7.0]),
         ([refusal(403, X_RateLimit_Remaining="0", X_RateLimit_Reset="1010")], [11.0]),
         ([URLError("connection reset")], [1.0]),
+        ([Broken()], [1.0]),
+        ([broken_refusal()], [1.0]),
+        ([BadStatusLine("+OK")], [1.0]),
     ],
 )
 def test_what_passes_is_waited_for(answers, waits):
