@@ -105,6 +105,7 @@ from functools import partial
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses, Caller, Deadline
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed, Conflict, Denied, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
 from ansible_collections.atena.aws.plugins.module_utils.terraform import backend
 
 
@@ -202,6 +203,28 @@ def once_backups_are_ready(act):
         time.sleep(pause)
 
 
+def await_table(call, table):
+    """Until it is active. Not by botocore's waiter, which sends each call once."""
+    deadline = Deadline(120)
+    for pause in pauses(5):
+        answer = read(call, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
+        status = answer["Table"]["TableStatus"] if answer else "not listed"
+        if status == "ACTIVE":
+            return
+        if deadline.passed:
+            raise CallFailed(f"The table {table} is still {status} after two minutes. Run bootstrap.yml again: it goes on from there.")
+        time.sleep(pause)
+
+
+def write_gates(call, bucket, key, gates):
+    """Only where there are none: of two first runs one writes them, and both go on with what is there then, which is returned."""
+    try:
+        StoredObject(call, bucket, key, "the gates").write(gates)
+    except Conflict:
+        return read_gates(call, bucket, key)
+    return gates
+
+
 def change_table(call, table, arn, steps):
     for step in steps:
         target = {"ResourceArn": arn} if step["operation"] == "tag_resource" else {"TableName": table}
@@ -210,7 +233,7 @@ def change_table(call, table, arn, steps):
         once_backups_are_ready(partial(act, "dynamodb", step["operation"], f"set the {step['about']} of the table {table}", **arguments))
         if step["operation"] in ("create_table", "update_table"):
             # Until it is active, DynamoDB refuses the next change and Terraform's lock.
-            call.client("dynamodb").get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            await_table(call, table)
 
 
 def work(module, call):
@@ -222,6 +245,7 @@ def work(module, call):
     if problem:
         raise CallFailed(f"The table {table} cannot hold Terraform's locks: {problem}")
     gates = read_gates(call, bucket, key) if bucket_now is not None else None
+    written = params["gates"]
     steps = {
         f"s3://{bucket}": backend.bucket_steps(bucket_now, bucket, module.region, params["partition"], params["tags"], params["state_key"]),
         f"dynamodb table {table}": backend.table_steps(table_now, table, params["tags"]),
@@ -233,21 +257,13 @@ def work(module, call):
             act("s3", step["operation"], f"set the {step['about']} of the bucket {bucket}", Bucket=bucket, **step["arguments"])
         change_table(call, table, (table_now or {}).get("arn"), steps[f"dynamodb table {table}"])
         if gates is None:
-            # Only if it is still absent: of two first runs at a time, one wins.
-            call(
-                *("s3", "put_object", f"write s3://{bucket}/{key}"),
-                Bucket=bucket,
-                Key=key,
-                Body=json.dumps(params["gates"], sort_keys=True).encode(),
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
+            written = write_gates(call, bucket, key, params["gates"])
     found = {"bucket": bucket_now, "table": table_now, "gates": gates}
     return {
         "changed": any(steps.values()),
         "created": [name for name, state in found.items() if state is None],
         "actions": [f"{name}: {step['about']}" for name, group in steps.items() for step in group],
-        "gates": params["gates"] if gates is None else gates,
+        "gates": written if gates is None else gates,
         **({"diff": backend.diff(steps)} if module._diff else {}),
     }
 
