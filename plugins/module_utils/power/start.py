@@ -290,8 +290,6 @@ class Start(PowerRun):
             self.warnings.append("The queue starts empty, and no command is set that brings back what the database knows (atena_reenqueue_command).")
             return
         with self.journal.step("reenqueue") as step:
-            # A repeated attempt is another task; a repeated call of the same one is not.
-            step.failing = {"redis": {"reenqueue": str(uuid.uuid4())}}
             definition, arguments = task_run.plan_run(
                 self.call,
                 {
@@ -303,10 +301,17 @@ class Start(PowerRun):
                 },
             )
             patience = {"patience": hook["timeout"], "delay": self.params["wait_delay"]}
-            arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
+            # A task that failed is repeated by another one. One whose end was not seen is not: by the same token the next run gets that very task.
+            another = {"redis": {"reenqueue": str(uuid.uuid4())}}
+            try:
+                arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
+            except task_run.NotStarted:
+                step.failing = another
+                raise
             options = {"wait_timeout": hook["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
             succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
             if not succeeded:
+                step.failing = another
                 raise CallFailed(f"All is on, but the jobs could not be brought back. {task_run.failure_text(arn, ended)}")
             step.says = " ".join(hook["command"])
             step.records(redis={"reenqueue": ""})
