@@ -233,6 +233,7 @@ class Destroy(RecoveryRun):
         if self.needs("database"):
             parts["Database"] = self.database.start
         self.branches.side_by_side(parts)
+        self._look_again()
         self._terraform(self._destroy)
         self._verify()
         self._open_gates()
@@ -274,6 +275,20 @@ class Destroy(RecoveryRun):
         self.redis = cache, snapshot
         if note:
             self.note(note)
+
+    def _look_again(self) -> None:
+        """Before what cannot be undone: minutes may have gone by since the snapshots, and one answer that was behind may have kept Redis from having any."""
+        names = sorted(name_of(task) for task in recovery_read.tasks(self.call, self.cluster))
+        if names:
+            raise CallFailed(
+                f"Tasks were started while this destroy went on: {', '.join(names)}. What they write is in no snapshot. Nothing was destroyed. Run destroy.yml "
+                "again: it stops them, and takes new ones."
+            )
+        if self.redis[0] is None and REDIS_RESOURCE in self.seen["before"]:
+            raise CallFailed(
+                f"Terraform sees the Redis {self.params['redis_id']}, and ElastiCache does not tell of it, so that it has no last snapshot. Nothing was "
+                "destroyed. Run destroy.yml again: it looks anew."
+            )
 
     def _destroy(self) -> None:
         with self.journal.step("terraform") as step, self.terraform.locked():

@@ -44,7 +44,15 @@ def what_runs(call, cluster: str) -> tuple[dict, dict]:
             for holder in (service, *service.get("deployments", []), *service.get("taskSets", [])):
                 if holder.get("taskDefinition"):
                     used.setdefault(short(holder["taskDefinition"]), f"the service {service['serviceName']} has it")
-    for task in describe_tasks(call, cluster, call.pages("ecs", "list_tasks", f"list the tasks of {cluster}", "taskArns", cluster=cluster)):
+    listed = call.pages("ecs", "list_tasks", f"list the tasks of {cluster}", "taskArns", cluster=cluster)
+    tasks = describe_tasks(call, cluster, listed)
+    unseen = sorted(short(arn) for arn in set(listed) - {task["taskArn"] for task in tasks})
+    if unseen:
+        raise CallFailed(
+            f"ECS lists the task {', '.join(unseen)} of {cluster} and does not describe it, so that its images are not known: it has only just been started. "
+            "Nothing was taken away. Run prune.yml again."
+        )
+    for task in tasks:
         why = f"the task {short(task['taskArn'])} runs it"
         used.setdefault(short(task["taskDefinitionArn"]), why)
         for container in task.get("containers", []):

@@ -21,6 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadli
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, describe_tasks
+from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, users as database_users
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FINISH, SETTLED_LABEL, WRITE
@@ -185,9 +186,18 @@ class DatabaseRotation(Rotation):
         """A task that a dead run started, and that is slow to begin, would give a user the password of then after this run gave it another."""
         doing = "look for tasks of an earlier rotation"
         for arn in self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, startedBy=_STARTED_BY):
-            for task in describe_tasks(self.call, self.cluster, [arn]):
-                self.say(f"A task of an earlier rotation still runs ({arn.rsplit('/', 1)[-1]}); waiting for its end.")
-                self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arn)
+            self.say(f"A task of an earlier rotation still runs ({task_id(arn)}); waiting for its end.")
+            self._follow(describe_task_definition(self.call, self._described(arn)["taskDefinitionArn"]), arn)
+
+    def _described(self, arn):
+        """A listed task. That ECS does not describe it ('MISSING') is no proof that it has ended: it may only just have been started."""
+        deadline = Deadline(self.params["wait_timeout"])
+        while not (found := describe_tasks(self.call, self.cluster, [arn])):
+            if deadline.passed:
+                raise CallFailed(f"ECS lists the task {task_id(arn)} of an earlier rotation and does not describe it: whether it has ended is not known.")
+            self.lock.check()
+            time.sleep(pace(deadline.elapsed, self.params["wait_delay"]))
+        return found[0]
 
     def _take_up(self):
         """Not once more where it was done and the old user may be shut out already: tasks that are not well then are no reason to go back to it."""

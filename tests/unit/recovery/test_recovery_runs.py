@@ -544,6 +544,26 @@ def test_a_queue_that_waits_in_a_stops_snapshot_is_left_there(aws, terraform, mo
     assert aws.record("power")["state"] == "running" and aws.record("power")["redis"]["restored"] is True
 
 
+def test_a_redis_that_terraform_sees_and_elasticache_does_not_tell_of_is_not_destroyed_without_a_snapshot(aws, terraform, monkeypatch):
+    """One answer that is behind would be enough for a queue to go without one."""
+    nothing_runs(monkeypatch)
+    plan = terraform.destroy_plan
+    monkeypatch.setattr(terraform, "destroy_plan", lambda: (plan()[0], {**plan()[1], REDIS: {"cluster_id": "e-redis"}}))
+    with pytest.raises(PowerFailed, match="Terraform sees the Redis e-redis, and ElastiCache does not.*Run destroy.yml again"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    assert "destroy" not in [what for what, _ in terraform.did]
+
+
+def test_nothing_is_destroyed_under_a_task_that_came_after_the_snapshots(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    looks = iter([[], []])  # before the lock, and in it
+    late = [{"taskArn": "arn:aws:ecs:::task/c/1", "group": "family:report", "lastStatus": "RUNNING"}]
+    monkeypatch.setattr(destroy_run.recovery_read, "tasks", lambda *_: next(looks, late))
+    with pytest.raises(PowerFailed, match="Tasks were started while this destroy went on: 1 .*report.*Nothing was destroyed"):
+        made(destroy_run.Destroy, aws, terraform).run()
+    assert "destroy" not in [what for what, _ in terraform.did]
+
+
 class Redis:
     """A living Redis, and the snapshots that were taken of it."""
 

@@ -72,6 +72,17 @@ def test_what_any_service_or_task_of_the_cluster_has_is_in_use():
     assert [len(arguments["services"]) for operation, arguments in aws.calls if operation == "describe_services"] == [10, 1]
 
 
+def test_a_task_that_is_listed_and_not_described_may_run_any_image():
+    """It has only just been started: an image that is not known to be in use would be taken from under it."""
+    aws = Aws(
+        list_services={"serviceArns": []},
+        list_tasks={"taskArns": ["x/c/77", "x/c/78"]},
+        describe_tasks={"tasks": [{"taskArn": "x/c/77", "taskDefinitionArn": "x/once:9"}], "failures": [{"arn": "x/c/78", "reason": "MISSING"}]},
+    )
+    with pytest.raises(CallFailed, match="task 78 .*does not describe it.*Nothing was taken away. Run prune.yml again"):
+        prune_read.what_runs(aws, "c")
+
+
 def test_all_of_it_is_gathered():
     def definition(arguments):
         name = arguments["taskDefinition"].rsplit("/", 1)[-1]

@@ -4,6 +4,7 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.rotation import database as database_rotation, run as rotation_run, users as database_users
@@ -32,12 +33,15 @@ class Database(World):
             [],
             {"DBInstanceStatus": "available", "MasterUsername": "master"},
         )
-        self.definitions, self.orphans = {}, []
+        self.definitions, self.orphans, self.unseen = {}, [], 0
 
     def list_tasks(self, **arguments):
         return {"taskArns": list(self.orphans)} if "startedBy" in arguments else super().list_tasks(**arguments)
 
     def describe_tasks(self, cluster, tasks):
+        if self.unseen and set(tasks) <= set(self.orphans):
+            self.unseen -= 1
+            return {"tasks": [], "failures": [{"arn": arn, "reason": "MISSING"} for arn in tasks]}
         orphans = [{"taskArn": arn, "taskDefinitionArn": f"{BASE}api:1"} for arn in self.orphans if arn in tasks]
         return {"tasks": orphans} if orphans else super().describe_tasks(cluster, tasks)
 
@@ -331,6 +335,20 @@ def test_a_task_of_a_run_that_died_is_waited_for_before_a_user_gets_another_pass
     world.orphans = ["arn:orphan"]
     rotation(world).run()
     assert world.calls[0] == "arn:orphan ended"
+
+
+def test_one_that_ecs_lists_and_does_not_describe_yet_is_no_task_that_has_ended(world):
+    world.orphans, world.unseen = ["arn:orphan"], 2
+    rotation(world).run()
+    assert world.calls[0] == "arn:orphan ended"
+
+
+def test_one_that_is_never_described_ends_the_rotation_before_anything_is_written(world, monkeypatch):
+    monkeypatch.setattr(database_rotation, "Deadline", lambda seconds: aws_calls.Deadline(seconds, clock=database_rotation.time.monotonic))
+    world.orphans, world.unseen = ["arn:orphan"], 10**6
+    with pytest.raises(rotation_run.RotationFailed, match="lists the task arn:orphan of .* and does not describe it"):
+        rotation(world).run()
+    assert world.calls == []
 
 
 def test_what_runs_keeps_a_valid_user_until_it_is_replaced(world):
