@@ -16,12 +16,17 @@ from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Re
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, read as diagnosis_read, rules as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.ecs import logs as ecs_logs, read as ecs_read, rollout_view, task as ecs_task, task_run
 from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.exec.run import NotRun
+from ansible_collections.atena.aws.plugins.module_utils.git import cli as git_cli
 from ansible_collections.atena.aws.plugins.module_utils.github import api as github_api
-from ansible_collections.atena.aws.plugins.module_utils.images import docker as docker_cli
+from ansible_collections.atena.aws.plugins.module_utils.images import docker as docker_cli, labels as ecr_labels, read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput
+from ansible_collections.atena.aws.plugins.module_utils.power import terraform as power_terraform
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
+from ansible_collections.atena.aws.plugins.module_utils.release import prune_read
 from ansible_collections.atena.aws.plugins.module_utils.terraform import errors as terraform_errors, view as terraform_view
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform
 from ansible_collections.atena.aws.plugins.modules import ecs_exec, ecs_service_logs_info
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 from test_diagnosis_read import ANSWERS, DEFINITION, REQUEST, TASK, WHEN, Call
@@ -35,7 +40,10 @@ def answering(answers):
     """What stands for AWS: operation by operation, with nothing else to be had."""
 
     def call(service, operation, doing, /, **arguments):
-        return answers[operation]
+        answer = answers[operation]
+        if hasattr(answer, "refusal"):
+            raise answer.refusal
+        return answer
 
     call.pages = lambda service, operation, doing, key, /, **arguments: answers[operation][key]
     call.client = lambda service: None
@@ -221,6 +229,47 @@ def github():
     return github_api._message(json.dumps({"message": HOSTILE}).encode())
 
 
+def locked_state():
+    item = {"Info": {"S": json.dumps({"ID": "1", "Who": HOSTILE})}}
+    with pytest.raises(aws_errors.CallFailed) as taken:
+        power_terraform.StateLock(answering({"put_item": Taken(), "get_item": {"Item": item}}), "t", "b", "k").take("2", "stop", wait=0, project="/", guard=int)
+    return str(taken.value)
+
+
+class Taken(dict):
+    """Answers as DynamoDB does where a condition does not hold."""
+
+    refusal = aws_errors.failure("taken", "ConditionalCheckFailedException")
+
+
+def listed_state(tmp_path, **_):
+    program = tmp_path / "terraform"
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{HOSTILE.replace(chr(0), '')}\nEND\nexit 1\n")
+    program.chmod(0o700)
+    power = power_terraform.PowerTerraform(Terraform(str(program), tmp_path), None, None, branches=Branches(), say=None, operation="")
+    power._ready = True
+    with pytest.raises(aws_errors.CallFailed) as failed:
+        power.state()
+    return str(failed.value)
+
+
+def configuration_of_an_image(monkeypatch, **_):
+    def broken(*_):
+        raise OSError(HOSTILE)
+
+    call = answering({"batch_get_image": {"images": [{"imageManifest": json.dumps({"config": {"digest": "sha256:1"}})}]}})
+    for module in (ecr_labels, image_read):
+        monkeypatch.setattr(module, "configuration", broken)
+    return [ecr_labels.labels(call, "r", "sha256:2")[1], image_read.image(call, f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/r:t", "us-east-1")["why"]]
+
+
+def not_deleted():
+    failed = {"imageId": {"imageDigest": "sha256:1"}, "failureCode": "KmsError", "failureReason": HOSTILE}
+    with pytest.raises(aws_errors.CallFailed) as refused:
+        prune_read.delete_images(answering({"batch_delete_image": {"failures": [failed]}}), "r", [{"digest": "sha256:1", "part": False}])
+    return str(refused.value)
+
+
 def texts_of(found):
     """The strings of whatever came out."""
     if isinstance(found, str):
@@ -258,6 +307,11 @@ NOT_KNOWING = {
     "ElastiCache's events": lambda **_: last_words_of_redis(),
     "GitHub's refusals": lambda **_: github(),
     "Docker's": lambda **_: docker_cli.failure(HOSTILE),
+    "git's": lambda **_: git_cli.failure(HOSTILE),
+    "the lock of Terraform's state": lambda **_: locked_state(),
+    "what Terraform says instead of its state": lambda **world: listed_state(**world),
+    "an image's configuration": lambda **world: configuration_of_an_image(**world),
+    "images that ECR does not delete": lambda **_: not_deleted(),
 }
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import subprocess
 
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
+
 # What the caller's own settings would change in the files that are checked out, or add to them. Credentials and `insteadOf` stay the caller's.
 _SETTINGS = {
     "core.attributesFile": os.devnull,
@@ -83,7 +85,8 @@ def run(arguments: list[str], doing: str, *, keep: tuple[int, ...] = (), given: 
 
 
 def failure(output: str) -> str:
-    """git's own words, and the remedy where one is known."""
-    lines = [line for line in output.encode("utf-8", "replace").decode().splitlines() if line.strip()]
+    """git's own words, and those of a server that it spoke to; and the remedy where one is known."""
+    output = shown(output.encode("utf-8", "replace").decode())
+    lines = [line for line in output.splitlines() if line.strip()]
     remedies = [remedy for word, remedy in _REMEDIES if word in output]
     return " ".join(["git says: " + "\n".join(lines[-_TAIL:]).rstrip(".") + ".", *remedies[:1]])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 
@@ -25,7 +26,7 @@ def labels(call, repository: str, digest: str) -> tuple[dict, str]:
     except CallFailed as failed:
         return {}, str(failed)
     except (*UNREADABLE, AttributeError) as error:
-        return {}, f"Could not read the configuration of {repository}@{digest}: {type(error).__name__}: {error}."
+        return {}, f"Could not read the configuration of {repository}@{digest}: {type(error).__name__}: {shown(str(error))}."
 
 
 def _manifest(call, repository: str, digest: str) -> dict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image
 from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
@@ -46,5 +47,5 @@ def image(call, reference: str, region: str) -> dict | None:
                 raise
             why = str(failed)
         except UNREADABLE as error:
-            why = f"Could not read the image's configuration: {type(error).__name__}: {error}."
+            why = f"Could not read the image's configuration: {type(error).__name__}: {shown(str(error))}."
     return {"exists": True, "platforms": platforms, "why": why}

@@ -18,6 +18,7 @@ import uuid
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan, run as terraform_run, unrecorded as terraform_unrecorded
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
@@ -109,8 +110,8 @@ class StateLock:
         if not item:
             return None
         try:
-            return json.loads(item["Info"]["S"])
-        except (KeyError, ValueError):
+            return {key: shown(str(value)) for key, value in json.loads(item["Info"]["S"]).items()}
+        except (KeyError, ValueError, AttributeError):
             return {}
 
     def take(self, identity: str, operation: str, *, wait: float, project: str, guard, sleep=time.sleep) -> None:
@@ -264,7 +265,7 @@ class PowerTerraform:
         with self._working() as scratch:
             code, lines = self.terraform.run("state", "list", scratch=scratch)
             if code and "No state file was found" not in "\n".join(lines):
-                raise TerraformError(f"Terraform could not list its state. {' '.join(lines)[:600]}")
+                raise TerraformError(f"Terraform could not list its state. {shown(' '.join(lines))[:600]}")
             return set() if code else {line.strip() for line in lines if line.strip()}
 
     def let_go(self, *addresses: str) -> bool:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
@@ -131,7 +132,7 @@ def delete_images(call, repository: str, entries: list[dict]) -> list[str]:
                 if failure["failureCode"] in _HARMLESS:
                     spared.append(f"{name} {_HARMLESS[failure['failureCode']]}")
                 else:
-                    refused.append(f"{name}: {failure['failureCode']} {failure.get('failureReason', '')}".rstrip())
+                    refused.append(f"{name}: {failure['failureCode']} {shown(failure.get('failureReason', ''))}".rstrip())
     if refused:
         raise CallFailed(f"Could not delete {', '.join(refused)}. What was deleted stays deleted; run this again.")
     return spared
