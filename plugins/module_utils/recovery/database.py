@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
@@ -152,7 +152,13 @@ class DatabaseRun(RecoveryRun):
             return
         self.branches.guard()
         doing = f"rename the database {old} to {name}"
-        self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=old, NewDBInstanceIdentifier=name, ApplyImmediately=True)
+        try:
+            self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=old, NewDBInstanceIdentifier=name, ApplyImmediately=True)
+        except (Conflict, NotFound):
+            # It may be under way by this very call, whose first answer was lost.
+            now = self._look(resource)
+            if now is None or name not in (now["DBInstanceIdentifier"], pending_name(now)):
+                raise
         self._tell(f"{old} is renamed to {name}")
         self._await(resource, name, f"The rename of {old}")
 
@@ -167,7 +173,11 @@ class DatabaseRun(RecoveryRun):
                 self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
                 if final:  # which needs an instance that is available; a copy that failed never is
                     self._await(resource, "", "The change of its deletion protection")
-            self.call("rds", "delete_db_instance", f"delete the database {name}", DBInstanceIdentifier=name, **how)
+            try:
+                self.call("rds", "delete_db_instance", f"delete the database {name}", DBInstanceIdentifier=name, **how)
+            except (Conflict, NotFound):
+                if lives(self._look(resource)):  # as above
+                    raise
             self._tell(f"{name} is being deleted{f', into the snapshot {final}' if final else ''}")
 
         def reasons():

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, Denied, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.secrets.plan import tier
 
 PLACEHOLDER = "CHANGE_ME"
@@ -70,8 +70,15 @@ def create(call, path: str, name: str, value: str, description: str = "", tags: 
         arguments["Tier"] = "Advanced"
     if beside and (key := _kept(call, f"{path}/{beside}").key):
         arguments["KeyId"] = key
-    answer = call("ssm", "put_parameter", f"write the secret {name}", Name=f"{path}/{name}", Value=value, Type="SecureString", **arguments)
-    return answer["Version"]
+    where = f"{path}/{name}"
+    try:
+        return call("ssm", "put_parameter", f"write the secret {name}", Name=where, Value=value, Type="SecureString", **arguments)["Version"]
+    except Conflict:
+        # It may be there by this very call, whose first answer was lost.
+        found, _missing = parameters_named(call, [where], f"see whether the secret {name} was written")
+        if not found or found[0]["Value"] != value:
+            raise
+        return found[0]["Version"]
 
 
 class Kept(NamedTuple):

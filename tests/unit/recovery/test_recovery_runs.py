@@ -338,6 +338,32 @@ def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(a
     assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "nothing_to_do"
 
 
+@pytest.mark.parametrize("operation", ["modify_db_instance", "delete_db_instance"])
+def test_what_was_done_by_a_call_whose_answer_was_lost_is_no_failure(aws, terraform, monkeypatch, operation):
+    """The attempt after it is refused, since the instance is being renamed or deleted by then."""
+    carry_out, twice = getattr(aws, operation), []
+
+    def lost(**arguments):
+        carry_out(**arguments)
+        if "NewDBInstanceIdentifier" in arguments or operation.startswith("delete"):
+            twice.append(arguments)
+            raise failure(f"{arguments['DBInstanceIdentifier']} is not available", "InvalidDBInstanceState")
+
+    monkeypatch.setattr(aws, operation, lost)
+    made(restore_run.Restore, aws, terraform).run()
+    aside = aws.record()["original"]["aside"]
+    made(restore_run.Remove, aws, terraform, confirm=aside).run()
+    assert aws.names() == {"e-db": "db-2"} and twice
+
+
+@pytest.mark.parametrize("operation", ["modify_db_instance", "delete_db_instance"])
+def test_what_rds_refuses_is_one(aws, terraform, operation):
+    aws.fails[(operation, 2 if operation.startswith("modify") else 1)] = failure("it is being backed up", "InvalidDBInstanceState")
+    with pytest.raises(PowerFailed, match="being backed up"):
+        made(restore_run.Restore, aws, terraform).run()
+        made(restore_run.Remove, aws, terraform, confirm=aws.record()["original"]["aside"]).run()
+
+
 def would(address, action="replace", reason="name cannot be changed in place"):
     return {"address": address, "type": address.split(".")[0], "action": action, "reason": reason, "attributes": [], "destroys": action != "update"}
 

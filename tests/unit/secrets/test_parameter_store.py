@@ -48,6 +48,14 @@ def test_what_is_new_is_not_written_over_what_somebody_was_faster_with():
     assert updated["Overwrite"] is True and "Tags" not in updated
 
 
+def test_what_is_new_and_was_written_by_an_attempt_whose_answer_was_lost_is_written():
+    there = failure("The parameter already exists.", "ParameterAlreadyExists")
+    ours, theirs = ({"Parameters": [{"Name": "/p/A", "Value": value, "Version": 1}]} for value in ("v", "another"))
+    assert parameter_store.create(Aws(there, ours), "/p", "A", "v") == 1
+    with pytest.raises(CallFailed, match="already exists"):
+        parameter_store.create(Aws(there, theirs), "/p", "A", "v")
+
+
 def test_all_versions_are_read_over_all_pages_in_order():
     page = [{"Value": "b", "Version": 2, "Labels": ["l"]}], [{"Value": "a", "Version": 1}]
     aws = Aws({"Parameters": page[0], "NextToken": "t"}, {"Parameters": page[1]})
