@@ -192,7 +192,7 @@ class Rotation:
         )
         self.say(text)
         self._end(rotation_record.INTERRUPTED, why)
-        return RotationFailed(text, rotation_record.INTERRUPTED)
+        return RotationFailed(self.redactor.text(text), rotation_record.INTERRUPTED)
 
     def change(self) -> None:
         """The old versions are marked before anything is written; what a dead run marked stays marked, however often it is tried again."""

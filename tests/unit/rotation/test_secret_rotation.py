@@ -207,6 +207,17 @@ def test_a_lost_lock_ends_it_where_it_is(world):
     assert world.calls[-1] == "put B" and world.labelled("B") == 1
 
 
+def test_what_aws_says_where_it_ends_is_told_without_a_secret(world, monkeypatch):
+    def refused(**_):
+        raise CallFailed("Could not write it: the value new-b-value is not allowed")
+
+    monkeypatch.setattr(world, "put_parameter", refused)
+    run = rotation(world, B="new-b-value")
+    with pytest.raises(rotation_run.RotationFailed, match=r"the value \[secret\] is not allowed") as failed:
+        run.run()
+    assert "new-b-value" not in str(failed.value) + str(world.record())
+
+
 def test_an_environment_that_is_stopped_is_refused(world, monkeypatch):
     monkeypatch.setattr(rotation_run.power_state, "read", lambda *_: {})
     monkeypatch.setattr(rotation_run.power_state, "why_not_on", lambda _: "The environment is stopped.")
