@@ -263,6 +263,12 @@ def configuration_of_an_image(monkeypatch, **_):
     return [ecr_labels.labels(call, "r", "sha256:2")[1], image_read.image(call, f"{'1' * 12}.dkr.ecr.us-east-1.amazonaws.com/r:t", "us-east-1")["why"]]
 
 
+def labels_of_an_image(monkeypatch, **_):
+    call = answering({"batch_get_image": {"images": [{"imageManifest": json.dumps({"config": {"digest": "sha256:1"}})}]}})
+    monkeypatch.setattr(ecr_labels, "configuration", lambda *_: {"config": {"Labels": {"atena.build-target": HOSTILE}}})
+    return ecr_labels.labels(call, "r", "sha256:2")[0]
+
+
 def not_deleted():
     failed = {"imageId": {"imageDigest": "sha256:1"}, "failureCode": "KmsError", "failureReason": HOSTILE}
     with pytest.raises(aws_errors.CallFailed) as refused:
@@ -311,6 +317,7 @@ NOT_KNOWING = {
     "the lock of Terraform's state": lambda **_: locked_state(),
     "what Terraform says instead of its state": lambda **world: listed_state(**world),
     "an image's configuration": lambda **world: configuration_of_an_image(**world),
+    "an image's labels": lambda **world: labels_of_an_image(**world),
     "images that ECR does not delete": lambda **_: not_deleted(),
 }
 

@@ -20,7 +20,7 @@ def labels(call, repository: str, digest: str) -> tuple[dict, str]:
             images = [item for item in manifest["manifests"] if (item.get("platform") or {}).get("architecture") != "unknown"]
             manifest = _manifest(call, repository, images[0]["digest"])
         configured = configuration(call, {"repositoryName": repository}, manifest)
-        return dict((configured.get("config") or {}).get("Labels") or {}), ""
+        return {name: shown(str(value)) for name, value in ((configured.get("config") or {}).get("Labels") or {}).items()}, ""
     except CredentialsRefused:
         raise
     except CallFailed as failed:
