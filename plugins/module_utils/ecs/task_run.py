@@ -18,6 +18,8 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe
 
 # After StopTask a container has its stopTimeout, 120 s at the most on Fargate, and ECS some seconds of its own.
 _STOP_PATIENCE = 150
+# How often, and how far apart, a task that a dead run may have started is looked for.
+_LOOKS, _LOOK_AGAIN_AFTER = 4, 3.0
 # Seconds without news after which a person is told that it still goes on.
 _SILENCE = 30
 # How a task's stopped reason begins that was told to stop because its time was over.
@@ -133,6 +135,16 @@ def started_by(call, cluster, name):
         for status in ("RUNNING", "STOPPED")
         for arn in call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, startedBy=name, desiredStatus=status)
     ]
+
+
+def left_by(call, cluster, name):
+    """Like started_by, of a run that died: its task may have been started a moment ago, and not be listed yet. One look is no proof that there is none."""
+    for look in range(_LOOKS):
+        found = started_by(call, cluster, name)
+        if found or look == _LOOKS - 1:
+            break
+        time.sleep(_LOOK_AGAIN_AFTER)
+    return found
 
 
 class TaskRun:

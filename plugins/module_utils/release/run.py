@@ -209,7 +209,7 @@ class Release:
         migration = found["migration"]
         if migration["outcome"] != "running":
             return migration
-        arns = task_run.started_by(self.call, self.cluster, self._started_by(found["id"]))
+        arns = task_run.left_by(self.call, self.cluster, self._started_by(found["id"]))
         if not arns:
             return migration
         self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")

@@ -1,6 +1,7 @@
 """One task from RunTask to its end: its lines as they come, and what is told when it does not end well."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
@@ -252,3 +253,24 @@ def test_a_task_that_its_time_ended_has_failed_also_for_the_next_run(follow):
     task = state("STOPPED", 143, startedAt=SINCE, stopCode="UserInitiated", stoppedReason="atena.aws: longer than 900 s")
     assert follow(Ecs(task)).finish()[1]["outcome"] == "failed"
     assert follow(Ecs({**task, "stoppedReason": "somebody"})).finish()[1]["outcome"] == "incomplete"
+
+
+def listing_after(looks):
+    """ECS's lists, which have the task from so many looks on."""
+    asked = []
+
+    def pages(service, operation, doing, key, /, desiredStatus, **_):
+        asked.append(desiredStatus)
+        return [ARN] if desiredStatus == "RUNNING" and asked.count("RUNNING") > looks else []
+
+    return SimpleNamespace(pages=pages), asked
+
+
+@pytest.mark.parametrize(("looks", "found"), [(0, [ARN]), (2, [ARN]), (9, [])])
+def test_a_task_of_a_dead_run_is_looked_for_more_than_once(monkeypatch, looks, found):
+    """It may have been started a moment before, and not be listed yet: a second migration would run beside it."""
+    slept = []
+    monkeypatch.setattr(task_run.time, "sleep", slept.append)
+    call, asked = listing_after(looks)
+    assert task_run.left_by(call, "c", "atena-aws/1") == found
+    assert asked.count("RUNNING") == min(looks + 1, 4) and len(slept) == asked.count("RUNNING") - 1
