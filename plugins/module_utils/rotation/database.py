@@ -31,6 +31,8 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets import store as 
 _ADMIN_TEXT = "Master user of the database; made by rotate_database_password.yml, read by no service"
 _NEXT_TEXT = "The database's next user, while rotate_database_password.yml works"
 _STARTED_BY = "atena-aws/database-users"
+# How often, and how far apart, tasks of a rotation that died are looked for.
+_LOOKS, _LOOK_AGAIN_AFTER = 4, 3.0
 
 
 class DatabaseRotation(Rotation):
@@ -184,10 +186,20 @@ class DatabaseRotation(Rotation):
 
     def _let_earlier_ones_end(self):
         """A task that a dead run started, and that is slow to begin, would give a user the password of then after this run gave it another."""
-        doing = "look for tasks of an earlier rotation"
-        for arn in self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, startedBy=_STARTED_BY):
+        for arn in self._earlier_ones():
             self.say(f"A task of an earlier rotation still runs ({task_id(arn)}); waiting for its end.")
             self._follow(describe_task_definition(self.call, self._described(arn)["taskDefinitionArn"]), arn)
+
+    def _earlier_ones(self):
+        """ARNs of tasks that run. What died left its mark; what it started a moment before may not be listed yet, so that one look is no proof."""
+        doing, arns = "look for tasks of an earlier rotation", []
+        for look in range(_LOOKS if self.found[self.secret].before_version is not None else 1):
+            if look:
+                time.sleep(_LOOK_AGAIN_AFTER)
+            arns = self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, startedBy=_STARTED_BY)
+            if arns:
+                break
+        return arns
 
     def _described(self, arn):
         """A listed task. That ECS does not describe it ('MISSING') is no proof that it has ended: it may only just have been started."""

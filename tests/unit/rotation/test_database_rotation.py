@@ -33,10 +33,13 @@ class Database(World):
             [],
             {"DBInstanceStatus": "available", "MasterUsername": "master"},
         )
-        self.definitions, self.orphans, self.unseen = {}, [], 0
+        self.definitions, self.orphans, self.unseen, self.unlisted = {}, [], 0, 0
 
     def list_tasks(self, **arguments):
-        return {"taskArns": list(self.orphans)} if "startedBy" in arguments else super().list_tasks(**arguments)
+        if "startedBy" not in arguments:
+            return super().list_tasks(**arguments)
+        self.unlisted -= 1
+        return {"taskArns": list(self.orphans) if self.unlisted < 0 else []}
 
     def describe_tasks(self, cluster, tasks):
         if self.unseen and set(tasks) <= set(self.orphans):
@@ -333,6 +336,17 @@ def test_once_the_old_user_may_be_shut_out_nothing_goes_back_to_it(world, where,
 
 def test_a_task_of_a_run_that_died_is_waited_for_before_a_user_gets_another_password(world):
     world.orphans = ["arn:orphan"]
+    rotation(world).run()
+    assert world.calls[0] == "arn:orphan ended"
+
+
+def test_one_that_ecs_does_not_list_yet_is_looked_for_again_where_a_run_died(world):
+    """It would give the user the password of then, after this run gave it another one."""
+    world.dies_at = "users prepare"
+    with pytest.raises(Killed):
+        rotation(world).run()
+    world.calls.clear()
+    world.orphans, world.unlisted = ["arn:orphan"], 2
     rotation(world).run()
     assert world.calls[0] == "arn:orphan ended"
 
