@@ -14,15 +14,17 @@ from ansible_collections.atena.aws.plugins.module_utils.core import errors as aw
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor, shown
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, read as diagnosis_read, rules as diagnosis
-from ansible_collections.atena.aws.plugins.module_utils.ecs import logs as ecs_logs, read as ecs_read, rollout_view, task as ecs_task, task_run
+from ansible_collections.atena.aws.plugins.module_utils.ecs import known_secrets, logs as ecs_logs, read as ecs_read, rollout_view, task as ecs_task, task_run
 from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal, new
 from ansible_collections.atena.aws.plugins.module_utils.exec.run import NotRun
 from ansible_collections.atena.aws.plugins.module_utils.git import cli as git_cli
 from ansible_collections.atena.aws.plugins.module_utils.github import api as github_api
 from ansible_collections.atena.aws.plugins.module_utils.images import docker as docker_cli, labels as ecr_labels, read as image_read
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput
 from ansible_collections.atena.aws.plugins.module_utils.power import terraform as power_terraform
+from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
 from ansible_collections.atena.aws.plugins.module_utils.release import prune_read
 from ansible_collections.atena.aws.plugins.module_utils.terraform import errors as terraform_errors, view as terraform_view
@@ -30,6 +32,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Ter
 from ansible_collections.atena.aws.plugins.modules import ecs_exec, ecs_service_logs_info
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 from test_diagnosis_read import ANSWERS, DEFINITION, REQUEST, TASK, WHEN, Call
+from test_ledger import Bucket
 
 SECRET = "a-very-secret-token"
 HOSTILE = "said a-very-\x1b[31msecret\x1b[0m-to\u200bken\x9b2J\x1b]0;title\x07\x1bPdata\x1b\\\u202e\x08\x00 at redis://u:hun\x1b[1mter2@h/0 the end"
@@ -276,6 +279,21 @@ def not_deleted():
     return str(refused.value)
 
 
+def health_of_a_start(monkeypatch, **_):
+    """An application that is not well after a start or a restore: what is told, returned and put on record."""
+    monkeypatch.setattr(health, "read", lambda url, timeout: (503, HOSTILE))
+    told, journal = [], Journal(Bucket(), "state", "power.json")
+    journal.read()
+    journal.save(new("a"))
+    monkeypatch.setattr(known_secrets, "earlier_values", lambda *_: [])
+    run = PowerRun.__new__(PowerRun)
+    run.call, run.params = answering({"get_parameters_by_path": {"Parameters": [{"Value": SECRET}]}}), {"redis_url_parameter": "/a/prod/REDIS_URL"}
+    run.journal, run.result, run.say, run.branches, run.warnings = journal, {}, told.append, SimpleNamespace(sleep=lambda _seconds: None), []
+    with pytest.raises(aws_errors.CallFailed) as failed:
+        run.ask(health.Application({"url": "http://h", "path": "/health", "attempts": 2, "delay": 0}, lambda: None))
+    return [str(failed.value), *told, run.result["health"]["content"], *(step["says"] for step in journal.read()["steps"])]
+
+
 def texts_of(found):
     """The strings of whatever came out."""
     if isinstance(found, str):
@@ -296,6 +314,7 @@ KNOWING = {
     "a diagnosis": lambda **world: diagnosed("facts", **world),
     "a diagnosis as text": lambda **world: diagnosed("text", **world),
     "evidence in files": lambda **world: diagnosed("files", **world),
+    "health after a start": lambda **world: health_of_a_start(**world),
     "health, with a redactor": lambda **_: health.beginning(Redactor([SECRET]).text(HOSTILE)),
 }
 NOT_KNOWING = {

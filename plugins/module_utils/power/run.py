@@ -12,6 +12,8 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
+from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.environment.gates import Gates
@@ -34,6 +36,7 @@ class PowerRun:
     WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = "", "", "", "", ""
     # Whether Terraform has a part in it.
     PLANS = True
+    _redactor: Redactor | None = None
 
     def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
         self.call, self.params, self.check_mode = call, params, check_mode
@@ -164,10 +167,18 @@ class PowerRun:
         if not application.address:
             return
         with self.journal.step("health") as step:
-            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep)
+            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep, hide=self._without_secrets)
             step.says = f"{found['status']} {found['content']}"
             if not found["healthy"]:
                 raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml tells more.")
+
+    def _without_secrets(self, text: str) -> str:
+        """What an application that is not well says of itself, which goes on record too. Its secrets are read when it first says something."""
+        if self._redactor is None:
+            parameter = self.params.get("redis_url_parameter") or self.params.get("database_url_parameter") or ""
+            self._redactor, unknown = redactor_of(self.call, parameter.rpartition("/")[0])
+            self.warnings += [unknown] if unknown else []
+        return self._redactor.text(text)
 
     # --- The journal --------------------------------------------------------------------------------------------------
     def begin_record(self, **changes) -> dict:
