@@ -31,6 +31,8 @@ DATABASE, FINAL_NAME = "aws_db_instance.main", "random_id.final_snapshot"
 # What stays though Terraform made it: the releases on record, and what is known of the time before.
 KEPT = {"aws_ecr_repository": "repositories", "aws_ecr_lifecycle_policy": "lifecycle_policies", "aws_cloudwatch_log_group": "log_groups"}
 _HISTORY = 20
+# Seconds after which it is looked at again whether really a task runs.
+_SECOND_LOOK = 3
 _TAGS = {"atena:recovery": "destroy"}
 
 
@@ -278,7 +280,11 @@ class Destroy(RecoveryRun):
 
     def _look_again(self) -> None:
         """Before what cannot be undone: minutes may have gone by since the snapshots, and one answer that was behind may have kept Redis from having any."""
-        names = sorted(name_of(task) for task in recovery_read.tasks(self.call, self.cluster))
+        names = self._tasks()
+        if names:
+            # ECS forgets a task an hour after its end, and lists it for a moment more: that is none that was started.
+            self.branches.sleep(min(self.params["wait_delay"], _SECOND_LOOK))
+            names = self._tasks()
         if names:
             raise CallFailed(
                 f"Tasks were started while this destroy went on: {', '.join(names)}. What they write is in no snapshot. Nothing was destroyed. Run destroy.yml "
@@ -289,6 +295,9 @@ class Destroy(RecoveryRun):
                 f"Terraform sees the Redis {self.params['redis_id']}, and ElastiCache does not tell of it, so that it has no last snapshot. Nothing was "
                 "destroyed. Run destroy.yml again: it looks anew."
             )
+
+    def _tasks(self) -> list[str]:
+        return sorted(name_of(task) for task in recovery_read.tasks(self.call, self.cluster))
 
     def _destroy(self) -> None:
         with self.journal.step("terraform") as step, self.terraform.locked():

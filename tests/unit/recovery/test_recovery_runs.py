@@ -590,6 +590,13 @@ def test_nothing_is_destroyed_under_a_task_that_came_after_the_snapshots(aws, te
     assert "destroy" not in [what for what, _ in terraform.did]
 
 
+def test_a_task_that_ecs_is_about_to_forget_is_none_that_came(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    looks = iter([[], [], [{"taskArn": "arn:aws:ecs:::task/c/1", "lastStatus": "MISSING"}]])
+    monkeypatch.setattr(destroy_run.recovery_read, "tasks", lambda *_: next(looks, []))
+    assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "destroyed"
+
+
 class Redis:
     """A living Redis, and the snapshots that were taken of it."""
 
