@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: caller_identity_info
 version_added: 0.1.0
-short_description: Tell whose AWS credentials these are, and refuse the wrong ones
+short_description: Gather information about the caller's AWS account, and refuse an unexpected one
 description:
   - Reads the caller's identity from STS and checks the region's name and the account before anything else is done.
   - "The gap it closes: M(amazon.aws.aws_caller_info) checks neither, and on a wrong region or key it answers with botocore's

@@ -4,7 +4,7 @@
 DOCUMENTATION = r"""
 module: database_restore
 version_added: 0.1.0
-short_description: Put a restored database in the place of an environment's, take that back, or delete what it replaced
+short_description: Replace an environment's database by a restored one, undo that, or delete the replaced one
 description:
   - "Under the environment's lock, with every step on record: Terraform plans, and what it would refuse to apply at the end is not begun; a new instance is
     restored beside the old one, which goes on serving; it gets the old one's backups and windows, and the password in C(DATABASE_URL) where that is the master

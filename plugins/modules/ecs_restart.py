@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: ecs_restart
 version_added: 0.1.0
-short_description: Restart ECS services with what they run, and wait for it
+short_description: Restart ECS services without a new release, and wait until they are stable
 description:
   - Forces a new deployment of each service with one UpdateService call, and waits until all of them run on new tasks and their targets are healthy.
     New tasks read the values of their secrets anew.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: ecs_scale
 version_added: 0.1.0
-short_description: Bring ECS services to desired counts, within their autoscaling bounds
+short_description: Set the desired counts and autoscaling bounds of ECS services
 description:
   - Sets the desired count of each service with one UpdateService call, and its Application Auto Scaling bounds where they are given, and waits until
     all services run what they should and their targets are healthy.

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: elasticache_restore
 version_added: 0.1.0
-short_description: Make Redis OSS or Valkey in ElastiCache again from a snapshot
+short_description: Restore a Redis OSS or Valkey cluster of ElastiCache from a snapshot
 description:
   - Makes a cache cluster or a replication group from a snapshot, with the parameters that were recorded or are given, waits until it is available, compares
     it with them and returns where it is reached. It fails if anything is not as recorded.
@@ -85,7 +85,7 @@ EXAMPLES = r"""
     parameters: "{{ lookup('ansible.builtin.file', 'redis.json') | from_json }}"
   register: redis
 
-- name: Look at an older state, in a second cluster beside the first
+- name: Restore an older state into a second cluster
   atena.aws.elasticache_restore:
     name: atena-prod-redis-look
     snapshot: atena-prod-redis-20260131-1900

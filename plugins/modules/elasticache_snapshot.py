@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: elasticache_snapshot
 version_added: 0.1.0
-short_description: Take, list, delete and prune snapshots of Redis OSS and Valkey in ElastiCache
+short_description: Create, list, delete and prune snapshots of Redis OSS and Valkey in ElastiCache
 description:
   - Takes a snapshot of a cache cluster or of a replication group and waits until it is available. What ElastiCache cannot snapshot is refused with the
     reason before anything is changed - Memcached, C(cache.t1.micro), a single node of a replication group, a cache that failed or is being deleted.

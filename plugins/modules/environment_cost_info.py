@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: environment_cost_info
 version_added: 0.1.0
-short_description: Tell what an environment costs a month, line by line
+short_description: Gather information about an environment's monthly costs
 description:
   - Always on, by a schedule, stopped, and at the present rate; for each resource with quantity, unit, price, the price's date and its source.
   - The sizes are those of the environment as it is (describe calls), of a Terraform plan, or of the inventory. What is off comes from the power journal

@@ -4,7 +4,7 @@
 DOCUMENTATION = r"""
 module: environment_destroy
 version_added: 0.1.0
-short_description: Destroy an environment, with its data in snapshots from which it can be made again
+short_description: Destroy an environment, keeping its data in snapshots from which it can be recreated
 description:
   - "Under the environment's lock, with every step on record before and after it: services to 0 and every task STOPPED; the database started if it is stopped;
     a last snapshot of Redis, verified; then Terraform lets go of image repositories and log groups and destroys all else, the database into a final snapshot

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: environment_diagnosis_info
 version_added: 0.1.0
-short_description: Tell why an environment does not work, and what fixes it
+short_description: Gather information about why an environment does not work, and how to fix it
 description:
   - Reads the services' events and deployments, tasks that run or ended within about the last hour with their stopped reasons, exit codes and last
     log lines, targets' health, database, Redis, load balancer, security groups, routes, secrets and images, side by side; and names the causes

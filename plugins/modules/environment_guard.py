@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: environment_guard
 version_added: 0.1.0
-short_description: Stop a database again that AWS started after seven days
+short_description: Stop a database that AWS restarted after seven days
 description:
   - AWS starts an RDS instance by itself that was stopped for seven days. If the power journal says that the environment is stopped, this stops the
     instance again and notes it in the journal, under the environment's lock. It is made to be run by a scheduler, and quiet when there is nothing to do.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: environment_info
 version_added: 0.1.0
-short_description: Tell how a whole environment stands
+short_description: Gather information about an environment
 description:
   - Reads services, releases, targets' health, load balancer, database, Redis and secrets of one environment, side by side.
   - "The gap it closes: the information modules of amazon.aws and community.aws answer for one kind of resource each, at most of a second a

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: environment_lock
 version_added: 0.1.0
-short_description: Take, give back or force the lock over everything that writes to an environment
+short_description: Acquire, release or force the lock on everything that writes to an environment
 description:
   - The lock is one item in the DynamoDB table that the bootstrap made. It is changed by conditional writes only, so that of any number of
     runs that try at the same time one gets it. It names its holder, host and reason, and expires unless it is renewed.
@@ -72,7 +72,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Take the lock, waiting a quarter of an hour for another run
+- name: Acquire the lock, waiting a quarter of an hour for another run
   atena.aws.environment_lock:
     table: atena-terraform-locks
     name: atena-prod
@@ -85,7 +85,7 @@ EXAMPLES = r"""
     project_path: /home/ana/.local/state/atena/atena-prod/infra
     lock: "{{ taken.lock }}"
 
-- name: Give it back
+- name: Release the lock
   atena.aws.environment_lock:
     table: atena-terraform-locks
     name: atena-prod

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: environment_lock_info
 version_added: 0.1.0
-short_description: Tell who holds an environment's lock
+short_description: Gather information about an environment's lock
 description:
   - Reads the lock that M(atena.aws.environment_lock) takes - who, where, what for, since when and until when.
 author:
@@ -35,7 +35,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See whether anybody works on the environment
+- name: Read the environment's lock
   atena.aws.environment_lock_info:
     table: atena-terraform-locks
     name: atena-prod

@@ -4,7 +4,7 @@
 DOCUMENTATION = r"""
 module: environment_power
 version_added: 0.1.0
-short_description: Stop a whole environment to save money, and start it again with all that was in its queue
+short_description: Stop a whole environment to save money, and start it with its queue intact
 description:
   - Under the environment's lock, with every step in the power journal before and after it.
   - "Stop: record counts, bounds and Redis's parameters; services to 0 and every task of the cluster STOPPED; then side by side the database (a snapshot

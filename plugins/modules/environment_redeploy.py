@@ -4,7 +4,7 @@
 DOCUMENTATION = r"""
 module: environment_redeploy
 version_added: 0.1.0
-short_description: Say from which snapshots an environment is made again, and record that it was
+short_description: Determine the snapshots that an environment is recreated from, and record the end of it
 description:
   - O(phase=begin) reads the record of the destroy, proves that the snapshots can be restored, looks which images and logs are still there, and returns the
     variables for the one Terraform apply that makes the environment from them. O(phase=end) records that the application runs again.
@@ -69,7 +69,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Know from what it is made
+- name: Determine the snapshots to restore
   atena.aws.environment_redeploy:
     name: atena-prod
     phase: begin

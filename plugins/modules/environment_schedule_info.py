@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: environment_schedule_info
 version_added: 0.1.0
-short_description: What an environment's working hours mean - the next starts and stops, cron lines, AWX schedules, and what is due now
+short_description: Gather information about an environment's working hours - next starts and stops, cron lines, AWX schedules, what is due now
 description:
   - Working hours are data, by IANA time zone and weekday, with holidays and 'keep on until'. Clock changes are accounted for.
   - Cron lines and AWX schedules only wake the playbook C(schedule.yml) at every moment at which there may be something to do; RV(due) tells it whether
@@ -66,7 +66,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See when the environment is on
+- name: Read the working hours
   atena.aws.environment_schedule_info:
     name: atena-prod
     schedule:

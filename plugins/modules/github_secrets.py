@@ -64,7 +64,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Tell the workflows where the load balancer is
+- name: Update the load balancer's name in GitHub
   atena.aws.github_secrets:
     repository: acme/app
     secrets:

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: release_info
 version_added: 0.1.0
-short_description: List the releases on record, and tell which one runs
+short_description: List the recorded releases and the one that runs
 description:
   - Reads the ledger of releases, one JSON object each in the state bucket, newest first.
   - Which one runs is judged by what the ECS services run now, and not by which record is the newest - a release that failed and was taken
@@ -60,7 +60,7 @@ EXAMPLES = r"""
     cluster: atena-prod-cluster
     count: 5
 
-- name: Look one up, and see what migrated the database since
+- name: Read one release, and the migrations since
   atena.aws.release_info:
     bucket: atena-terraform-state-123456789012
     prefix: atena/prod/releases/

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: release_preflight_info
 version_added: 0.1.0
-short_description: Tell whether a release can succeed before it starts
+short_description: Verify that a release can succeed before it starts
 description:
   - "Reads, side by side, everything that a release of ECS services needs, and judges all of it at once: images and their CPU architecture,
     secrets, execution and task roles, log groups, load balancer, ports and health check, the rollout's deadline, ways out of the subnets,
@@ -121,7 +121,7 @@ EXAMPLES = r"""
     redis_id: atena-prod-redis
     rollout_timeout: 900
 
-- name: Look, whatever is found
+- name: Run the checks, whatever they find
   atena.aws.release_preflight_info:
     name: atena-prod
     services:

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: release_prune
 version_added: 0.1.0
-short_description: Take away old task definition revisions and images that no release needs
+short_description: Delete old task definition revisions and images that no release needs
 description:
   - Deregisters revisions of the services' task definition families, and deletes images of their ECR repositories, that are both older than
     O(min_age_days) and not among the newest O(keep_newest).
@@ -62,7 +62,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See what a prune would take away
+- name: Show what a prune would delete
   atena.aws.release_prune:
     name: atena-prod
     services: [api, workers]

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: ssm_secrets
 version_added: 0.1.0
-short_description: Set the secrets of one environment in Parameter Store, and tell which are set
+short_description: Set the secrets of one environment in Parameter Store
 description:
   - Looks at all O(names) below O(path), checks all O(values) before it writes any, writes what differs as C(SecureString), and tells for
     each whether it is set, its version and its date. No value is ever returned.

@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: ssm_secrets_info
 version_added: 0.1.0
-short_description: List the secrets of one environment, who reads them, and how they compare with what is wanted
+short_description: Gather information about an environment's secrets, their readers and their differences from a file
 description:
   - Lists all parameters below a path with type, tier, version, last change and the services whose task definition reads them, and what is read or
     wanted and does not exist.

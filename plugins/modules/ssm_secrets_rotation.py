@@ -5,7 +5,7 @@
 DOCUMENTATION = r"""
 module: ssm_secrets_rotation
 version_added: 0.1.0
-short_description: Give secrets new values, and take them back if the services that read them do not get well
+short_description: Rotate secrets, and revert them if the services that read them fail
 description:
   - Writes new values to parameters, starts new tasks of only the services that read them, and waits for these as for any other rollout. If they
     do not get well, the old values are written again and new tasks started once more.

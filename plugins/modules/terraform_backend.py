@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: terraform_backend
 version_added: 0.1.0
-short_description: Make the place where Terraform's state and the environment's records live
+short_description: Create the S3 bucket and DynamoDB table for Terraform's state and an environment's records
 description:
   - "Makes the state bucket what it must be: versioned, encrypted, closed to the public, reached over TLS only. Statements that others
     added to its policy, other tags, other lifecycle rules, and a KMS key chosen for its encryption are kept."
@@ -68,7 +68,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the place for the state of all stages of atena
+- name: Create the backend for all stages of atena
   atena.aws.terraform_backend:
     bucket: atena-terraform-state-123456789012
     table: atena-terraform-locks

@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: terraform_output_info
 version_added: 0.1.0
-short_description: Read the outputs of an environment's Terraform state
+short_description: Gather information about the outputs of an environment's Terraform state
 description:
   - Runs C(terraform output) in the working copy, and C(terraform init) before it where something that it depends on changed. Nothing is locked.
   - "The gap it closes: M(community.general.terraform) returns outputs only after planning or applying, and M(cloud.terraform.terraform_output) hands
@@ -37,7 +37,7 @@ requirements:
 """
 
 EXAMPLES = r"""
-- name: Know the role of the workflows
+- name: Read the workflows' role
   atena.aws.terraform_output_info:
     project_path: /home/ana/.local/state/atena/atena-prod/infra
   register: terraform

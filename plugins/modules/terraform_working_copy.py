@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 ---
 module: terraform_working_copy
 version_added: 0.1.0
-short_description: Make a private working copy of a Terraform configuration for one environment
+short_description: Create a private working copy of a Terraform configuration for one environment
 description:
   - Copies the configuration's files, removes from the copy what the source no longer has, and writes the backend and the variables
     beside them, so that plain C(terraform init) and C(terraform plan) work there too. Environments do not share a data directory, so
@@ -53,7 +53,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Make the working copy
+- name: Create the working copy
   atena.aws.terraform_working_copy:
     source: infra
     path: /home/ana/.local/state/atena/atena-prod/infra

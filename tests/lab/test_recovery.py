@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.soak]
 LOCK = ("-e", "atena_lock_expiry_seconds=15", "-e", "atena_lock_wait_seconds=90")
 NAME = "atena-prod"
 DESTROY = ("environment_destroy", "Destroy the environment")
-RESTORE = ("database_restore", "Restore the database, take that back, or delete what it left aside")
+RESTORE = ("database_restore", "Restore the database, undo the restore, or delete the instance it replaced")
 
 
 def as_documented(run, module: str, task: str) -> None:

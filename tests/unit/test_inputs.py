@@ -19,7 +19,7 @@ from plays import Plays
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = CHECKOUT / "roles"
 SECRET = "hush-4711"
-LINE = "See that all that is set is known"
+LINE = "Verify that every variable is known"
 
 
 def inventory(**variables):
