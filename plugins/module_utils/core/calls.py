@@ -9,6 +9,10 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Clock, Module
 
 try:
     import boto3.session
@@ -40,15 +44,16 @@ class Caller:
     processor time for eleven clients instead of 0.6 s, and with an assumed role one more call to STS each.
     """
 
-    def __init__(self, module, region: str = ""):
+    def __init__(self, module: Module, region: str = "") -> None:
         """region: where the module's own does not count, as of a service that is asked in one region only."""
         self._module = module
         self._region = region
-        self._clients = {}
-        self._session = self._core = None
+        self._clients: dict[str, Any] = {}
+        self._session: Any = None
+        self._core: Any = None
         self._lock = threading.Lock()  # sessions make clients in one thread at a time only
 
-    def client(self, service: str):
+    def client(self, service: str) -> Any:
         """botocore's client, which sends each call once: sending it again is decided here."""
         with self._lock:
             if service not in self._clients:
@@ -58,7 +63,7 @@ class Caller:
                     self._module.fail_json(msg=explain(error, "connect to AWS"))
             return self._clients[service]
 
-    def _new(self, service: str):
+    def _new(self, service: str) -> Any:
         region, endpoint, options = get_aws_connection_info(self._module)
         profile, config = options.pop("profile_name", None), botocore.config.Config(user_agent_extra="Ansible atena.aws", retries={"total_max_attempts": 1})
         config = config.merge(options.pop("aws_config", None) or botocore.config.Config())
@@ -68,15 +73,15 @@ class Caller:
             self._session = boto3.session.Session(profile_name=profile, botocore_session=self._core)
         return self._session.client(service, region_name=self._region or region, endpoint_url=endpoint, config=config, **options)
 
-    def __call__(self, service: str, operation: str, doing: str, /, **arguments):
+    def __call__(self, service: str, operation: str, doing: str, /, **arguments: Any) -> dict[str, Any]:
         """Calls `operation` (snake_case) and returns its answer. `doing` completes 'Could not'. Raises CallFailed."""
         return self._send(service, operation, doing, arguments, attempts)
 
-    def once(self, service: str, operation: str, doing: str, /, **arguments):
+    def once(self, service: str, operation: str, doing: str, /, **arguments: Any) -> dict[str, Any]:
         """Like a plain call, for what must not be done twice: sent again only after a refusal for too many calls. Raises CallFailed."""
         return self._send(service, operation, doing, arguments, lambda failed: _WHEN_REFUSED if isinstance(failed, Throttled) else 1)
 
-    def _send(self, service, operation, doing, arguments, at_most):
+    def _send(self, service: str, operation: str, doing: str, arguments: dict[str, Any], at_most: Callable[[CallFailed], int]) -> dict[str, Any]:
         call, pause, sent = getattr(self.client(service), operation), _jittered(), 0
         while True:
             try:
@@ -88,7 +93,7 @@ class Caller:
                     raise failed from error
             time.sleep(next(pause))
 
-    def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments) -> list:
+    def pages(self, service: str, operation: str, doing: str, key: str, /, **arguments: Any) -> list[Any]:
         """All items under `key` over every page of a list call; each page is sent like a plain call. Raises CallFailed."""
         model = self.client(service).meta.service_model
         try:
@@ -97,7 +102,7 @@ class Caller:
             raise failure_of(error, doing) from error
 
 
-def every_item(send, session, model, operation: str, key: str, arguments: dict) -> list:
+def every_item(send: Callable[..., dict[str, Any]], session: Any, model: Any, operation: str, key: str, arguments: Mapping[str, Any]) -> list[Any]:
     """All items under `key` of the pages that `send` gets. Which tokens an operation takes and gives, and what ends it, is botocore's knowledge.
 
     session, model: botocore's, of the service. An operation that botocore cannot page is an error of the one who wrote the call: ValueError.
@@ -113,10 +118,10 @@ def every_item(send, session, model, operation: str, key: str, arguments: dict) 
     return [item for page in pages for item in page.get(key) or []]
 
 
-def _whole(answer):
+def _whole(answer: dict[str, Any]) -> dict[str, Any]:
     """The answer with its body, if it has one, read to its end: a connection that breaks meanwhile is one more call that was not answered."""
     body = answer.get("Body")
-    if hasattr(body, "read"):
+    if body is not None and hasattr(body, "read"):
         answer["Body"] = io.BytesIO(body.read())
     return answer
 
@@ -130,14 +135,14 @@ def attempts(failed: CallFailed) -> int:
     return _WHEN_UNANSWERED if isinstance(failed, Unanswered) else 1
 
 
-def _jittered():
+def _jittered() -> Iterator[float]:
     """Seconds to wait before a call is sent again. Not the same for all, or those that were refused together would be so again."""
     scale = float(os.environ.get(_PAUSE_SCALE) or 1)
     for pause in pauses(_LONGEST_PAUSE, _FIRST_PAUSE):
         yield random.uniform(0.5, 1.0) * pause * scale
 
 
-def pauses(longest: float, shortest: float = 0.25):
+def pauses(longest: float, shortest: float = 0.25) -> Iterator[float]:
     """Seconds to sleep between polls: short at first, since much is done at once, then up to `longest`."""
     pause = min(shortest, longest)
     while True:
@@ -153,7 +158,7 @@ def pace(elapsed: float, longest: float, shortest: float = 0.25) -> float:
 class Deadline:
     """How much of `seconds` is left, on a clock that no clock change moves."""
 
-    def __init__(self, seconds: float, clock=time.monotonic):
+    def __init__(self, seconds: float, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._start = clock()
         self.seconds = seconds

@@ -10,9 +10,14 @@ from __future__ import annotations
 import copy
 import re
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
+
+_Default = TypeVar("_Default")
+_Found = TypeVar("_Found")
 
 # Refusals for too many calls: nothing was done, so that any call may be sent again (API references, 'Common errors'). botocore's own lists, at both
 # ends of what is supported, are compared with this one by tests/unit/core/test_aws_errors.py. LimitExceededException is none: the services use it for quotas.
@@ -73,7 +78,7 @@ class CallFailed(Exception):
     # Whether AWS may have done it all the same.
     unsure = False
 
-    def __init__(self, message: str, code: str = "", status: int = 0, request_id: str = "", said: str = ""):
+    def __init__(self, message: str, code: str = "", status: int = 0, request_id: str = "", said: str = "") -> None:
         super().__init__(message)
         self.code, self.status, self.request_id, self.said = code, status, request_id, said
 
@@ -84,7 +89,7 @@ class CallFailed(Exception):
         return again
 
 
-def facts_of(failed: Exception) -> dict:
+def facts_of(failed: BaseException | None) -> dict[str, Any]:
     """What a module's result has of an AWS call that failed, in amazon.aws's own shape, for playbooks to branch on and for support cases; else {}."""
     while failed is not None and not isinstance(failed, CallFailed):
         failed = failed.__cause__  # what a release or a stop makes of it
@@ -96,7 +101,7 @@ def facts_of(failed: Exception) -> dict:
     }
 
 
-def told(failed: Exception) -> dict:
+def told(failed: Exception) -> dict[str, Any]:
     """fail_json's arguments for a failure whose text is ready for the user."""
     return {"msg": str(failed), **facts_of(failed)}
 
@@ -186,7 +191,7 @@ def status_of(error: Exception) -> int:
     return (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
-def absent_as(default, what: str, function):
+def absent_as(default: _Default, what: str, function: Callable[[], _Found]) -> _Default | _Found:
     """The function's result, or `default` where AWS says that this (NotFound.what: 'Cluster', 'DBInstance') does not exist."""
     try:
         return function()

@@ -9,13 +9,15 @@ import functools
 import http.client
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Say, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 
 # The option `health` of every module that asks; `url` is for an application that has another address than its load balancer.
-HEALTH_OPTIONS = {
+HEALTH_OPTIONS: dict[str, dict[str, Any]] = {
     "url": {"type": "str", "default": ""},
     "path": {"type": "str", "default": "/health"},
     "attempts": {"type": "int", "default": 10},
@@ -43,14 +45,16 @@ def read(url: str, timeout: float = 10) -> tuple[int, str]:
         return 0, str(getattr(error, "reason", error)) or type(error).__name__
 
 
-def ask(url: str, timeout: float = 10, hide=shown) -> tuple[int, str]:
+def ask(url: str, timeout: float = 10, hide: Callable[[str], str] = shown) -> tuple[int, str]:
     """(status, beginning of the answer), to be shown. hide: cleans text and takes secrets out of it (Redactor.text)."""
     status, said = read(url, timeout)
     # Only of an answer that says that something is wrong is more shown than that it came.
     return status, beginning((shown if status == 200 else hide)(said))
 
 
-def wait_until_healthy(url: str, attempts: int, delay: float, say=lambda text: None, ask=ask, sleep=time.sleep) -> dict:
+def wait_until_healthy(
+    url: str, attempts: int, delay: float, say: Say = lambda text: None, ask: Callable[[str], tuple[int, str]] = ask, sleep: Sleep = time.sleep
+) -> dict:
     """{'healthy', 'status', 'content', 'attempts'}: 200 ends it, and so does the last attempt. ask: `ask`, bound to a redactor where there is one."""
     for attempt in range(1, attempts + 1):
         status, content = ask(url)
@@ -64,13 +68,13 @@ def wait_until_healthy(url: str, attempts: int, delay: float, say=lambda text: N
 class Application:
     """An environment's application, at the address its users have; '' if it has none, and then there is nobody to ask."""
 
-    def __init__(self, options: dict | None, balancer: Callable[[], dict | None]):
+    def __init__(self, options: dict | None, balancer: Callable[[], dict | None]) -> None:
         """options: HEALTH_OPTIONS' values. balancer: describes the load balancer; asked where no `url` is given."""
         self._options = options or {name: option["default"] for name, option in HEALTH_OPTIONS.items()}
         found = None if self._options["url"] else balancer()
         self.address = self._options["url"] or (f"http://{found['DNSName']}" if found else "")
 
-    def ask(self, say, sleep=time.sleep, hide=shown) -> dict:
+    def ask(self, say: Say, sleep: Sleep = time.sleep, hide: Callable[[str], str] = shown) -> dict:
         """Until it is well, or was asked often enough: wait_until_healthy's answer. hide: as of `ask`."""
         url, asked = self.address + self._options["path"], functools.partial(ask, hide=hide)
         return wait_until_healthy(url, self._options["attempts"], self._options["delay"], say, asked, sleep)

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
 
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,35 +24,35 @@ class _State:
     """Signal handlers belong to the process, and so does this."""
 
     shields = 0
-    pending = None
+    pending: int | None = None
     active = False
 
 
-def _handle(number, _frame):
+def _handle(number: int, _frame: FrameType | None) -> None:
     if _State.shields:
         _State.pending = number
     else:
         _raise(number)
 
 
-def _raise(number):
+def _raise(number: int) -> NoReturn:
     _State.pending = None
     raise Interrupted(f"This run was interrupted ({signal.Signals(number).name}).")
 
 
-def in_background():
+def in_background() -> None:
     """What a thread beside the main one calls first: a signal that the system hands to it would not wake the main thread, which handles it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS)
 
 
 @contextlib.contextmanager
-def interruptible():
+def interruptible() -> Iterator[None]:
     """While it holds, the first signal raises Interrupted in the main thread; later ones are ignored, so that the answer gets out."""
     if _State.active:
         yield
         return
 
-    def once(number, frame):
+    def once(number: int, frame: FrameType | None) -> None:
         for other in _NUMBERS:
             signal.signal(other, signal.SIG_IGN)
         _handle(number, frame)
@@ -69,7 +72,7 @@ def interruptible():
 
 
 @contextlib.contextmanager
-def shielded():
+def shielded() -> Iterator[None]:
     """While it holds, a signal waits for its end: around a call that changes something, whose answer must be known."""
     _State.shields += 1
     try:

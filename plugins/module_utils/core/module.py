@@ -8,6 +8,7 @@ Only what amazon.aws 9.0.0 has of it may be used: later versions hand anything e
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 try:
     import boto3
@@ -20,7 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 
 
 class AwsModule(AnsibleAWSModule):
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         requirements.refuse_old_python(self)
         problem = requirements.sdk_problem(boto3.__version__, botocore.__version__, sys.executable)

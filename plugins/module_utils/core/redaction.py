@@ -9,6 +9,8 @@ what is shown is the password. So nothing here searches a text that was not clea
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.spellings import PASSWORD_ARGUMENTS, SHORTEST_LINE, WHOLE_LINE, lines_of, password_of, spellings
 
@@ -49,7 +51,7 @@ _ARGUMENTS = re.compile(rf"(?P<head>[?&;]{PASSWORD_ARGUMENTS}=)[^\s&;\"'<>]+", r
 
 def _any_of(words: set[str]) -> str:
     """A pattern for any of the words, the longest first. Made as a tree, since Python tries the alternatives of a pattern one by one at each character."""
-    branches = {}
+    branches: dict[str, set[str]] = {}
     for word in words - {""}:
         branches.setdefault(word[0], set()).add(word[1:])
     parts = [re.escape(first) + _any_of(rest) for first, rest in sorted(branches.items())]
@@ -62,18 +64,18 @@ def _any_of(words: set[str]) -> str:
 class Redactor:
     """Knows the secrets of one environment."""
 
-    def __init__(self, values, harmless=("CHANGE_ME",)):
+    def __init__(self, values: Iterable[str | None], harmless: Collection[str] = ("CHANGE_ME",)) -> None:
         """values: the secrets; harmless: values that are none, such as the placeholder."""
-        values = {value for value in values if value and value not in harmless}
-        known, lines = set(), set()
-        for value in values:
+        known: set[str] = set()
+        lines: set[str] = set()
+        for value in {value for value in values if value and value not in harmless}:
             known |= spellings(value)
             lines |= lines_of(value)
         # What is searched is clean; so must be what it is searched for.
         known, lines = ({clean(item) for item in items} for items in (known, lines))
         known |= {line for line in lines if len(line) >= WHOLE_LINE}
         # Found by the first characters, then compared, the longest first, so that the pattern stays small however long the secrets are.
-        self._beginning = {}
+        self._beginning: dict[str, list[str]] = {}
         for item in sorted(known, key=len, reverse=True):
             if len(item) >= _LONG:
                 self._beginning.setdefault(item[:_LONG], []).append(item)
@@ -92,7 +94,7 @@ class Redactor:
         text = clean(text)
         return self._hidden(text, self._found(text))
 
-    def everything(self, value):
+    def everything(self, value: Any) -> Any:
         """A structure of dicts and lists with the long secrets, and passwords in URLs, taken out of every string of it."""
         if isinstance(value, str):
             return self._addresses(self.name(value))
@@ -103,9 +105,10 @@ class Redactor:
         return value
 
     # --- Where they are, as [(begin, end)] ---
-    def _found(self, text):
-        spans, match = [], self._long.search(text) if self._long else None
-        while match:
+    def _found(self, text: str) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = []
+        match = self._long.search(text) if self._long else None
+        while self._long and match:
             begin = match.start()
             whole = next((item for item in self._beginning[match[0]] if text.startswith(item, begin)), "")
             if whole:
@@ -114,9 +117,10 @@ class Redactor:
             match = self._long.search(text, begin + 1)
         return spans
 
-    def _found_alone(self, text):
-        spans, match = [], self._alone.search(text) if self._alone else None
-        while match:
+    def _found_alone(self, text: str) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = []
+        match = self._alone.search(text) if self._alone else None
+        while self._alone and match:
             begin = match.start()
             before = text[begin - 1 : begin]
             if not (before.isalnum() or before == "_"):
@@ -124,7 +128,7 @@ class Redactor:
             match = self._alone.search(text, begin + 1)
         return spans
 
-    def _found_lines(self, text):
+    def _found_lines(self, text: str) -> list[tuple[int, int]]:
         if not self._lines:
             return []
         spans, begin = [], 0
@@ -135,7 +139,7 @@ class Redactor:
         return spans
 
     @staticmethod
-    def _hidden(text, spans):
+    def _hidden(text: str, spans: Iterable[tuple[int, int]]) -> str:
         if not spans:
             return text
         parts, at, end = [], 0, 0
@@ -146,7 +150,7 @@ class Redactor:
         return "".join([*parts, text[at:]])
 
     @staticmethod
-    def _addresses(text):
+    def _addresses(text: str) -> str:
         if "://" not in text:
             return text
         return _ARGUMENTS.sub(rf"\g<head>{HIDDEN}", _CREDENTIALS.sub(rf"\g<head>{HIDDEN}", text))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import sys
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+
 PYTHON = "3.11"
 # 1.35.69 is the first that knows S3's IfMatch on PutObject, which ledger and journals need.
 SDK = "1.35.69"
@@ -42,7 +44,7 @@ def this_python() -> str:
     return ".".join(str(number) for number in sys.version_info[:3])
 
 
-def refuse_old_python(module) -> None:
+def refuse_old_python(module: Module) -> None:
     """Ends the module where the Python that runs it is too old."""
     problem = python_problem(
         "this module", this_python(), sys.executable, "Set ansible_python_interpreter to a newer one that has boto3, such as '{{ ansible_playbook_python }}'."

@@ -7,9 +7,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call, Sleep
 
 _ATTEMPTS = 6
 
@@ -19,7 +21,7 @@ def no_bucket(error: NotFound, bucket: str) -> CallFailed:
     return error.saying(f"The state bucket {bucket} does not exist. Run bootstrap.yml first, and check atena_state_bucket.")
 
 
-def put_over(etag: str, put: Callable[..., dict], version_of_ours: Callable[[], str], sleep=time.sleep) -> str:
+def put_over(etag: str, put: Callable[..., dict[str, Any]], version_of_ours: Callable[[], str], sleep: Sleep = time.sleep) -> str:
     """Writes an object over the version `etag` and no other; of '' if there is none. Returns the new version, or '' if another one is there: nothing was
     written then.
 
@@ -44,13 +46,13 @@ def put_over(etag: str, put: Callable[..., dict], version_of_ours: Callable[[], 
 class StoredObject:
     """`what` completes 'read' and 'write' in an error's text. It remembers the version that it read or wrote."""
 
-    def __init__(self, call, bucket: str, key: str, what: str, *, sleep=time.sleep):
+    def __init__(self, call: Call, bucket: str, key: str, what: str, *, sleep: Sleep = time.sleep) -> None:
         self.bucket, self.key, self.what = bucket, key, what
         self.where = f"s3://{bucket}/{key}"
         self._call, self._sleep = call, sleep
         self._etag = ""
 
-    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+    def _s3(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
         try:
             return self._call("s3", operation, f"{doing} {self.what} {self.where}", Bucket=self.bucket, Key=self.key, **arguments)
         except NotFound as error:
@@ -58,7 +60,7 @@ class StoredObject:
                 raise
             raise no_bucket(error, self.bucket) from error
 
-    def read(self) -> dict | None:
+    def read(self) -> dict[str, Any] | None:
         """What it says; None if it does not exist."""
         answer = absent_as(None, "Key", lambda: self._s3("get_object", "read"))
         if answer is None:
@@ -77,7 +79,7 @@ class StoredObject:
         """Replaces what was read, or makes what was not there. Raises CallFailed if somebody else was faster."""
         body = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
-        def put(**condition):
+        def put(**condition: str) -> dict[str, Any]:
             return self._s3("put_object", "write", Body=body, ContentType="application/json", **condition)
 
         try:

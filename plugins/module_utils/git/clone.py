@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ansible_collections.atena.aws.plugins.module_utils.git import cli as git_cli
@@ -33,7 +34,7 @@ _AS_FILES = {
 class Clone:
     """One clone. `lock` is an open file that every git command holds as well."""
 
-    def __init__(self, directory: str, lock: int):
+    def __init__(self, directory: str, lock: int) -> None:
         self.directory, self._keep = directory, (lock,)
         self._git_directory = os.path.join(directory, ".git")
 
@@ -47,12 +48,12 @@ class Clone:
         elif os.path.lexists(self.directory):
             shutil.rmtree(self.directory)
 
-    def _git(self, arguments: list[str], doing: str, **more) -> str:
+    def _git(self, arguments: list[str], doing: str, **more: Any) -> str:
         # Some commands have to be in the working tree.
         place = ["-C", self.directory, f"--git-dir={self._git_directory}", f"--work-tree={self.directory}"]
         return git_cli.run([*place, *arguments], doing, keep=self._keep, **more)
 
-    def _succeeds(self, arguments: list[str], **more) -> bool:
+    def _succeeds(self, arguments: list[str], **more: Any) -> bool:
         try:
             self._git(arguments, "ask git", **more)
         except GitFailed:
@@ -194,8 +195,8 @@ class Clone:
         """{filter: [paths]} as .gitattributes says."""
         if not self._git(["ls-files", "-z", "--", ".gitattributes", "**/.gitattributes"], "look for .gitattributes"):
             return {}
-        words = self._git(["check-attr", "--stdin", "-z", "filter"], "read .gitattributes", given=self._git(["ls-files", "-z"], "list the commit's files"))
-        words = words.split("\0")
+        told = self._git(["check-attr", "--stdin", "-z", "filter"], "read .gitattributes", given=self._git(["ls-files", "-z"], "list the commit's files"))
+        words = told.split("\0")
         found: dict[str, list[str]] = {}
         for path, name in zip(words[0::3], words[2::3], strict=False):
             if name not in ("unspecified", "unset", "set"):

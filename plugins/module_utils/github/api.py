@@ -9,9 +9,13 @@ import http.client
 import json
 import re
 import time
+from collections.abc import Callable, Mapping
+from email.message import Message
+from typing import Any
 from urllib.error import HTTPError, URLError
 
 from ansible.module_utils.urls import open_url
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Clock, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 
 DEFAULT_URL = "https://api.github.com"
@@ -24,7 +28,7 @@ _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 class GitHubFailed(Exception):
     """Its text is ready for the user; `status` is HTTP's, 0 if nothing answered."""
 
-    def __init__(self, message: str, status: int = 0):
+    def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
 
@@ -41,7 +45,7 @@ def advice(status: int, repository: str) -> str:
     return "Try again later: https://www.githubstatus.com" if status >= 500 or status == 429 else ""
 
 
-def wait_for(headers, now: float, attempt: int) -> float | None:
+def wait_for(headers: Mapping[str, str] | Message, now: float, attempt: int) -> float | None:
     """Seconds until a refused request may be sent again; None if that is longer than anybody waits."""
     after = headers.get("Retry-After", "")
     if after.isdigit():
@@ -53,14 +57,16 @@ def wait_for(headers, now: float, attempt: int) -> float | None:
     return seconds if seconds <= _LONGEST_WAIT else None
 
 
-def is_passing(status: int, headers) -> bool:
+def is_passing(status: int, headers: Mapping[str, str] | Message) -> bool:
     """Whether the same request may succeed a little later."""
     limited = status == 403 and (headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in headers)
     return limited or status == 429 or status >= 500
 
 
 class GitHub:
-    def __init__(self, url: str, token: str, repository: str, *, send=open_url, sleep=time.sleep, clock=time.time):
+    def __init__(
+        self, url: str, token: str, repository: str, *, send: Callable[..., Any] = open_url, sleep: Sleep = time.sleep, clock: Clock = time.time
+    ) -> None:
         self.url, self.repository = (url or DEFAULT_URL).rstrip("/"), repository
         self._token, self._send, self._sleep, self._clock = token, send, sleep, clock
 
@@ -78,7 +84,7 @@ class GitHub:
             url = following[1] if following and following[1].startswith(self.url + "/") else ""
         return items
 
-    def _request(self, method: str, url: str, doing: str, body: dict | None):
+    def _request(self, method: str, url: str, doing: str, body: dict | None) -> tuple[dict[str, Any], Message]:
         headers = {"Accept": "application/vnd.github+json", "Authorization": f"Bearer {self._token}", "X-GitHub-Api-Version": _VERSION}
         data = None
         if body is not None:

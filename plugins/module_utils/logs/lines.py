@@ -62,7 +62,8 @@ class Seen:
     def __init__(self, begin: int, overlap: int = OVERLAP, most: int = REMEMBERED):
         self._begin, self._newest = begin, begin
         self._overlap, self._most = overlap, most
-        self._ids, self._by_time = set(), []
+        self._ids: set[str] = set()
+        self._by_time: list[tuple[int, str]] = []
 
     @property
     def begin(self) -> int:

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, Throttled, Unanswered
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call, Clock, Say
 from ansible_collections.atena.aws.plugins.module_utils.logs.lines import Seen
 
 # Between two looks for new lines. CloudWatch answers some five FilterLogEvents a second and region, to all that ask.
@@ -19,18 +22,19 @@ _CALLS_A_SECOND = 2.5
 class GroupReader:
     """One log group: what matches, page by page, and at the next look what came since. Streams that begin meanwhile are part of it."""
 
-    def __init__(self, call, service: str, group: str, pattern: str, begin: int, end: int | None):
+    def __init__(self, call: Call, service: str, group: str, pattern: str, begin: int, end: int | None) -> None:
         self.service, self.group = service, group
         self._call, self._pattern, self._end = call, pattern, end
-        self._begin, self._seen = begin, None
+        self._begin = begin
+        self._seen: Seen | None = None
 
     def follow(self) -> None:
         """From now on what was shown is remembered: there will be other looks."""
         self._seen = Seen(self._begin)
 
-    def events(self):
+    def events(self) -> Iterator[dict[str, Any]]:
         """The events that were not shown yet, oldest first. Raises CallFailed."""
-        arguments = {"logGroupName": self.group, "startTime": self._begin if self._seen is None else self._seen.begin}
+        arguments: dict[str, Any] = {"logGroupName": self.group, "startTime": self._begin if self._seen is None else self._seen.begin}
         if self._pattern:
             arguments["filterPattern"] = self._pattern
         if self._end is not None:
@@ -46,7 +50,7 @@ class GroupReader:
                 return
             arguments["nextToken"] = answer["nextToken"]
 
-    def _ask(self, arguments):
+    def _ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         try:
             return self._call("logs", "filter_log_events", f"read the log {self.group}", **arguments)
         except CallFailed as failed:
@@ -75,21 +79,21 @@ class GroupReader:
 class LogSearch:
     """The events of several groups. say: takes a line for the one who waits, for what is no log line."""
 
-    def __init__(self, readers: list[GroupReader], say=lambda text: None, clock=time.time):
+    def __init__(self, readers: list[GroupReader], say: Say = lambda text: None, clock: Clock = time.time) -> None:
         self._readers, self._say, self._clock = readers, say, clock
 
-    def once(self):
+    def once(self) -> Iterator[tuple[GroupReader, dict[str, Any]]]:
         """(reader, event) of all groups, oldest first. Raises CallFailed before the first one if a group is missing."""
         for _at, _number, reader, event in heapq.merge(*(self._of(number, reader) for number, reader in enumerate(self._readers))):
             yield reader, event
             reader.shown(event)
 
     @staticmethod
-    def _of(number, reader):
+    def _of(number: int, reader: GroupReader) -> Iterator[tuple[int, tuple[int, int], GroupReader, dict[str, Any]]]:
         for place, event in enumerate(reader.events()):
             yield event["timestamp"], (number, place), reader, event
 
-    def follow(self, seconds: float = 0):
+    def follow(self, seconds: float = 0) -> Iterator[tuple[GroupReader, dict[str, Any]] | tuple[None, None]]:
         """As `once`, and then what comes, for ever or for so many seconds. (None, None) after each look: a chance to stop."""
         for reader in self._readers:
             reader.follow()

@@ -114,11 +114,11 @@ def _begin(zone: str, day: datetime.date, minutes: int) -> str:
 
 
 # --- For people -------------------------------------------------------------------------------------------------------
-def action_lines(actions: list[dict], zone, now: datetime.datetime) -> list[str]:
+def action_lines(actions: list[dict], zone: datetime.tzinfo, now: datetime.datetime) -> list[str]:
     return [_line(action, zone, now) for action in actions]
 
 
-def _line(action: dict, zone, now: datetime.datetime) -> str:
+def _line(action: dict, zone: datetime.tzinfo, now: datetime.datetime) -> str:
     utc = action["at"].astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     special = "" if action["why"] in (HOURS_BEGIN, HOURS_END) else f": {action['why']}"
     return f"{action['action']:5}  {local_text(action['at'], zone)} = {utc}, {_ahead(action['at'] - now)}{special}"

@@ -11,8 +11,12 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
+
+_Value = TypeVar("_Value")
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 START, STOP = "start", "stop"
@@ -53,32 +57,33 @@ def parse(data: dict) -> Schedule:
     """The schedule that `data` describes. Raises ValueError with every problem in it, a line each, by the place where it is."""
     problems: list[str] = []
 
-    def tried(where, function, value, otherwise):
+    def tried(where: str, function: Callable[[Any], _Value], value: object) -> _Value | None:
         try:
             return function(value)
         except ValueError as error:
             problems.append(f"{where}: {error}")
-            return otherwise
+            return None
 
     if not isinstance(data, dict):
         raise ValueError("the schedule is no mapping with timezone and hours")
     problems += [f"{key}: there is no such key; there are {', '.join(_KEYS)}" for key in sorted(map(str, set(data) - set(_KEYS)))]
-    zone = tried("timezone", _zone, data.get("timezone"), None)
-    hours, given = [], data.get("hours")
+    zone = tried("timezone", _zone, data.get("timezone"))
+    given = data.get("hours")
     if not isinstance(given, list) or not given:
         problems.append('hours: must be a list such as [{days: mon-fri, start: "08:00", stop: "19:00"}]')
         given = []
-    for index, entry in enumerate(given):
-        hours.append(tried(f"hours[{index}]", _hours, entry, None))
-    holidays = [tried(f"holidays[{index}]", _holiday, value, None) for index, value in enumerate(data.get("holidays") or [])]
-    keep = tried("keep_on_until", lambda value: _moment_of(value, zone or datetime.UTC), data["keep_on_until"], None) if data.get("keep_on_until") else None
-    if problems:
+    hours = [tried(f"hours[{index}]", _hours, entry) for index, entry in enumerate(given)]
+    holidays = [tried(f"holidays[{index}]", _holiday, value) for index, value in enumerate(data.get("holidays") or [])]
+    keep = tried("keep_on_until", lambda value: _moment_of(value, zone or datetime.UTC), data["keep_on_until"]) if data.get("keep_on_until") else None
+    if problems or zone is None:
         raise ValueError("\n".join(problems))
-    ranges = tuple(item for item in holidays if isinstance(item[0], datetime.date))
-    return Schedule(zone, tuple(hours), ranges, tuple(item for item in holidays if item not in ranges), keep)
+    read = [item for item in holidays if item is not None]
+    ranges = tuple((first, last) for first, last in read if isinstance(first, datetime.date) and isinstance(last, datetime.date))
+    yearly = tuple((month, day) for month, day in read if isinstance(month, int) and isinstance(day, int))
+    return Schedule(zone, tuple(span for span in hours if span is not None), ranges, yearly, keep)
 
 
-def _zone(name):
+def _zone(name: object) -> zoneinfo.ZoneInfo:
     if not isinstance(name, str) or not name:
         raise ValueError("is missing; give an IANA name such as America/Sao_Paulo")
     try:
@@ -89,7 +94,7 @@ def _zone(name):
         raise ValueError(f"'{name}' is no IANA time zone; they look like America/Sao_Paulo or UTC") from error
 
 
-def _hours(entry) -> Hours:
+def _hours(entry: object) -> Hours:
     if not isinstance(entry, dict):
         raise ValueError('must look like {days: mon-fri, start: "08:00", stop: "19:00"}')
     unknown = sorted(map(str, set(entry) - {"days", "start", "stop"}))
@@ -103,7 +108,7 @@ def _hours(entry) -> Hours:
     return Hours(_days(entry.get("days")), start, stop if stop > start else stop + DAY)
 
 
-def _minutes(side: str, value) -> int:
+def _minutes(side: str, value: object) -> int:
     # YAML takes 19:00 without quotes for a number of base 60.
     if isinstance(value, int) and not isinstance(value, bool):
         raise ValueError(f'{side} is the number {value}; write it in quotes: "{clock(value) if 0 <= value <= DAY else "08:00"}"')
@@ -114,7 +119,7 @@ def _minutes(side: str, value) -> int:
     return minutes
 
 
-def _days(value) -> tuple[int, ...]:
+def _days(value: object) -> tuple[int, ...]:
     parts = value if isinstance(value, list) else str(value or "").split(",")
     found: set[int] = set()
     for part in (str(part).strip().lower() for part in parts):
@@ -132,7 +137,7 @@ def _day(name: str) -> int:
     raise ValueError(f"days: '{name}' is no weekday; use {', '.join(DAYS)}, or a range such as mon-fri")
 
 
-def _holiday(value):
+def _holiday(value: object) -> tuple[datetime.date, datetime.date] | tuple[int, int]:
     """(first, last) as dates, or (month, day)."""
     if isinstance(value, datetime.date):
         day = value.date() if isinstance(value, datetime.datetime) else value
@@ -152,11 +157,11 @@ def _holiday(value):
     return first, last
 
 
-def _moment_of(value, zone) -> datetime.datetime:
+def _moment_of(value: object, zone: datetime.tzinfo) -> datetime.datetime:
     """UTC, to the minute after: nobody can be woken between two minutes."""
     text = str(value).strip()
     try:
-        at = datetime.datetime.fromisoformat(text)
+        at: datetime.datetime | None = datetime.datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or ":" not in text:
@@ -170,7 +175,7 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def moment(day: datetime.date, minutes: int, zone) -> datetime.datetime:
+def moment(day: datetime.date, minutes: int, zone: datetime.tzinfo) -> datetime.datetime:
     """The UTC moment of so many minutes after a local day's midnight, as clocks on the wall count them."""
     wall = datetime.datetime.combine(day, datetime.time()) + timedelta(minutes=minutes)
     return wall.replace(tzinfo=zone).astimezone(datetime.UTC)
@@ -200,7 +205,7 @@ def actions(schedule: Schedule, begin: datetime.datetime, end: datetime.datetime
     keep_on_until lets no stop happen before it, and stops then what would be off by that time. Starts stay as they are: what is on stays on.
     """
     keep, on = schedule.keep_on_until, spans(schedule, begin - _MARGIN, end + _MARGIN)
-    found = [{"action": START, "at": start, "why": HOURS_BEGIN} for start, _stop in on]
+    found: list[dict[str, Any]] = [{"action": START, "at": start, "why": HOURS_BEGIN} for start, _stop in on]
     found += [{"action": STOP, "at": stop, "why": HOURS_END} for _start, stop in on if keep is None or stop >= keep]
     if keep is not None and not any(start <= keep <= stop for start, stop in on):
         found.append({"action": STOP, "at": keep, "why": KEPT})
@@ -237,6 +242,6 @@ def due(schedule: Schedule, now: datetime.datetime, state: str, changed_at: date
     return {"action": what, "at": last["at"], "says": f"Due: {what} of {local} ({last['why']}); the environment is {state}."}
 
 
-def local_text(at: datetime.datetime, zone) -> str:
+def local_text(at: datetime.datetime, zone: datetime.tzinfo) -> str:
     local = at.astimezone(zone)
     return f"{DAYS[local.weekday()]} {local.strftime('%Y-%m-%d %H:%M')} {local.tzname()}"
