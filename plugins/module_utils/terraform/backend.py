@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer
 
 _SID = "DenyInsecureTransport"
 _BLOCKED = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True, "RestrictPublicBuckets": True}
@@ -13,7 +17,7 @@ _VERSIONS, _DAYS = 20, 30
 KEY_SCHEMA = [{"AttributeName": "LockID", "KeyType": "HASH"}]
 
 
-def _tls_statement(partition, bucket):
+def _tls_statement(partition: str, bucket: str) -> dict[str, Any]:
     return {
         "Sid": _SID,
         "Effect": "Deny",
@@ -24,7 +28,7 @@ def _tls_statement(partition, bucket):
     }
 
 
-def _policy(current, partition, bucket):
+def _policy(current: dict[str, Any] | None, partition: str, bucket: str) -> dict[str, Any]:
     """The current policy with our one statement as it must be; statements of others are kept."""
     current = current or {"Version": "2012-10-17", "Statement": []}
     statements = current.get("Statement", [])
@@ -35,13 +39,13 @@ def _policy(current, partition, bucket):
     return {**current, "Statement": [statement for statement in statements if statement.get("Sid") != _SID] + [wanted]}
 
 
-def _tags(current, wanted):
+def _tags(current: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str] | None:
     """All of the current tags with the wanted ones added; None if there is nothing to add."""
     merged = {**current, **wanted}
     return None if merged == current else merged
 
 
-def _lifecycle(current, state_key):
+def _lifecycle(current: Answer, state_key: str) -> list[Answer] | None:
     """The bucket's rules with the one of this state as it must be; None if it is. Those of others are kept, as are those of other environments."""
     wanted = {
         "ID": f"atena.aws old versions of {state_key}",
@@ -54,22 +58,22 @@ def _lifecycle(current, state_key):
     return [_with_filter(rule) for rule in current.get("Rules", []) if rule.get("ID") != wanted["ID"]] + [wanted]
 
 
-def _with_filter(rule):
+def _with_filter(rule: Answer) -> Answer:
     """S3 takes no configuration in which one rule has a filter and another one, as they were written until 2016, only a prefix."""
     if "Filter" in rule:
         return rule
     return {**{key: value for key, value in rule.items() if key != "Prefix"}, "Filter": {"Prefix": rule.get("Prefix", "")}}
 
 
-def _step(operation, about, before, after, **arguments):
+def _step(operation: str, about: str, before: object, after: object, **arguments: Any) -> dict[str, Any]:
     return {"operation": operation, "about": about, "before": before, "after": after, "arguments": arguments}
 
 
-def bucket_steps(current, bucket, region, partition, tags, state_key=""):
+def bucket_steps(current: Answer | None, bucket: str, region: str, partition: str, tags: Mapping[str, str], state_key: str = "") -> list[dict[str, Any]]:
     """The calls that make the bucket what it must be. `current` is None if there is no bucket. state_key: of the state whose old versions are to go."""
     steps = []
     if current is None:
-        arguments = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        arguments: dict[str, Any] = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         steps.append(_step("create_bucket", "bucket", "absent", bucket, ObjectOwnership="BucketOwnerEnforced", **arguments))
         current = {}
     if current.get("public_access") != _BLOCKED:
@@ -97,14 +101,14 @@ def bucket_steps(current, bucket, region, partition, tags, state_key=""):
     return steps
 
 
-def table_problem(current):
+def table_problem(current: Answer | None) -> str | None:
     """Why a table of that name cannot be Terraform's lock table, or None."""
     if current is None or current["key_schema"] == KEY_SCHEMA:
         return None
     return "its key is not the string LockID, so it serves something else. Choose another name (atena_lock_table)."
 
 
-def table_steps(current, table, tags):
+def table_steps(current: Answer | None, table: str, tags: Mapping[str, str]) -> list[dict[str, Any]]:
     """The calls that make the lock table what it must be. `current` is None if there is no table."""
     pairs = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
     if current is None:
@@ -133,7 +137,7 @@ def table_steps(current, table, tags):
     return steps
 
 
-def _recovery(before):
+def _recovery(before: str | None) -> dict[str, Any]:
     return _step(
         "update_continuous_backups",
         "point-in-time recovery",
@@ -143,7 +147,7 @@ def _recovery(before):
     )
 
 
-def diff(steps_by_object):
+def diff(steps_by_object: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, str]]:
     """Ansible's before and after: one entry for each object that changes."""
     entries = []
     for name, steps in steps_by_object.items():

@@ -6,8 +6,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor, shown
+
+# As Terraform's -json output has it: severity, summary, detail, and more.
+Diagnostic = dict[str, Any]
 
 # What is said where AWS was given no credentials, ones that have expired, and ones that it does not know.
 _NONE = r"No valid credential sources|failed to refresh cached credentials|no EC2 IMDS role"
@@ -65,7 +71,7 @@ _REDACTOR = Redactor([])
 _QUOTED = re.compile(r'cty\.StringVal\("(?:[^"\\]|\\.)*"\)')
 
 
-def from_stream(lines):
+def from_stream(lines: Iterable[str]) -> tuple[list[Diagnostic], list[str]]:
     """(diagnostics, other lines) of Terraform's -json output; what is not JSON is kept as text."""
     diagnostics, others = [], []
     for line in lines:
@@ -80,12 +86,12 @@ def from_stream(lines):
     return diagnostics, others
 
 
-def plain(text):
+def plain(text: str) -> str:
     """Text without colours and frames."""
     return "\n".join(_FRAME.sub("", line) for line in shown(text).splitlines())
 
 
-def from_text(text):
+def from_text(text: str) -> list[Diagnostic]:
     """Diagnostics of the human output, for the commands that have no other (init before Terraform 1.9).
 
     Each stands in a frame, whose first line is its summary: an 'Error:' further down is a cause that the detail quotes.
@@ -103,29 +109,29 @@ def from_text(text):
     return diagnostics
 
 
-def _squeezed(text):
+def _squeezed(text: str) -> str:
     return re.sub(r"\s+", " ", _QUOTED.sub("(value hidden)", text)).strip()
 
 
-def remedy(text):
+def remedy(text: str) -> str:
     for pattern, advice in _REMEDIES:
         if re.search(pattern, text, re.DOTALL):
             return advice
     return ""
 
 
-def about_credentials(diagnostics):
+def about_credentials(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether one of these errors says that the credentials are none, or no good any more."""
     told = (f"{error.get('summary', '')} {error.get('detail', '')}" for error in diagnostics if error.get("severity") == "error")
     return any(re.search(f"{_NONE}|{_EXPIRED}|{_UNKNOWN}", text) for text in told)
 
 
-def _field(name, text):
+def _field(name: str, text: str) -> str:
     found = re.search(rf"^\s*{name}:\s*(.+?)\s*$", text, re.MULTILINE)
     return found[1] if found else "unknown"
 
 
-def lock_holder(diagnostics):
+def lock_holder(diagnostics: Iterable[Diagnostic]) -> dict[str, str] | None:
     """{'ID', 'Who', 'Created', 'Operation'} of the lock that kept Terraform out. None if nobody holds it: then something else was the matter."""
     for diagnostic in diagnostics:
         detail = diagnostic.get("detail", "")
@@ -134,7 +140,7 @@ def lock_holder(diagnostics):
     return None
 
 
-def _lock(diagnostic, directory):
+def _lock(diagnostic: Diagnostic, directory: str | Path) -> str | None:
     holder = lock_holder([diagnostic])
     if holder is None:
         return None
@@ -145,7 +151,7 @@ def _lock(diagnostic, directory):
     )
 
 
-def condense(diagnostic, directory=""):
+def condense(diagnostic: Diagnostic, directory: str | Path = "") -> str:
     """One paragraph about one diagnostic."""
     summary, detail = diagnostic.get("summary", ""), diagnostic.get("detail", "")
     held = _lock(diagnostic, directory)
@@ -165,7 +171,7 @@ def condense(diagnostic, directory=""):
     return f"{where + ': ' if where else ''}{text.rstrip('.')}.{' ' + advice if advice else ''}"
 
 
-def explain(doing, diagnostics, others=(), directory=""):
+def explain(doing: str, diagnostics: Iterable[Diagnostic], others: Iterable[str] = (), directory: str | Path = "") -> str:
     """What to tell the user about a command that failed. `doing` completes 'Terraform could not'."""
     errors = [diagnostic for diagnostic in diagnostics if diagnostic.get("severity") == "error"]
     paragraphs = list(dict.fromkeys(condense(error, directory) for error in errors))
@@ -178,7 +184,7 @@ def explain(doing, diagnostics, others=(), directory=""):
     return f"Terraform could not {doing}. " + "\n".join(shown)
 
 
-def warnings(diagnostics):
+def warnings(diagnostics: Iterable[Diagnostic]) -> list[str]:
     """Warnings worth passing on."""
     found = [diagnostic for diagnostic in diagnostics if diagnostic.get("severity") == "warning"]
     # The lock table is what serves Terraform 1.7 to 1.9 too; that newer ones prefer a lock file is nothing to act on.

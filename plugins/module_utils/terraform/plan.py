@@ -7,8 +7,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
 
-from ansible_collections.atena.aws.plugins.module_utils.terraform.values import UNKNOWN, attributes, empty, secrets_of
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
+from ansible_collections.atena.aws.plugins.module_utils.terraform.values import UNKNOWN, Attribute, attributes, empty, secrets_of
 
 _ACTIONS = {
     ("no-op",): "none",
@@ -36,14 +39,26 @@ _REASONS = {
 }
 
 
-def _path_name(path):
+class Change(TypedDict):
+    """What a plan would do with one resource. outside: names of attributes that somebody changed outside of Terraform."""
+
+    address: str
+    type: str
+    action: str
+    reason: str
+    attributes: list[Attribute]
+    destroys: bool
+    outside: list[str]
+
+
+def _path_name(path: Iterable[str | int]) -> str:
     name = ""
     for part in path:
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else str(part)
     return name
 
 
-def _reason(resource):
+def _reason(resource: Mapping[str, Any]) -> str:
     reason = resource.get("action_reason", "")
     if reason == "replace_because_cannot_update" or (not reason and resource["change"].get("replace_paths")):
         names = sorted({_path_name(path) for path in resource["change"].get("replace_paths", [])})
@@ -51,23 +66,24 @@ def _reason(resource):
     return _REASONS.get(reason, "")
 
 
-def _keeps_object(resource):
+def _keeps_object(resource: Mapping[str, Any]) -> bool:
     """Whether Terraform only forgets the old object (skip_destroy), such as a task definition's earlier revision."""
     return bool((resource["change"].get("before") or {}).get("skip_destroy"))
 
 
-def _drifted(plan, redactor):
+def _drifted(plan: Mapping[str, Any], redactor: Redactor) -> dict[str, list[str]]:
     """{address: names of attributes}. Many change by themselves, such as an instance's status: only those that the plan changes, too, matter."""
     drifted = plan.get("resource_drift", [])
     return {resource["address"]: [one["name"] for one in attributes(resource["type"], resource["change"], redactor)] for resource in drifted}
 
 
-def changes(plan):
+def changes(plan: Mapping[str, Any]) -> list[Change]:
     """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys, outside}].
 
     outside: names of the attributes that somebody changed outside of Terraform since the last apply; of what was deleted there, all of them.
     """
-    found, redactor = [], secrets_of(plan)
+    found: list[Change] = []
+    redactor = secrets_of(plan)
     drifted = _drifted(plan, redactor)
     for resource in plan.get("resource_changes", []):
         change = resource["change"]
@@ -93,31 +109,31 @@ def changes(plan):
     return found
 
 
-def changed_outputs(plan):
+def changed_outputs(plan: Mapping[str, Any]) -> list[str]:
     """Names of the outputs that would change."""
     return sorted(name for name, change in plan.get("output_changes", {}).items() if change["actions"] != ["no-op"])
 
 
-def known_outputs(outputs):
+def known_outputs(outputs: Mapping[str, Any] | None) -> dict[str, Any]:
     """Values of the outputs that are known and not sensitive. Takes any of Terraform's JSON forms of outputs."""
     return {name: output["value"] for name, output in (outputs or {}).items() if not output.get("sensitive") and "value" in output}
 
 
-def matches(address, pattern):
+def matches(address: str, pattern: str) -> bool:
     """Whether an address is named by a pattern, where * stands for any text. Brackets mean themselves, as in addresses."""
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), address) is not None
 
 
-def refused(planned, allowed, mended=()):
+def refused(planned: Iterable[Change], allowed: Iterable[str], mended: Iterable[str] = ()) -> list[Change]:
     """The changes that destroy an object and are not allowed by name. mended: patterns of what may be replaced where its creation failed half-way."""
 
-    def named(change, patterns):
+    def named(change: Change, patterns: Iterable[str]) -> bool:
         return any(matches(change["address"], pattern) for pattern in patterns)
 
     return [change for change in planned if change["destroys"] and not named(change, allowed) and not (change["reason"] == _TAINTED and named(change, mended))]
 
 
-def refusal(refusals):
+def refusal(refusals: Sequence[Change]) -> str:
     """What to tell the user about them."""
     lines = []
     for change in refusals:
@@ -135,7 +151,7 @@ def refusal(refusals):
     )
 
 
-def counts(planned):
+def counts(planned: Iterable[Change]) -> dict[str, int]:
     """How many objects each action concerns. A replacement counts as one."""
     words = {"create": "created", "update": "updated", "replace": "replaced", "destroy": "destroyed", "import": "imported"}
     result = dict.fromkeys(words.values(), 0)
@@ -150,18 +166,18 @@ _MISSING = {True: "is gone: it was deleted outside of Terraform", False: "is not
 _CHANGED_BY = {True: "changed outside of Terraform", False: "the configuration changed"}
 
 
-def _value(value):
+def _value(value: object) -> str:
     return "nothing" if empty(value) else value if isinstance(value, str) else json.dumps(value)
 
 
-def _difference(attribute):
+def _difference(attribute: Attribute) -> str:
     before, after = attribute["before"], attribute["after"]
     if before == after:  # what is not shown
         return f"{attribute['name']} differs from the configuration"
     return f"{attribute['name']} is {_value(before)}, the configuration says {_value(after)}"
 
 
-def drift(planned):
+def drift(planned: Iterable[Change]) -> list[str]:
     """What differs between what there is and what the configuration says, a line for each attribute: which resource, which attribute, why."""
     lines = []
     for change in planned:
@@ -179,12 +195,12 @@ def drift(planned):
 _SIGNS = {"create": "+", "update": "~", "replace": "-/+", "destroy": "-", "read": "<=", "forget": "x"}
 
 
-def _telling(change):
+def _telling(change: Change) -> list[Attribute]:
     """The attributes that tell something: not those that AWS will fill in, unless there are no others."""
     return [attribute for attribute in change["attributes"] if attribute["after"] != UNKNOWN] or change["attributes"]
 
 
-def describe(change, longest=4):
+def describe(change: Change, longest: int = 4) -> str:
     """One line for a person: sign, address, and for changes in place what changes."""
     text = f"{_SIGNS.get(change['action'], '=')} {change['address']}"
     if change["action"] not in ("create", "destroy", "read") and change["attributes"]:
@@ -193,7 +209,7 @@ def describe(change, longest=4):
     return text
 
 
-def _text(change, side):
+def _text(change: Change, side: Literal["before", "after"]) -> list[str]:
     lines = [f"{change['address']}:"]
     for attribute in _telling(change):
         value = attribute[side]
@@ -204,7 +220,7 @@ def _text(change, side):
     return lines
 
 
-def diff(planned):
+def diff(planned: Iterable[Change]) -> list[dict[str, str]]:
     """Ansible's before and after: one entry for each change."""
     entries = []
     for change in planned:

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Say
 from ansible_collections.atena.aws.plugins.module_utils.terraform import (
     errors,
     plan as plans,
@@ -14,7 +17,9 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform import (
     unrecorded as terraform_unrecorded,
     view as terraform_view,
 )
-from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.errors import Diagnostic
+from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
 # What holds a queue.
 _REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
@@ -27,17 +32,19 @@ _BEGINS_WITH = {
 
 
 class Refused(TerraformError):
-    def __init__(self, text, refusals):
+    def __init__(self, text: str, refusals: Iterable[Change]) -> None:
         super().__init__(text)
         self.details = {"refused": [{name: change[name] for name in ("address", "type", "action", "reason")} for change in refusals]}
 
 
-def lock_arguments(lock_timeout):
+def lock_arguments(lock_timeout: int | None) -> list[str]:
     """How Terraform takes its own lock; None: somebody else saw to it, or nothing is written."""
     return ["-lock=false"] if lock_timeout is None else [f"-lock-timeout={lock_timeout}s"]
 
 
-def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False, targets=()):
+def make_plan(
+    terraform: Terraform, scratch: str, *, lock_timeout: int | None, parallelism: int = 10, destroy: bool = False, targets: Iterable[str] = ()
+) -> tuple[bool, str, list[Diagnostic]]:
     """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away. targets: addresses; it is of them alone, and of
     what they stand on."""
     path = os.path.join(scratch, "plan")
@@ -52,7 +59,7 @@ def make_plan(terraform, scratch, *, lock_timeout, parallelism=10, destroy=False
     return code == 2, path, diagnostics
 
 
-def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
+def apply_plan(terraform: Terraform, path: str, scratch: str, *, lock_timeout: int | None, parallelism: int = 10) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Applies the plan file. Returns (outputs, diagnostics)."""
     lock = lock_arguments(lock_timeout)
     try:
@@ -65,7 +72,7 @@ def apply_plan(terraform, path, scratch, *, lock_timeout, parallelism=10):
     return (messages[-1]["outputs"] if messages else {}), diagnostics
 
 
-def refuse_empty(changes, types, what, reason):
+def refuse_empty(changes: Iterable[Change], types: Collection[str], what: str, reason: Callable[[], str]) -> None:
     """reason: tells, if the plan makes one of these types, why it must not be an empty one; '' where it may. what: what people call it."""
     found = [change for change in changes if change["type"] in types and change["action"] in ("create", "replace")]
     why = reason() if found else ""
@@ -73,7 +80,7 @@ def refuse_empty(changes, types, what, reason):
         raise Refused(f"Terraform would create an empty {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
 
 
-def beginnings(plan):
+def beginnings(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """[(address, 'database' or 'redis', name of the snapshot that it begins with or '')] of what the plan creates."""
     found = []
     for resource in plan.get("resource_changes", []):
@@ -84,7 +91,7 @@ def beginnings(plan):
     return found
 
 
-def refuse_other_versions(plan, changes):
+def refuse_other_versions(plan: Mapping[str, Any], changes: Iterable[Change]) -> None:
     """A database that is replaced though its version satisfies the configuration would be made in whatever version RDS has as its default by then: infra/ asks
     for none (infra/database_version.tf), because it cannot know of a replacement that is asked for, or of a creation that failed half-way.
     """
@@ -106,11 +113,13 @@ def refuse_other_versions(plan, changes):
         )
 
 
-def refuse_other_beginnings(plan, changes, chosen):
+def refuse_other_beginnings(plan: Mapping[str, Any], changes: Iterable[Change], chosen: Callable[[], Mapping[str, str] | None]) -> None:
     """chosen: tells, if the plan creates a database or a Redis, with which snapshots they begin ({"database", "redis"}, '' for an empty one); None for any."""
     created = beginnings(plan)
     wanted = chosen() if created else None
-    wrong = [(address, kind, snapshot) for address, kind, snapshot in created if wanted is not None and snapshot != wanted[kind]]
+    if wanted is None:
+        return
+    wrong = [(address, kind, snapshot) for address, kind, snapshot in created if snapshot != wanted[kind]]
     if not wrong:
         return
     made = "; ".join(f"{address} would be made {_begins(snapshot)}, and is to be made {_begins(wanted[kind])}" for address, kind, snapshot in wrong)
@@ -123,29 +132,29 @@ def refuse_other_beginnings(plan, changes, chosen):
     )
 
 
-def _begins(snapshot):
+def _begins(snapshot: str) -> str:
     return f"from the snapshot {snapshot}" if snapshot else "empty"
 
 
 def plan_and_apply(
-    terraform,
-    scratch,
+    terraform: Terraform,
+    scratch: str,
     *,
-    allow_destroy=(),
-    mend=(),
-    lock_timeout,
-    parallelism=10,
-    check=False,
-    destroy=False,
-    targets=(),
-    no_database=lambda: "",
-    no_redis=lambda: "",
-    chosen=lambda: None,
-    before_apply=lambda changes: None,
-    saved="",
-    save_as="",
-    reckon=None,
-):
+    allow_destroy: Iterable[str] = (),
+    mend: Iterable[str] = (),
+    lock_timeout: int | None,
+    parallelism: int = 10,
+    check: bool = False,
+    destroy: bool = False,
+    targets: Iterable[str] = (),
+    no_database: Callable[[], str] = lambda: "",
+    no_redis: Callable[[], str] = lambda: "",
+    chosen: Callable[[], Mapping[str, str] | None] = lambda: None,
+    before_apply: Callable[[list[Change]], object] = lambda changes: None,
+    saved: str = "",
+    save_as: str = "",
+    reckon: Callable[[dict[str, Any]], object] | None = None,
+) -> dict[str, Any]:
     """One plan, inspected, and that plan applied (with check: only planned). What an earlier apply could not write to the state is pushed before (with check:
     that it waits is an error).
 
@@ -158,19 +167,19 @@ def plan_and_apply(
     here. reckon: called with the plan; what it returns is the result's `cost`.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
-    pushed = ""
+    pushed, diagnostics = "", list[Diagnostic]()
     if check:
         terraform_unrecorded.refuse(terraform)
     else:
         pushed = terraform_unrecorded.push(terraform, scratch, lock_arguments(lock_timeout))
     if saved:
         terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
-        dirty, path, diagnostics = True, saved, []
+        dirty, path = True, saved
     else:
         dirty, path, diagnostics = make_plan(
             terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy, targets=targets
         )
-    result = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
+    result: dict[str, Any] = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
@@ -201,12 +210,12 @@ def plan_and_apply(
     return {**result, "outputs": plans.known_outputs(outputs), "warnings": [*([pushed] if pushed else []), *errors.warnings(diagnostics)]}
 
 
-def teller(say):
+def teller(say: Say | None) -> Say | None:
     """What takes Terraform's lines as they come and tells those that a person wants; None if nobody listens (say is None)."""
     if say is None:
         return None
 
-    def tell(text):
+    def tell(text: str) -> None:
         line = terraform_view.line(text)
         if line:
             say(line)

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import zipfile
 
-from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
 
 VARIABLES = "terraform.auto.tfvars.json"
 
@@ -91,7 +91,7 @@ def warning(path: str) -> str:
     )
 
 
-def check(terraform, path: str, plan: dict, scratch: str) -> None:
+def check(terraform: Terraform, path: str, plan: dict, scratch: str) -> None:
     """Raises TerraformError if the plan is of another environment, or older than the state."""
     with open(os.path.join(terraform.directory, VARIABLES), encoding="utf-8") as file:
         wanted = json.load(file)
@@ -101,7 +101,7 @@ def check(terraform, path: str, plan: dict, scratch: str) -> None:
         raise TerraformError(refusal(path, plan.get("timestamp", ""), why))
 
 
-def current_state(terraform, scratch: str) -> dict:
+def current_state(terraform: Terraform, scratch: str) -> dict:
     """{'serial', 'lineage'} of the state as it is; {} if there is none. The state itself stays in this process's memory."""
     _code, lines, _diagnostics = terraform.checked("read the state", "state", "pull", scratch=scratch)
     text = "\n".join(lines[next((number for number, line in enumerate(lines) if line.startswith("{")), len(lines)) :])

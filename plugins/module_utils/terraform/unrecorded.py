@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 
 from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, errors
-from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import CommandFailed, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import CommandFailed, Terraform, TerraformError
 
 NAME = "errored.tfstate"
 _APPLYING = "apply all of the plan"
@@ -25,7 +26,7 @@ _NOT_EVEN_HERE = "Failed to create local state file"
 class Unrecorded(TerraformError):
     """An apply failed, and what it did is in the file alone. `sentence` says so, and stands first wherever it is told; `rest` says why it failed."""
 
-    def __init__(self, sentence: str, rest: str):
+    def __init__(self, sentence: str, rest: str) -> None:
         super().__init__(f"{sentence}\n{rest}")
         self.sentence, self.rest = sentence, rest
 
@@ -40,7 +41,7 @@ def unrecorded_text(path: str, first: str) -> str:
     )
 
 
-def refused_text(path: str, directory, reason: str) -> str:
+def refused_text(path: str, directory: Path, reason: str) -> str:
     """Why nothing is planned. reason: what Terraform said to the push."""
     if "cannot import state" in reason or "cannot overwrite" in reason:
         way_out = (
@@ -56,7 +57,7 @@ def refused_text(path: str, directory, reason: str) -> str:
     )
 
 
-def looking_text(path: str, directory) -> str:
+def looking_text(path: str, directory: Path) -> str:
     """Why a run that only looks does not plan."""
     return (
         f"{path} holds what an earlier apply did and could not write to the remote state. A plan of the state without it would be a false prediction, so none "
@@ -66,7 +67,7 @@ def looking_text(path: str, directory) -> str:
 
 
 # --- The file ---------------------------------------------------------------------------------------------------------
-def waiting(terraform) -> str:
+def waiting(terraform: Terraform) -> str:
     """Path of the state that waits to be pushed, which is made private; '' if there is none."""
     path = terraform.directory / NAME
     if not path.is_file():
@@ -76,14 +77,14 @@ def waiting(terraform) -> str:
     return str(path)
 
 
-def refuse(terraform) -> None:
+def refuse(terraform: Terraform) -> None:
     """Raises TerraformError if a state waits: for plans of runs that write nothing."""
     path = waiting(terraform)
     if path:
         raise TerraformError(looking_text(path, terraform.directory))
 
 
-def push(terraform, scratch: str, lock: list[str]) -> str:
+def push(terraform: Terraform, scratch: str, lock: list[str]) -> str:
     """Pushes the state that waits, if one does, and removes the file. Returns what to tell, '' if none waited.
 
     Raises TerraformError where that failed: then nothing may be planned. Whether the file is of this state and newer, Terraform decides. lock: how it takes
@@ -99,7 +100,7 @@ def push(terraform, scratch: str, lock: list[str]) -> str:
     return f"What an earlier apply had done and could not write to the remote state was pushed to it from {path}, and that file was removed."
 
 
-def _push(terraform, scratch: str, lock: list[str], path: str) -> None:
+def _push(terraform: Terraform, scratch: str, lock: list[str], path: str) -> None:
     asked = ("push the state that waits", "state", "push", *lock, NAME)
     try:
         terraform.checked(*asked, scratch=scratch)
@@ -115,7 +116,7 @@ def _push(terraform, scratch: str, lock: list[str], path: str) -> None:
         raise TerraformError(f"It is in the remote state now, but the file could not be removed ({error.strerror}): delete it.") from error
 
 
-def _left_by_its_apply(terraform, holder: dict, path: str) -> bool:
+def _left_by_its_apply(terraform: Terraform, holder: dict, path: str) -> bool:
     """Whether the lock is that of the apply which wrote the file: without credentials it could not give that back either.
 
     Until it wrote the file nobody else could have the lock. So one that was taken here before, for an apply, is its own.
@@ -127,7 +128,7 @@ def _left_by_its_apply(terraform, holder: dict, path: str) -> bool:
 
 
 # --- After an apply that failed ---------------------------------------------------------------------------------------
-def after_apply(terraform, failed: TerraformError, scratch: str, lock: list[str]) -> TerraformError:
+def after_apply(terraform: Terraform, failed: TerraformError, scratch: str, lock: list[str]) -> TerraformError:
     """The error to raise for an apply that failed: it says where that is on record which the apply did."""
     path = waiting(terraform)
     if not isinstance(failed, CommandFailed):
@@ -145,7 +146,7 @@ def after_apply(terraform, failed: TerraformError, scratch: str, lock: list[str]
     return Unrecorded(unrecorded_text(path, first), f"{rest}\nA push at once failed too. {reason}" if reason else rest)
 
 
-def _not_pushed(terraform, scratch: str, lock: list[str], path: str) -> str:
+def _not_pushed(terraform: Terraform, scratch: str, lock: list[str], path: str) -> str:
     """Pushes the state at once. Returns why that failed, '' if it did not."""
     try:
         _push(terraform, scratch, lock, path)
@@ -158,7 +159,7 @@ def _recorded_nowhere(failed: CommandFailed) -> bool:
     return any(diagnostic.get("summary") == _NOT_EVEN_HERE for diagnostic in failed.diagnostics)
 
 
-def _lost_text(terraform, failed: CommandFailed) -> str:
+def _lost_text(terraform: Terraform, failed: CommandFailed) -> str:
     return (
         f"What Terraform did is recorded nowhere: neither the remote state nor {terraform.directory / NAME} could be written. The things that it made are "
         f"there in AWS: import them (terraform -chdir={terraform.directory} import ADDRESS ID) or delete them by hand before the next apply, which would make "

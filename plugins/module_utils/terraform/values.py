@@ -6,8 +6,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
+
+
+class Attribute(TypedDict):
+    """What differs of a resource, as it may be shown."""
+
+    name: str
+    before: Any
+    after: Any
+
 
 SENSITIVE = "(sensitive)"
 HIDDEN = "(value hidden)"
@@ -27,7 +38,7 @@ _WITHHELD = re.compile(r"(^|\.)(container_definitions|user_data(_base64)?)([.\[]
 
 
 # --- What is secret in a plan -----------------------------------------------------------------------------------------
-def _marked(value, mask):
+def _marked(value: object, mask: object) -> Iterator[str]:
     """Every text that a sensitivity mask of Terraform's covers. A mask is a bool, or shaped like the value."""
     if isinstance(value, str):
         if mask is True:
@@ -40,15 +51,15 @@ def _marked(value, mask):
             yield from _marked(item, _mask(mask, index))
 
 
-def _resources(part):
+def _resources(part: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from part.get("resources", [])
     for child in part.get("child_modules", []):
         yield from _resources(child)
 
 
-def secrets_of(plan):
+def secrets_of(plan: Mapping[str, Any]) -> Redactor:
     """A redactor that knows what is secret anywhere in the plan: marked as sensitive, or the value of a variable that is. Elsewhere it is secret, too."""
-    found = []
+    found: list[str] = []
     for resource in [*plan.get("resource_changes", []), *plan.get("resource_drift", [])]:
         change = resource["change"]
         for side in ("before", "after"):
@@ -63,7 +74,7 @@ def secrets_of(plan):
 
 
 # --- Masks and values -------------------------------------------------------------------------------------------------
-def _mask(mask, key):
+def _mask(mask: Any, key: str | int) -> Any:
     """The part of a sensitivity or unknown mask below `key`."""
     if isinstance(mask, bool) or mask is None:
         return bool(mask)
@@ -72,7 +83,7 @@ def _mask(mask, key):
     return mask.get(key, False)
 
 
-def _decoded(value):
+def _decoded(value: object) -> Any:
     """A JSON document given as a string, such as a policy; else None."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
@@ -82,22 +93,22 @@ def _decoded(value):
     return None
 
 
-def empty(value):
+def empty(value: object) -> bool:
     return value is None or value in ("", [], {})
 
 
-def _instead(value, word):
+def _instead(value: object, word: str) -> str | None:
     return None if value is None else word
 
 
-def _shown(value):
+def _shown(value: object) -> object:
     if isinstance(value, (dict, list)):
         return _CHANGED
     return HIDDEN if _decoded(value) is not None else value
 
 
 # --- Documents: names only --------------------------------------------------------------------------------------------
-def _by_name(*sides):
+def _by_name(*sides: list[Any] | None) -> list[dict[str, dict[str, Any]]] | None:
     """{name: the entry's other keys} of each list, if all their entries have names of their own, as environment variables and containers do; else None."""
     found = []
     for entries in sides:
@@ -108,7 +119,7 @@ def _by_name(*sides):
     return found
 
 
-def _children(old, new, path):
+def _children(old: Any, new: Any, path: str) -> list[tuple[str, Any, Any]] | None:
     """[(path, old, new)] of what is inside; None if there is nothing that has a name. A side that is not there is None."""
     kinds = {type(side) for side in (old, new) if side is not None}
     if kinds == {dict}:
@@ -125,7 +136,7 @@ def _children(old, new, path):
     return [(f"{path}[{index}]", *both) for index, both in enumerate(zip(old, new, strict=True))]
 
 
-def _inside(old, new, path):
+def _inside(old: object, new: object, path: str) -> list[tuple[str, Any, Any]]:
     """[(path, before, after)] of what differs inside a document, without a value: a container's environment, a policy are not for a log."""
     if old == new or empty(old) and empty(new):
         return []
@@ -135,7 +146,7 @@ def _inside(old, new, path):
 
 
 # --- What differs -----------------------------------------------------------------------------------------------------
-def _keys(before, after, unknown):
+def _keys(before: object, after: object, unknown: object) -> Sequence[Any] | None:
     """What both sides can be followed into; None for a value that is taken as a whole."""
     if isinstance(before, dict) and isinstance(after, dict):
         return sorted(set(before) | set(after) | (set(unknown) if isinstance(unknown, dict) else set()))
@@ -144,7 +155,7 @@ def _keys(before, after, unknown):
     return None
 
 
-def _as_document(before, after, path):
+def _as_document(before: object, after: object, path: str) -> tuple[Any, Any] | None:
     """Both sides as documents (None where there is none); None if they are not to be looked into."""
     if _ENVIRONMENT.search(path) and all(isinstance(side, (dict, list)) or side is None for side in (before, after)):
         return before, after
@@ -153,7 +164,7 @@ def _as_document(before, after, path):
     return documents if looked_into and documents != (None, None) else None
 
 
-def _leaves(before, after, unknown, hidden_before, hidden_after, path):
+def _leaves(before: Any, after: Any, unknown: Any, hidden_before: Any, hidden_after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Yields (path, before, after) of each leaf that differs. Marked values and what is inside documents are replaced."""
     hidden = hidden_before is True or hidden_after is True
     if unknown is True:
@@ -182,7 +193,7 @@ def _leaves(before, after, unknown, hidden_before, hidden_after, path):
         yield from _leaves(old, new, _mask(unknown, key), _mask(hidden_before, key), _mask(hidden_after, key), name)
 
 
-def _fit(resource_type, path, value, redactor):
+def _fit(resource_type: str, path: str, value: Any, redactor: Redactor) -> Any:
     """A leaf's value as it may be shown."""
     if value is None or value == SENSITIVE:
         return value
@@ -197,7 +208,7 @@ def _fit(resource_type, path, value, redactor):
     return value[:_LONGEST_VALUE] + "..." if isinstance(value, str) and len(value) > _LONGEST_VALUE else value
 
 
-def attributes(resource_type, change, redactor):
+def attributes(resource_type: str, change: Mapping[str, Any], redactor: Redactor) -> list[Attribute]:
     """The attributes that differ: [{name, before, after}], what must not be shown replaced. redactor: secrets_of the plan."""
     before, after = change.get("before"), change.get("after")
     leaves = _leaves(
