@@ -13,6 +13,8 @@ Answer = Mapping[str, Any]
 Say = Callable[[str], object]
 Sleep = Callable[[float], object]
 Clock = Callable[[], float]
+# Called before each write and each look: what it raises ends them, as when the environment's lock is lost.
+Guard = Callable[[], object]
 
 
 class Call(Protocol):

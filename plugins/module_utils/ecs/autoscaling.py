@@ -9,7 +9,10 @@ configuration that holds the target sees no difference. The count itself may be 
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 
 _DIMENSION = "ecs:service:DesiredCount"
 # Limit of the API reference ('ResourceIds').
@@ -31,7 +34,7 @@ def from_target(target: dict) -> dict:
 
 def to_arguments(bounds: dict) -> dict:
     """RegisterScalableTarget's arguments of what `bounds` names; what it leaves out stays as it is at AWS."""
-    arguments = {key: int(bounds[name]) for name, key in (("min", "MinCapacity"), ("max", "MaxCapacity")) if bounds.get(name) is not None}
+    arguments: dict[str, Any] = {key: int(bounds[name]) for name, key in (("min", "MinCapacity"), ("max", "MaxCapacity")) if bounds.get(name) is not None}
     if "suspended" in bounds:
         arguments["SuspendedState"] = {key: name in bounds["suspended"] for name, key in _SUSPENDED.items()}
     return arguments
@@ -69,7 +72,7 @@ def _resource(cluster: str, service: str) -> str:
     return f"service/{cluster}/{service}"
 
 
-def read(call, cluster: str, services: list[str]) -> dict:
+def read(call: Call, cluster: str, services: list[str]) -> dict[str, dict[str, Any]]:
     """{service: bounds} of those that are registered (see from_target)."""
     found, names = {}, {_resource(cluster, service): service for service in services}
     for start in range(0, len(services), _TARGETS_A_CALL):
@@ -83,12 +86,12 @@ def read(call, cluster: str, services: list[str]) -> dict:
     return found
 
 
-def bounds(call, cluster: str, service: str) -> dict | None:
+def bounds(call: Call, cluster: str, service: str) -> dict[str, Any] | None:
     """{'min', 'max', 'suspended'} of a service; None if it is not registered."""
     return read(call, cluster, [service]).get(service)
 
 
-def set_bounds(call, cluster: str, service: str, bounds: dict) -> None:
+def set_bounds(call: Call, cluster: str, service: str, bounds: dict) -> None:
     """Makes what `bounds` names so ('min', 'max', 'suspended', each optional), with one call, and repeating it changes nothing.
 
     Stop: set_bounds(…, PAUSED) where bounds(…) was not None. Start: set_bounds(…, what bounds(…) said before the stop).
@@ -102,7 +105,7 @@ def set_bounds(call, cluster: str, service: str, bounds: dict) -> None:
     )
 
 
-def restore(call, cluster: str, service: str, before: dict | None) -> str:
+def restore(call: Call, cluster: str, service: str, before: dict | None) -> str:
     """Brings a service's bounds back to what they were before a stop. Returns a sentence if that could not be done as it was; '' else.
 
     A target that is gone stays gone: somebody took it away with its policies, and bounds alone would do nothing.

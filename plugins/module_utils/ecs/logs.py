@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import datetime
 import time
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of_task
 
 
@@ -28,15 +31,15 @@ def log_streams(task_definition: dict, task_id: str) -> dict:
 class LogReader:
     """Reads one stream from its start; each read() returns what came since the last one."""
 
-    def __init__(self, call, group: str, stream: str):
+    def __init__(self, call: Call, group: str, stream: str) -> None:
         self._call, self._group, self._stream = call, group, stream
-        self._token = None
+        self._token: str | None = None
 
     def read(self) -> list[str]:
-        lines = []
+        lines: list[str] = []
         # Not Caller.pages: the token never ends and stays for the next read, which botocore's pages do not know.
         while True:
-            arguments = {"nextToken": self._token} if self._token else {"startFromHead": True}
+            arguments: dict[str, Any] = {"nextToken": self._token} if self._token else {"startFromHead": True}
             try:
                 answer = self._call("logs", "get_log_events", f"read the log {self._group}", logGroupName=self._group, logStreamName=self._stream, **arguments)
             except NotFound:  # the container has written nothing yet
@@ -67,7 +70,7 @@ def drain(readers: dict, lines: dict, patience: float = 5.0, pause: float = 0.5)
             time.sleep(pause)
 
 
-def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
+def last_lines(call: Call, group: str, stream: str, count: int) -> list[dict[str, Any]]:
     """[{"at": ISO 8601, "message"}]: the last `count` lines of a stream; [] if nothing was ever written to it. Raises CallFailed."""
     try:
         answer = call("logs", "get_log_events", f"read the log {group}", logGroupName=group, logStreamName=stream, limit=count, startFromHead=False)
@@ -82,9 +85,10 @@ def last_lines(call, group: str, stream: str, count: int) -> list[dict]:
     ][-count:]
 
 
-def tail_of_task(call, task_definition: dict, task_id: str, count: int) -> dict:
+def tail_of_task(call: Call, task_definition: dict, task_id: str, count: int) -> dict[str, list[str]]:
     """{container: its last `count` log lines} of a task that ended, without its secrets; a container without lines is left out."""
-    tails, redactor = {}, None
+    tails: dict[str, list[str]] = {}
+    redactor: Redactor | None = None
     for container, (group, stream) in log_streams(task_definition, task_id).items():
         try:
             lines = last_lines(call, group, stream, count)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 try:
     import botocore.loaders
@@ -32,7 +33,7 @@ _REPOSITORY = r"/(?P<repository>[^:@]+)"
 
 
 @functools.cache
-def _registered():
+def _registered() -> Any:
     """The shape of what RegisterTaskDefinition takes."""
     model = botocore.model.ServiceModel(botocore.loaders.create_loader().load_service_model("ecs", "service-2"), "ecs")
     return model.operation_model("RegisterTaskDefinition").input_shape
@@ -84,7 +85,7 @@ def canonical(definition: dict) -> dict:
     return _canonical({key: value for key, value in definition.items() if key != "tags"}, _registered())
 
 
-def _canonical(value, shape, key: str = ""):
+def _canonical(value: Any, shape: Any, key: str = "") -> Any:
     if shape.type_name == "structure" and isinstance(value, dict):
         result = {name: _canonical(item, shape.members[name], name) for name, item in value.items() if name in shape.members}
         return {name: item for name, item in result.items() if item not in (None, "", [], {})}
@@ -102,7 +103,7 @@ def _canonical(value, shape, key: str = ""):
     return value
 
 
-def flatten(value, path: str = "") -> dict:
+def flatten(value: object, path: str = "") -> dict[str, Any]:
     """{'containerDefinitions[api].image': ...}: one entry a scalar, list members called by their name where they have one."""
     if isinstance(value, dict):
         result = {}

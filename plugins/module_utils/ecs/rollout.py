@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 DONE, FAILED, GOING = "done", "failed", "going"
 # TAKEN: somebody else's deployment is in its place. UNSEEN: the answer does not show it, which may be an answer that is behind.
@@ -99,7 +99,7 @@ def plan_update(service: dict, target: str, is_first: bool, initial_count: int |
     is_first: no release ever ran here (the service has its template). Only then the count is set, to `initial_count`; later the count
     belongs to whoever scaled the service. A service that was scaled to 0 stays there.
     """
-    update = {}
+    update: dict[str, Any] = {}
     if service["taskDefinition"] != target:
         update["taskDefinition"] = target
     if is_first and initial_count is not None and service["desiredCount"] != initial_count:

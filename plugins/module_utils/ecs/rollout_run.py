@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused, Denied, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout as ecs_rollout, rollout_view
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import (
     describe_services,
@@ -49,20 +53,42 @@ class RolloutRun:
     where it is, without a way back (a lost lock).
     """
 
-    def __init__(self, call, cluster, services, *, wait_timeout=900, wait_delay=3, stable_seconds=0, log_lines=20, check_mode=False, say=None, guard=None):
+    def __init__(
+        self,
+        call: Aws,
+        cluster: str,
+        services: list[dict[str, Any]],
+        *,
+        wait_timeout: float = 900,
+        wait_delay: float = 3,
+        stable_seconds: float = 0,
+        log_lines: int = 20,
+        check_mode: bool = False,
+        say: Say | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         self.call, self.cluster, self.check_mode = call, cluster, check_mode
         self.items = {item["name"]: item for item in services}
         self.wait_timeout, self.wait_delay, self.stable_seconds, self.log_lines = wait_timeout, wait_delay, stable_seconds, log_lines
-        self._guard, self._forbidden = guard or (lambda: None), None
-        self.previous, self.updates, self.deployments, self.begin = {}, {}, {}, None
+        self._guard: Guard = guard or (lambda: None)
+        self._forbidden: Exception | None = None
+        self.previous: dict[str, dict[str, Any]] = {}
+        self.updates: dict[str, dict[str, Any]] = {}
+        self.deployments: dict[str, str] = {}
+        self.begin: float | None = None
         # What each service's deployment is told by; which were ever listed; and since when, and in how many looks, one was not.
-        self._started, self._listed, self._unseen = {}, set(), {}
-        self.taken, self._checked = {}, {}
+        self._started: dict[str, ecs_rollout.Started] = {}
+        self._listed: set[str] = set()
+        self._unseen: dict[str, tuple[float, int]] = {}
+        self.taken: dict[str, dict[str, str]] = {}
+        self._checked: dict[str, frozenset[str]] = {}
         # Of what is watched: whether it is steady by the last look, since when, and the tasks that had ended before.
-        self._steady, self._since, self._ended_before = {}, {}, {}
+        self._steady: dict[str, bool] = {}
+        self._since: dict[str, float] = {}
+        self._ended_before: dict[str, frozenset[str]] = {}
         self.view = View(say)
 
-    def read(self):
+    def read(self) -> dict[str, dict[str, Any]]:
         """Reads every service and resolves every target before anything is changed. Returns {name: described service}."""
         services = describe_services(self.call, self.cluster, list(self.items))
         for name, service in services.items():
@@ -85,25 +111,25 @@ class RolloutRun:
             self.observe(name, service)
         return services
 
-    def observe(self, name, service):
+    def observe(self, name: str, service: dict[str, Any]) -> None:
         """As a service is when the run begins."""
         self._follow(name, ecs_rollout.started(service))
         self.view.know(service)
 
-    def _follow(self, name, started):
+    def _follow(self, name: str, started: ecs_rollout.Started) -> None:
         self._started[name], self.deployments[name] = started, started.id
 
-    def _ours(self, name):
+    def _ours(self, name: str) -> ecs_rollout.Started:
         return self._started.get(name) or ecs_rollout.Started(self.deployments[name])
 
-    def _plan(self, name, service):
+    def _plan(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         item = self.items[name]
         return ecs_rollout.plan_update(service, item["target"], self.previous[name]["is_first"], item.get("initial_count"))
 
-    def _plan_back(self, name, service):
+    def _plan_back(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         return ecs_rollout.plan_revert(service, self.previous[name])
 
-    def guard(self):
+    def guard(self) -> None:
         """Raises what the guard raises, which is then told from a failed call."""
         try:
             self._guard()
@@ -112,21 +138,21 @@ class RolloutRun:
             raise
 
     @property
-    def updated(self):
+    def updated(self) -> list[str]:
         """Names of the services that need an update, in order."""
         return [name for name in self.items if self.updates[name]]
 
     @property
-    def elapsed(self):
+    def elapsed(self) -> float:
         """Seconds since the first update."""
         return 0.0 if self.begin is None else time.monotonic() - self.begin
 
-    def roll_out(self):
+    def roll_out(self) -> dict[str, str]:
         """Updates what needs it and waits for all. Returns {name: reason} of those that failed; raises CallFailed when it lost sight of them."""
         self.begin = time.monotonic()
         for name in self.updated:
             try:
-                self._send(name, lambda service, name=name: self._plan(name, service))
+                self._send(name, functools.partial(self._plan, name))
             except CallFailed as refused:
                 if refused is self._forbidden:
                     raise
@@ -138,7 +164,7 @@ class RolloutRun:
             self.view.tell(f"FAILED: {reason}")
         return failed
 
-    def _crashed(self):
+    def _crashed(self) -> dict[str, str]:
         """{name: reason} of the updated services that are stable, but lost a task of the new deployment on the way."""
         found = {}
         for name in self.updated:
@@ -147,14 +173,14 @@ class RolloutRun:
                 found[name] = f"{name}: {len(lost)} task(s) of the new deployment started and then ended by themselves; ECS would go on replacing them"
         return found
 
-    def _lost_tasks(self, name):
+    def _lost_tasks(self, name: str) -> list[dict[str, Any]]:
         """The tasks of a service's deployment that ended by themselves, or by their health checks after they had been well."""
         ended = tasks_that_ended(self.call, self.cluster, name, self.deployments[name])
         before = self._ended_before.get(name)
         lost = [*ecs_rollout.crashed(ended), *(ecs_rollout.fallen(ended, before) if before is not None else [])]
         return list({task["taskArn"]: task for task in lost}.values())
 
-    def _send(self, name, plan, back=False):
+    def _send(self, name: str, plan: Callable[[dict[str, Any]], dict[str, Any]], back: bool = False) -> None:
         """Brings a service to what `plan(service)` says with one UpdateService, and none if it is there: it may have been sent before,
         by a run that was killed or by a call whose answer was lost. Raises TakenOver where that would undo somebody else's deployment."""
         unsure = False
@@ -182,7 +208,7 @@ class RolloutRun:
                 self.view.tell(f"{failed} Whether it was done is not known: looking again.")
                 time.sleep(pace(0, 5, shortest=0.5 * 2**attempt))
 
-    def _current(self, name):
+    def _current(self, name: str) -> dict[str, Any]:
         """A service as it is: an answer that may be from before our own update is no ground for what is sent next."""
         for attempt in range(_LOOKS_AGAIN):
             service = describe_services(self.call, self.cluster, [name])[name]
@@ -192,17 +218,17 @@ class RolloutRun:
                 time.sleep(_LOOK_AGAIN_AFTER)
         return service
 
-    def _theirs(self, name, service, arguments, back):
+    def _theirs(self, name: str, service: dict[str, Any], arguments: Mapping[str, Any], back: bool) -> dict[str, Any]:
         """The deployment of somebody else that `arguments` would undo; {} if there is none. On the way back it is left even where it is as planned."""
         return ecs_rollout.stranger(service, self._ours(name)) if back or "taskDefinition" in arguments else {}
 
-    def _taken_over(self, name, theirs):
+    def _taken_over(self, name: str, theirs: Answer) -> str:
         """Notes what took a service over, with what its task definition tells of who did it. Returns that in a sentence."""
         if self.taken.get(name, {}).get("deployment_id") != theirs["id"]:
             self.taken[name] = self._who(theirs)
         return f"{name}: another deployment took over: {taken_words(self.taken[name])}"
 
-    def _who(self, theirs):
+    def _who(self, theirs: Answer) -> dict[str, str]:
         entry = {"deployment_id": theirs["id"], "task_definition": theirs["taskDefinition"], "release": "", "registered_by": ""}
         try:
             definition = describe_task_definition(self.call, theirs["taskDefinition"])
@@ -212,10 +238,10 @@ class RolloutRun:
         return entry
 
     @staticmethod
-    def _revision(service):
+    def _revision(service: Answer) -> str:
         return f"{service['taskDefinition'].rsplit('/', 1)[-1]} with {service['desiredCount']} tasks"
 
-    def look(self, names):
+    def look(self, names: list[str]) -> dict[str, tuple[str, str]]:
         """{name: (state, reason)} of the deployments that were started; tells what is new."""
         states = {}
         for name, service in describe_services(self.call, self.cluster, names).items():
@@ -230,7 +256,7 @@ class RolloutRun:
             self.view.show(service, self.deployments[name], targets, balanced, self._ended_tasks)
         return states
 
-    def _sighted(self, name, service, state, reason):
+    def _sighted(self, name: str, service: dict[str, Any], state: str, reason: str) -> tuple[str, str]:
         """What one look says, in the light of those before it: a single answer that does not show our deployment ends nothing."""
         ours = self._ours(name)
         if ecs_rollout.listed(service, ours.id):
@@ -246,7 +272,7 @@ class RolloutRun:
             return ecs_rollout.FAILED, f"{reason}; it was listed before, and {looks + 1} answers in a row do not have it: it is gone"
         return ecs_rollout.GOING, reason
 
-    def _container_health(self, name, service, ours):
+    def _container_health(self, name: str, service: dict[str, Any], ours: ecs_rollout.Started) -> str:
         """What the deployment lacks by its containers' own health checks; asked only where its task definition has some."""
         deployment = ecs_rollout.listed(service, ours.id)
         if not deployment or not service["desiredCount"]:
@@ -256,21 +282,21 @@ class RolloutRun:
             return ""
         return ecs_rollout.container_health(running_tasks(self.call, self.cluster, name), ours.id, checked, service["desiredCount"])
 
-    def _health_checked(self, arn):
+    def _health_checked(self, arn: str) -> frozenset[str]:
         """The containers of a task definition that have a health check. A revision never changes, so it is read once."""
         if arn not in self._checked:
             self._know(describe_task_definition(self.call, arn))
         return self._checked[arn]
 
-    def _know(self, definition):
+    def _know(self, definition: Answer) -> None:
         checked = frozenset(container["name"] for container in definition.get("containerDefinitions", []) if container.get("healthCheck"))
         self._checked[definition["taskDefinitionArn"]] = checked
 
-    def _stable_seconds(self, name):
+    def _stable_seconds(self, name: str) -> float:
         own = self.items[name].get("stable_seconds")
         return self.stable_seconds if own is None else own
 
-    def _watch(self, name, state, reason, elapsed):
+    def _watch(self, name: str, state: str, reason: str, elapsed: float) -> tuple[str, str]:
         """Counts a service's stable_seconds from when it is steady, beside whatever else it waits for. A task that is lost meanwhile is a failure."""
         wanted = self._stable_seconds(name)
         if not wanted or state in (ecs_rollout.FAILED, ecs_rollout.TAKEN):
@@ -293,14 +319,14 @@ class RolloutRun:
             return ecs_rollout.WATCHED, f"{name}: steady for {int(steady)} of {wanted} s"
         return state, reason
 
-    def _ended_tasks(self, name, known):
+    def _ended_tasks(self, name: str, known: Collection[str]) -> list[dict[str, Any]]:
         """Described stopped tasks of a service, without those in `known`, oldest first."""
         doing = f"list stopped tasks of {name}"
         arns = self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, serviceName=name, desiredStatus="STOPPED")
         tasks = describe_tasks(self.call, self.cluster, [arn for arn in arns if arn not in known])
         return sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")))
 
-    def wait(self, names, to_the_end=False, longer=0, watched=()):
+    def wait(self, names: list[str], to_the_end: bool = False, longer: float = 0, watched: Collection[str] = ()) -> dict[str, str]:
         """Waits until each deployment is done or one failed (with to_the_end: until each is done or failed).
 
         watched: those that must stay up for their stable_seconds. That time runs beside all other waiting, and the deadline does not cut it short.
@@ -314,11 +340,11 @@ class RolloutRun:
             try:
                 states = self.look(names)
                 states.update({name: self._watch(name, *states[name], deadline.elapsed) for name in watched if name in states})
-            except CallFailed as failed:
+            except CallFailed as unread:
                 # The services go on all the same: worth a second look, until the time is over.
-                if deadline.passed or isinstance(failed, _FINAL):
+                if deadline.passed or isinstance(unread, _FINAL):
                     raise
-                self.view.tell(f"{failed} Looking again.")
+                self.view.tell(f"{unread} Looking again.")
                 time.sleep(max(1.0, pace(deadline.elapsed, self.wait_delay)))
                 continue
             failed = {name: reason for name, (state, reason) in states.items() if state in (ecs_rollout.FAILED, ecs_rollout.TAKEN)}
@@ -333,7 +359,7 @@ class RolloutRun:
             self.view.still(going)
             time.sleep(pace(deadline.elapsed, self.wait_delay))
 
-    def evidence(self, names):
+    def evidence(self, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         """{name: the newest tasks that ended in its deployment}; to be gathered before the revert, which starts others."""
         found = {}
         for name in names:
@@ -345,7 +371,7 @@ class RolloutRun:
                 found[name] = [{"reason": f"its tasks could not be read: {failed}"}]
         return found
 
-    def revert(self, names=None):
+    def revert(self, names: list[str] | None = None) -> dict[str, str]:
         """Brings services back (all, unless named) and waits until they are proved stable there. Returns {name: reason} of those not proved.
 
         One that somebody else deployed meanwhile is left to them: it is among those that are returned, and in `taken`.
@@ -354,7 +380,7 @@ class RolloutRun:
         self.view.tell("Bringing the services back to what they had before.")
         for name in list(self.items) if names is None else names:
             try:
-                self._send(name, lambda service, name=name: self._plan_back(name, service), back=True)
+                self._send(name, functools.partial(self._plan_back, name), back=True)
                 moved.append(name)
             except CallFailed as failed:
                 if failed is self._forbidden:
@@ -368,7 +394,7 @@ class RolloutRun:
             lost.update({name: str(failed) for name in moved})
         return lost
 
-    def entries(self):
+    def entries(self) -> list[dict[str, Any]]:
         """One dict for each service, as ecs.rollout returns them."""
         return [
             {
@@ -383,14 +409,14 @@ class RolloutRun:
             for name in self.items
         ]
 
-    def diff(self):
+    def diff(self) -> dict[str, dict[str, Any]]:
         changed = {name: update for name, update in self.updates.items() if update}
         return {
             "before": {name: {key: self.previous[name][key] for key in update} for name, update in changed.items()},
             "after": changed,
         }
 
-    def left_behind(self):
+    def left_behind(self) -> str:
         """What a run that ends now leaves, in sentences: for the one who interrupted it."""
         if self.begin is None:
             return "No service was changed."
@@ -404,12 +430,15 @@ class RolloutRun:
 class View:
     """Tells the person who waits what is new about each service."""
 
-    def __init__(self, say):
+    def __init__(self, say: Say | None) -> None:
         self._say = say
-        self._seen, self._tasks, self._events = {}, set(), {}
-        self._deadline, self._spoke = None, 0.0
+        self._seen: dict[str, dict[str, Any]] = {}
+        self._tasks: set[str] = set()
+        self._events: dict[str, dict[str, str]] = {}
+        self._deadline: Deadline | None = None
+        self._spoke = 0.0
 
-    def tell(self, text):
+    def tell(self, text: str) -> None:
         if self._say is None:
             return
         if self._deadline is not None:
@@ -417,22 +446,24 @@ class View:
             text = rollout_view.stamp(text, self._deadline.elapsed, self._deadline.seconds)
         self._say(text)
 
-    def know(self, service):
+    def know(self, service: dict[str, Any]) -> None:
         """Events of before this run are no news."""
         name = service["serviceName"]
         self._events[name] = rollout_view.events(service)
         self._seen[name] = {"events": self._events[name]}
 
-    def begin(self, names, deadline, stable_seconds):
+    def begin(self, names: Iterable[str], deadline: Deadline, stable_seconds: Mapping[str, float]) -> None:
         """stable_seconds: {name: seconds} of those that are watched."""
         self._deadline = deadline
-        times = {}
+        times: dict[float, list[str]] = {}
         for name, seconds in stable_seconds.items():
             times.setdefault(seconds, []).append(name)
         each = [f"{', '.join(of)} {seconds} s" if len(times) > 1 else f"{seconds} s" for seconds, of in times.items() if seconds]
         self.tell(f"Waiting for {', '.join(names)} to be done{', and to stay up for ' if each else ''}{'; '.join(each)}")
 
-    def show(self, service, deployment_id, targets, is_balanced, ended_tasks):
+    def show(
+        self, service: dict[str, Any], deployment_id: str, targets: list[str], is_balanced: bool, ended_tasks: Callable[[str, set[str]], list[dict[str, Any]]]
+    ) -> None:
         name = service["serviceName"]
         before, now = self._seen.get(name, {}), rollout_view.snapshot(service, deployment_id, targets, is_balanced)
         self._seen[name] = now
@@ -450,17 +481,17 @@ class View:
                 if rollout_view.ended_badly(task, deployment_id):
                     self.tell(rollout_view.failure(name, task))
 
-    def last_event(self, name):
+    def last_event(self, name: str) -> str:
         """The newest thing that ECS said since this run began, for a reason that would else be mute."""
         fresh = [message for identifier, message in self._seen.get(name, {}).get("events", {}).items() if identifier not in self._events.get(name, {})]
         return f"; ECS's last word: {fresh[-1]}" if fresh else ""
 
-    def still(self, going):
+    def still(self, going: Collection[str]) -> None:
         if self._deadline is not None and self._deadline.elapsed - self._spoke >= _SILENCE:
             self.tell(f"Still waiting for {', '.join(going) or 'them to have stayed up for long enough'}")
 
 
-def taken_words(entry):
+def taken_words(entry: Mapping[str, str]) -> str:
     """What took a service over, and who that was as far as its task definition tells. `entry` as in RolloutRun.taken."""
     told = [f"deployment {entry['deployment_id']} of {entry['task_definition'].rsplit('/', 1)[-1]}"]
     if entry["release"]:
@@ -470,7 +501,7 @@ def taken_words(entry):
     return ", ".join(told)
 
 
-def mixed_text(taken):
+def mixed_text(taken: Mapping[str, Mapping[str, str]] | None) -> str:
     """What to know, and to do, where services were left to somebody else. `taken` as in RolloutRun."""
     if not taken:
         return ""
@@ -482,7 +513,13 @@ def mixed_text(taken):
     return "\n".join(lines)
 
 
-def failure_text(failed, evidence, reverted, lost, taken=None):
+def failure_text(
+    failed: Mapping[str, str],
+    evidence: Mapping[str, list[dict[str, Any]]],
+    reverted: Iterable[str],
+    lost: Mapping[str, str],
+    taken: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """The paragraph a person reads at two in the morning."""
     begin = "The rollout was interrupted. " if taken else "The rollout failed. "
     lines = [begin + " ".join(f"{reason.rstrip('.')}." for reason in failed.values())]

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import outcome, task_id
@@ -42,7 +44,7 @@ def events(service: dict) -> dict:
 
 def snapshot(service: dict, deployment_id: str, targets: list[str], is_balanced: bool) -> dict:
     """What is compared from look to look."""
-    ours = next((deployment for deployment in service["deployments"] if deployment["id"] == deployment_id), {})
+    ours: dict[str, Any] = next((deployment for deployment in service["deployments"] if deployment["id"] == deployment_id), {})
     return {
         "name": service["serviceName"],
         "counts": counts(service, deployment_id, targets, is_balanced),

@@ -67,7 +67,8 @@ def outcome(task: dict, definition: dict | None = None) -> dict:
     judged = set(codes) if definition is None else deciding(task, definition)
     ours = commanded(task)
     done = bool(ours) and all(codes.get(name) == 0 for name in ours)
-    reasons, beside = [], []
+    reasons: list[str] = []
+    beside: list[str] = []
     for container in containers:
         said = _what_became_of(container)
         # An essential side-car that ECS ended after the container whose command was given had done its work.
@@ -124,12 +125,13 @@ def unknown_containers(task_definition: dict, items: list[dict] | None) -> list[
 def network_of(service: dict | None, given: dict | None) -> dict | None:
     """awsvpcConfiguration: what is given wins over the service's own; None if neither names subnets."""
     base = ((service or {}).get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    given = given or {}
     merged = {
-        "subnets": (given or {}).get("subnets") or base.get("subnets"),
-        "securityGroups": (given or {}).get("security_groups") or base.get("securityGroups"),
+        "subnets": given.get("subnets") or base.get("subnets"),
+        "securityGroups": given.get("security_groups") or base.get("securityGroups"),
         "assignPublicIp": base.get("assignPublicIp", "DISABLED"),
     }
-    if (given or {}).get("assign_public_ip") is not None:
+    if given.get("assign_public_ip") is not None:
         merged["assignPublicIp"] = "ENABLED" if given["assign_public_ip"] else "DISABLED"
     if not merged["subnets"]:
         return None

@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import time
 import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Throttled, Unanswered
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call, Guard, Say
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout_view, task as ecs_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import LogReader, drain, log_streams
@@ -35,7 +40,7 @@ _DEFAULTS = {
 }
 
 
-def plan_run(call, params):
+def plan_run(call: Call, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads what the run needs, and refuses what RunTask would refuse. Returns (task definition, RunTask's arguments).
 
     params: `cluster` and ecs_run_task's options of these names; those left out have its defaults.
@@ -68,7 +73,7 @@ def plan_run(call, params):
     }
     if network:
         arguments["networkConfiguration"] = {"awsvpcConfiguration": network}
-    if (service or {}).get("platformVersion") and params["launch_type"] == "FARGATE":
+    if service and service.get("platformVersion") and params["launch_type"] == "FARGATE":
         arguments["platformVersion"] = service["platformVersion"]
     changes = ecs_task.overrides(list(params["container_overrides"]))
     if changes:
@@ -80,7 +85,7 @@ class NotStarted(CallFailed):
     """ECS refused to start the task: nothing of it ran."""
 
 
-def start(call, arguments, *, patience=0, delay=3, say=None, guard=None):
+def start(call: Call, arguments: dict[str, Any], *, patience: float = 0, delay: float = 3, say: Say | None = None, guard: Guard | None = None) -> str:
     """RunTask. Returns the task's ARN. Raises NotStarted with ECS's reason when it started none, and another CallFailed when that is not known.
 
     Where no answer comes, the task is looked for by its startedBy, and the request is sent again, for `patience` seconds: the client token makes it
@@ -103,7 +108,7 @@ def start(call, arguments, *, patience=0, delay=3, say=None, guard=None):
         time.sleep(pace(deadline.elapsed, delay, shortest=1.0))
 
 
-def _run(call, arguments, lost):
+def _run(call: Call, arguments: dict[str, Any], lost: CallFailed | None) -> str:
     """Sends RunTask. lost: the failure of an earlier attempt, of which nobody knows what became: after it a refusal proves nothing."""
     name = arguments["taskDefinition"]
     try:
@@ -119,7 +124,7 @@ def _run(call, arguments, lost):
     return answer["tasks"][0]["taskArn"]
 
 
-def _started(call, arguments):
+def _started(call: Aws, arguments: Mapping[str, Any]) -> str | None:
     """The ARN of the task that an unanswered RunTask started; None if ECS lists none, or if others have its startedBy."""
     if not arguments["startedBy"].endswith(arguments["clientToken"]):
         return None
@@ -127,7 +132,7 @@ def _started(call, arguments):
     return arns[0] if arns else None
 
 
-def started_by(call, cluster, name):
+def started_by(call: Aws, cluster: str, name: str) -> list[str]:
     """ARNs of the tasks with this startedBy: those that run, then those that ended within about the last hour."""
     doing = f"look for tasks that {name} started"
     return [
@@ -150,7 +155,19 @@ def left_by(call, cluster, name):
 class TaskRun:
     """Follows one task that was started, by this run or by one that was killed."""
 
-    def __init__(self, call, cluster, definition, arn, *, wait_timeout=900, wait_delay=3, say=None, on_line=None, guard=None):
+    def __init__(
+        self,
+        call: Call,
+        cluster: str,
+        definition: dict[str, Any],
+        arn: str,
+        *,
+        wait_timeout: float = 900,
+        wait_delay: float = 3,
+        say: Say | None = None,
+        on_line: Callable[[str, str], object] | None = None,
+        guard: Guard | None = None,
+    ) -> None:
         """say: takes a line for the person who waits: states and log lines as they come; None if nobody does. on_line(container, line): called
         for each log line as well. guard: called before each look; what it raises ends the waiting.
         """
@@ -160,27 +177,28 @@ class TaskRun:
         self.name = f"task {ecs_task.task_id(arn)}"
         streams = log_streams(definition, ecs_task.task_id(arn))
         self.readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
-        self.logs, self._redactor = {name: _Told(name, self._line, self._clean) for name in self.readers}, None
-        self._deadline, self._spoke = None, 0.0
+        self.logs = {name: _Told(name, self._line, self._clean) for name in self.readers}
+        self._redactor: Redactor | None = None
+        self._deadline, self._spoke = Deadline(wait_timeout), 0.0
 
-    def _tell(self, text):
+    def _tell(self, text: str) -> None:
         if self.say:
             self._spoke = self._deadline.elapsed
             self.say(rollout_view.stamp(text, self._deadline.elapsed, self._deadline.seconds))
 
-    def _line(self, container, line):
+    def _line(self, container: str, line: str) -> None:
         if self.say:
             self._spoke = self._deadline.elapsed
             self.say(f"{container} | {line}")
         if self.on_line:
             self.on_line(container, line)
 
-    def _clean(self, line):
+    def _clean(self, line: str) -> str:
         """A line without the secrets that the task was given, which are read when it writes its first."""
         self._redactor = self._redactor or redactor_of_task(self.call, self.definition)
         return self._redactor.text(line)
 
-    def wait_for_end(self):
+    def wait_for_end(self) -> tuple[dict[str, Any], bool]:
         """Follows the task to STOPPED, and stops it after its time. Returns (described task, timed out). drain() gets the last lines."""
         self._deadline, timed_out, state = Deadline(self.wait_timeout), False, None
         while True:
@@ -204,7 +222,7 @@ class TaskRun:
                 self._tell(f"{self.name}: still {state or 'not listed'}")
             time.sleep(pace(self._deadline.elapsed, self.wait_delay))
 
-    def _look(self, timed_out):
+    def _look(self, timed_out: bool) -> dict[str, Any]:
         """The described task; {} while ECS does not list it, or does not answer: it goes on all the same, so that it is looked at until its time is over."""
         try:
             found = describe_tasks(self.call, self.cluster, [self.arn])
@@ -215,23 +233,23 @@ class TaskRun:
             return {}
         return found[0] if found else {}
 
-    def _stop(self):
+    def _stop(self) -> None:
         reason = f"{_TOO_LONG} {self.wait_timeout} s"
         with contextlib.suppress(Unanswered):  # whether it was heard is seen when it is looked at
             self.call("ecs", "stop_task", f"stop the task {self.arn}", cluster=self.cluster, task=self.arn, reason=reason)
 
-    def _read(self):
+    def _read(self) -> None:
         with self._log_not_needed():
             for name, reader in self.readers.items():
                 self.logs[name].extend(reader.read())
 
-    def drain(self, task):
+    def drain(self, task: Answer) -> None:
         """Reads what the log still brings after the task stopped. A task that never started wrote nothing that could still arrive."""
         with self._log_not_needed():
             drain(self.readers, self.logs, patience=5.0 if task.get("startedAt") else 0.0)
 
     @contextlib.contextmanager
-    def _log_not_needed(self):
+    def _log_not_needed(self) -> Iterator[None]:
         """Whether the task succeeded is told by its exit codes: a log that cannot be read is a line, no failure."""
         try:
             yield
@@ -240,13 +258,13 @@ class TaskRun:
                 lines.extend([f"(no more of the log: {failed})"])
             self.readers = {}
 
-    def finish(self):
+    def finish(self) -> tuple[bool, dict[str, Any]]:
         """wait_for_end and what became of it: see result()."""
         task, timed_out = self.wait_for_end()
         self.drain(task)
         return self.result(task, timed_out)
 
-    def result(self, task, timed_out):
+    def result(self, task: dict[str, Any], timed_out: bool) -> tuple[bool, dict[str, Any]]:
         """(succeeded, result as ecs_run_task returns it without duration_seconds) of a described stopped task, with the lines read so far."""
         ended = ecs_task.outcome(task, self.definition)
         state, reason = ended["state"], ended["reason"]
@@ -269,22 +287,22 @@ class TaskRun:
 class _Told(list):
     """A list of lines that tells of each line that is added."""
 
-    def __init__(self, container, tell, clean):
+    def __init__(self, container: str, tell: Callable[[str, str], object], clean: Callable[[str], str]) -> None:
         super().__init__()
         self._container, self._tell, self._clean = container, tell, clean
 
-    def extend(self, lines):
+    def extend(self, lines: Iterable[str]) -> None:
         for line in map(self._clean, lines):
             self.append(line)
             self._tell(self._container, line)
 
 
-def images(definition):
+def images(definition: Answer) -> dict[str, str]:
     """{container: image}."""
     return {container["name"]: container.get("image", "") for container in definition["containerDefinitions"]}
 
 
-def failure_text(arn, result, last=15):
+def failure_text(arn: str, result: Mapping[str, Any], last: int = 15) -> str:
     """Why the task failed, with its last log lines."""
     tail = [line for lines in result["logs"].values() for line in lines][-last:]
     shown = "\n".join(["Last log lines:", *tail]) if tail else "It wrote no log line."
@@ -292,5 +310,5 @@ def failure_text(arn, result, last=15):
     return f"The task {ecs_task.task_id(arn)} {ended}: {result['reason']}\n{shown}"
 
 
-def _iso(moment):
+def _iso(moment: datetime.datetime | None) -> str:
     return moment.isoformat() if moment else ""
