@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import in_background
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Guard
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LockLost
 
 _LOOK_EVERY = 0.2
@@ -25,7 +27,7 @@ class SeveralFailed(CallFailed):
 class Branches:
     """check: raises when the run may go on no longer (a lost lock). on_end: called once when the run is to end, for what does not look at guard."""
 
-    def __init__(self, check=lambda: None, on_end=lambda: None):
+    def __init__(self, check: Guard = lambda: None, on_end: Callable[[], object] = lambda: None) -> None:
         self._check, self._on_end = check, on_end
         self._ending = threading.Event()
 
@@ -62,7 +64,7 @@ class Branches:
             except BaseException:
                 self.end()
                 raise
-        failed = {name: future.exception() for name, future in futures.items() if future.exception() is not None}
+        failed = {name: error for name, future in futures.items() if (error := future.exception()) is not None}
         told = {name: error for name, error in failed.items() if not isinstance(error, Ended)} or failed
         lost = [error for error in told.values() if isinstance(error, LockLost)]
         if lost or len(told) == 1:

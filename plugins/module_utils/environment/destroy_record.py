@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 
 DESTROYING, DESTROYED, REDEPLOYING = "destroying", "destroyed", "redeploying"
@@ -12,11 +15,11 @@ WHAT = "the record of the destroy"
 WHERE_OPTIONS = {"type": "dict", "options": {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}}
 
 
-def journal(call, bucket: str, key: str) -> power_journal.Journal:
+def journal(call: Call, bucket: str, key: str) -> power_journal.Journal:
     return power_journal.Journal(call, bucket, key, what=WHAT)
 
 
-def read(call, bucket: str, key: str) -> dict | None:
+def read(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """The record; None of an environment that was never destroyed."""
     return journal(call, bucket, key).read()
 

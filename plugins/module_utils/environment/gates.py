@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
 
 ON, OFF = "on", "off"
@@ -26,14 +29,14 @@ def wanted(power: str, redis: str, snapshot: str = "") -> dict:
 
 
 class Gates:
-    def __init__(self, call, bucket: str, key: str):
+    def __init__(self, call: Call, bucket: str, key: str) -> None:
         self.object = StoredObject(call, bucket, key, "the gates")
-        self.now: dict = {}
+        self.now: dict[str, Any] = {}
 
-    def read(self) -> dict:
+    def read(self) -> dict[str, Any]:
         found = self.object.read()
         wrong = problem(found, self.object.where)
-        if wrong:
+        if wrong or found is None:
             raise CallFailed(wrong)
         self.now = found
         return dict(found)

@@ -11,9 +11,12 @@ import contextlib
 import copy
 import datetime
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
 from ansible_collections.atena.aws.plugins.module_utils.ecs import autoscaling
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Ended
@@ -105,13 +108,14 @@ def counts_to_keep(record: dict | None, observed: dict) -> dict:
     return kept
 
 
-def _bounds_to_keep(before: dict | None, now: dict | None) -> dict | None:
+def _bounds_to_keep(before: dict[str, Any] | None, now: dict[str, Any] | None) -> dict[str, Any] | None:
     """The bounds of a service of a running environment. before: those on record.
 
     That nothing may scale it is what a stop leaves. Where it was not so before that stop, a start could not take it back: else it would be so for good.
     """
-    left = before and now and now.get("suspended") == autoscaling.PAUSED["suspended"] != before.get("suspended")
-    return {**now, "suspended": before.get("suspended", [])} if left else now
+    if before and now and now.get("suspended") == autoscaling.PAUSED["suspended"] != before.get("suspended"):
+        return {**now, "suspended": before.get("suspended", [])}
+    return now
 
 
 def last_step(record: dict | None, name: str) -> dict | None:
@@ -119,7 +123,7 @@ def last_step(record: dict | None, name: str) -> dict | None:
     return next((step for step in reversed((record or {}).get("steps", [])) if step["step"] == name), None)
 
 
-def standing(record: dict | None) -> dict:
+def standing(record: dict | None) -> dict[str, Any]:
     """What people and other playbooks may know at a glance: state, since, by, the step that a half-done one is at, and the last notes."""
     if record is None:
         return {"state": RUNNING, "since": "", "operator": "", "host": "", "step": "", "snapshot": "", "restarts_at": "", "notes": []}
@@ -140,13 +144,13 @@ def standing(record: dict | None) -> dict:
 class Journal:
     """May be used by several threads: each change is made to what the object holds, and written at once."""
 
-    def __init__(self, call, bucket: str, key: str, *, what: str = "the power journal", now=stamp):
+    def __init__(self, call: Call, bucket: str, key: str, *, what: str = "the power journal", now: Callable[[], str] = stamp) -> None:
         self.object = StoredObject(call, bucket, key, what)
-        self.record: dict | None = None
+        self.record: dict[str, Any] | None = None
         self._now = now
         self._one_at_a_time = threading.RLock()
 
-    def read(self) -> dict | None:
+    def read(self) -> dict[str, Any] | None:
         """The record, or None if the environment was never stopped."""
         with self._one_at_a_time:
             found = self.object.read()
@@ -158,7 +162,7 @@ class Journal:
             self.record = found
             return copy.deepcopy(found)
 
-    def save(self, record: dict) -> dict:
+    def save(self, record: dict[str, Any]) -> dict[str, Any]:
         """Writes the record; refused if somebody else changed it since it was read."""
         with self._one_at_a_time:
             record = {**record, "steps": record["steps"][-_STEPS_KEPT:], "notes": record["notes"][-_NOTES_KEPT:]}
@@ -167,13 +171,19 @@ class Journal:
                 self.record = copy.deepcopy(record)
             return record
 
-    def change(self, **changes) -> dict:
+    def change(self, **changes: Any) -> dict[str, Any]:
         """Writes other values of some keys. A dict for `redis` or `database` changes the keys that it names."""
         with self._one_at_a_time:
             return self.save(self._changed(changes))
 
-    def _changed(self, changes: dict) -> dict:
-        record = copy.deepcopy(self.record)
+    @property
+    def _held(self) -> dict[str, Any]:
+        if self.record is None:
+            raise ValueError("a journal is changed after it was read or saved")
+        return self.record
+
+    def _changed(self, changes: dict) -> dict[str, Any]:
+        record = copy.deepcopy(self._held)
         for key, value in changes.items():
             merge = key in ("redis", "database") and isinstance(value, dict)
             record[key] = {**(record[key] or {}), **value} if merge else value
@@ -181,14 +191,14 @@ class Journal:
 
     def note(self, text: str) -> None:
         with self._one_at_a_time:
-            self.change(notes=[*self.record["notes"], {"at": self._now(), "says": text}])
+            self.change(notes=[*self._held["notes"], {"at": self._now(), "says": text}])
 
     @contextlib.contextmanager
-    def step(self, name: str, **changes):
+    def step(self, name: str, **changes: Any) -> Iterator[Step]:
         """Around one step: on record before it begins, with `changes`, and when it has ended. Yields a Step."""
         step = Step()
         with self._one_at_a_time:
-            steps = self.record["steps"]
+            steps = self._held["steps"]
             entry = {"step": name, "began_at": self._now(), "ended_at": "", "outcome": "", "says": ""}
             self.save({**self._changed(changes), "steps": [*steps, entry]})
         try:
@@ -213,8 +223,10 @@ class Journal:
 class Step:
     """What a step leaves in the journal at its end: words, and changes of the record. `failing` are the changes of a step that fails."""
 
-    def __init__(self):
-        self.says, self.changes, self.failing = "", {}, {}
+    def __init__(self) -> None:
+        self.says = ""
+        self.changes: dict[str, Any] = {}
+        self.failing: dict[str, Any] = {}
 
-    def records(self, **changes) -> None:
+    def records(self, **changes: Any) -> None:
         self.changes.update(changes)

@@ -17,11 +17,14 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from typing import Any, overload
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import in_background
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Call, Clock, Say, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import clean
 
 PREFIX = "atena.aws/"
@@ -59,7 +62,7 @@ _LOOK_EVERY = 1.0
 class LockTaken(CallFailed):
     """Somebody else holds the lock; `holder` says who."""
 
-    def __init__(self, message: str, holder: dict):
+    def __init__(self, message: str, holder: dict) -> None:
         super().__init__(message, "LockTaken")
         self.holder = holder
 
@@ -67,7 +70,7 @@ class LockTaken(CallFailed):
 class LockLost(CallFailed):
     """The lock that this run took is no longer its own; `holder` says whose it is now, or is None."""
 
-    def __init__(self, message: str, holder: dict | None):
+    def __init__(self, message: str, holder: dict | None) -> None:
         super().__init__(message, "LockLost")
         self.holder = holder
 
@@ -85,12 +88,12 @@ def iso(moment: float) -> str:
     return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def from_item(item: dict | None) -> dict | None:
+def from_item(item: Answer | None) -> dict[str, Any] | None:
     """The lock's attributes as plain values. What an item lacks is '' or 0, so that it counts as expired; `damaged`: it has an expires_at, and that is no
     moment, so that nobody knows whether it has expired."""
     if not item:
         return None
-    lock = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
+    lock: dict[str, Any] = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
     lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
     lock["expires_at"], lock["damaged"] = 0, False
     if "expires_at" in item:
@@ -111,7 +114,15 @@ def expired(lock: dict, now: float) -> bool:
     return not lock.get("damaged") and lock["expires_at"] <= now
 
 
-def public(lock: dict | None) -> dict | None:
+@overload
+def public(lock: None) -> None: ...
+
+
+@overload
+def public(lock: dict[str, Any]) -> dict[str, Any]: ...
+
+
+def public(lock: dict[str, Any] | None) -> dict[str, Any] | None:
     """What may be shown of somebody's lock: all but the token, which is what proves it."""
     if lock is None:
         return None
@@ -175,7 +186,18 @@ def uptime() -> float:
 class Lock:
     """The lock of the environment `name`. `token` is what proves it: given by who holds it already, made anew by who acquires it."""
 
-    def __init__(self, call, table, name, token=None, expires_in=DEFAULT_EXPIRY, *, clock=time.time, monotonic=uptime, sleep=time.sleep):
+    def __init__(
+        self,
+        call: Call,
+        table: str,
+        name: str,
+        token: str | None = None,
+        expires_in: int = DEFAULT_EXPIRY,
+        *,
+        clock: Clock = time.time,
+        monotonic: Clock = uptime,
+        sleep: Sleep = time.sleep,
+    ) -> None:
         self.table, self.name, self.expires_in = table, name, expires_in
         self.token = token or str(uuid.uuid4())
         self.holder: dict | None = None
@@ -188,7 +210,7 @@ class Lock:
         self._trouble = ""
 
     # --- What the table says ------------------------------------------------------------------------------------------
-    def _ask(self, operation: str, doing: str, **arguments) -> dict:
+    def _ask(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
         try:
             answer = self._call("dynamodb", operation, f"{doing} the lock of {self.name}", TableName=self.table, **arguments)
         except NotFound as error:
@@ -198,7 +220,7 @@ class Lock:
             self._offset = parsedate_to_datetime(date).timestamp() - self._clock()
         return answer
 
-    def _conditional(self, operation: str, doing: str, **arguments) -> dict | None:
+    def _conditional(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any] | None:
         """The answer, or None if the condition did not hold."""
         try:
             return self._ask(operation, doing, **arguments)
@@ -216,7 +238,7 @@ class Lock:
         return from_item(self._ask("get_item", "read", Key=self._key, ConsistentRead=True).get("Item"))
 
     # --- Acquire and release ------------------------------------------------------------------------------------------
-    def acquire(self, reason: str, operator: str, wait: float = 0, say=lambda text: None) -> dict:
+    def acquire(self, reason: str, operator: str, wait: float = 0, say: Say = lambda text: None) -> dict[str, Any]:
         """Takes the lock, if need be after waiting up to `wait` seconds. Raises LockTaken.
 
         {'token', 'acquired': False if this token held it already, 'taken_over': whose expired lock it was, or None}
@@ -233,7 +255,7 @@ class Lock:
                 raise LockTaken(damaged_text(found, self.table), public(found))
             if (found is None or expired(found, self.now)) and self._take(found, reason, operator):
                 taken_over = public(found)
-                if taken_over:
+                if found and taken_over:
                     say(f"Took over the lock of {self.name}, which expired at {taken_over['expires_at']}: it was held by {whose(found)}.")
                 return {"token": self.token, "acquired": True, "taken_over": taken_over}
             waited = self._monotonic() - begin
@@ -247,13 +269,13 @@ class Lock:
             else:
                 self._sleep(next(pause))  # somebody else was faster
 
-    def _take(self, found: dict | None, reason: str, operator: str) -> bool:
+    def _take(self, found: dict[str, Any] | None, reason: str, operator: str) -> bool:
         """One conditional write: of many that try at the same time, one succeeds."""
         now = self.now
-        lock = {"name": self.name, "owner": operator, "host": this_host(), "reason": reason, "token": self.token}
+        lock: dict[str, Any] = {"name": self.name, "owner": operator, "host": this_host(), "reason": reason, "token": self.token}
         lock.update(acquired_at=iso(now), heartbeat_at=iso(now), expires_at=int(now) + self.expires_in)
         # Only what was judged is taken over: not what its holder renewed, or another one took, since.
-        condition = {"ConditionExpression": "attribute_not_exists(LockID)"}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(LockID)"}
         if found:
             condition = self._still(found["token"])
             condition["ConditionExpression"] += " AND (attribute_not_exists(expires_at) OR expires_at <= :now)"
@@ -268,7 +290,7 @@ class Lock:
         """Gives it back. False if it was not this token's any more, in which case nothing is done."""
         return self._delete(self.token, "release")
 
-    def give_back(self, warn) -> None:
+    def give_back(self, warn: Say) -> None:
         """Releases it at the end of a run, whose own outcome matters more: where that cannot be done, `warn` takes a sentence on what that means."""
         try:
             self.release()
@@ -334,11 +356,11 @@ class Lock:
         """Raises LockLost if the lock was lost. Asks nobody: for loops that look often. Before a large step, `prove` is better."""
         if self._taken_away:
             raise LockLost(lost_text(self.name, self.holder), self.holder)
-        if self.lost:
+        if self.lost and self._renewed is not None:
             raise LockLost(unproven_text(self.name, self._monotonic() - self._renewed, self._trouble), None)
 
     @contextlib.contextmanager
-    def held(self, on_lost=lambda: None):
+    def held(self, on_lost: Callable[[], object] = lambda: None) -> Iterator[Lock]:
         """While it lasts, the lock is this run's and is renewed. Raises LockLost at once if it is another's.
 
         In between `lost` and `check` tell, and `on_lost` is called once, from another thread, when it is lost.
@@ -355,7 +377,16 @@ class Lock:
             thread.join(timeout=2)
 
     @contextlib.contextmanager
-    def running(self, reason: str, operator: str, *, wait: float = 0, say=lambda text: None, warn=lambda text: None, on_lost=lambda: None):
+    def running(
+        self,
+        reason: str,
+        operator: str,
+        *,
+        wait: float = 0,
+        say: Say = lambda text: None,
+        warn: Say = lambda text: None,
+        on_lost: Callable[[], object] = lambda: None,
+    ) -> Iterator[Lock]:
         """A whole run under the lock, whose token nobody else has: acquired (see acquire), held while it lasts (see held), and given back however it ends
         (see give_back). Raises LockTaken before anything is done."""
         self.acquire(reason, operator, wait, say)
@@ -365,7 +396,7 @@ class Lock:
         finally:
             self.give_back(warn)
 
-    def _keep(self, stop: threading.Event, on_lost, beat: float) -> None:
+    def _keep(self, stop: threading.Event, on_lost: Callable[[], object], beat: float) -> None:
         """beat: when it was renewed, by the clock of the one who starts the thread: on a busy machine that is not when the thread begins."""
         in_background()
         # In short waits, which do not count what the machine sleeps; the clock does, so that a renewal is due at once when it wakes.
@@ -402,7 +433,7 @@ class NoLock:
 
 
 @contextlib.contextmanager
-def holding(call, options: dict | None, check_mode: bool = False, on_lost=lambda: None):
+def holding(call: Call, options: dict | None, check_mode: bool = False, on_lost: Callable[[], object] = lambda: None) -> Iterator[Lock | NoLock]:
     """Around what a module writes: holds the lock that its option `lock` names (see Lock.held). Without one, or in check mode, it does nothing."""
     if not options or check_mode:
         yield NoLock()

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 
 
-def side_by_side(call, readers: dict) -> dict:
+def side_by_side(call: Aws, readers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
     """{key: result} of `readers` ({key: function}), all running at once. Raises the first CallFailed."""
     call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, len(readers))) as pool:
@@ -17,8 +20,8 @@ def side_by_side(call, readers: dict) -> dict:
         return {key: future.result() for key, future in started.items()}
 
 
-def describe_load_balancer(call, name: str) -> dict | None:
-    found = absent_as(
+def describe_load_balancer(call: Call, name: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = absent_as(
         [],
         "LoadBalancer",
         lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {name}", Names=[name])["LoadBalancers"],
@@ -26,7 +29,7 @@ def describe_load_balancer(call, name: str) -> dict | None:
     return found[0] if found else None
 
 
-def listeners_of(call, balancer: dict | None) -> list[dict]:
+def listeners_of(call: Aws, balancer: dict | None) -> list[dict[str, Any]]:
     """The listeners of a load balancer, as described; none of one that is not there."""
     if not balancer:
         return []
@@ -34,8 +37,8 @@ def listeners_of(call, balancer: dict | None) -> list[dict]:
     return call.pages("elbv2", "describe_listeners", f"read the listeners of {name}", "Listeners", LoadBalancerArn=arn)
 
 
-def describe_database(call, identifier: str) -> dict | None:
-    found = absent_as(
+def describe_database(call: Call, identifier: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = absent_as(
         [],
         "DBInstance",
         lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
@@ -43,8 +46,8 @@ def describe_database(call, identifier: str) -> dict | None:
     return found[0] if found else None
 
 
-def describe_redis(call, identifier: str) -> dict | None:
-    found = absent_as(
+def describe_redis(call: Call, identifier: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = absent_as(
         [],
         "CacheCluster",
         lambda: call("elasticache", "describe_cache_clusters", f"read Redis {identifier}", CacheClusterId=identifier, ShowCacheNodeInfo=True)["CacheClusters"],

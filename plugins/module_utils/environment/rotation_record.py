@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
 
 FORMAT = 1
@@ -36,9 +39,9 @@ def line(entry: dict) -> str:
 class RotationRecord:
     """The object, of which a run writes one entry."""
 
-    def __init__(self, call, bucket: str, key: str):
+    def __init__(self, call: Call, bucket: str, key: str) -> None:
         self._object = StoredObject(call, bucket, key, "the record of the rotations")
-        self._content = None
+        self._content: dict[str, Any] | None = None
 
     def read(self) -> list[dict]:
         """All entries, newest first."""
@@ -52,7 +55,9 @@ class RotationRecord:
         self.read()
         self._write(begun(self._content, entry))
 
-    def end(self, **changes) -> None:
+    def end(self, **changes: Any) -> None:
+        if self._content is None:
+            raise ValueError("a rotation is begun before it ends")
         self._write(ended(self._content, changes))
 
     def _write(self, content: dict) -> None:

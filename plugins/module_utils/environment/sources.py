@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, lock as environment_lock
 
 # --- Secrets ---
@@ -18,7 +20,7 @@ def parameter_state(parameter: dict, placeholder: str) -> str:
     return "placeholder" if value == placeholder else "set" if value.strip() else "empty"
 
 
-def parameters(call, names: list[str], placeholder: str) -> dict:
+def parameters(call: Call, names: list[str], placeholder: str) -> dict[str, Any]:
     """{name: {"state": "set"|"placeholder"|"empty"|"missing"} or {"unread": why}} of at most ten parameters."""
     doing, refused = f"read the parameters {', '.join(names)}", None
     try:
@@ -44,18 +46,20 @@ def parameters(call, names: list[str], placeholder: str) -> dict:
 # --- Logs, load balancer ---
 
 
-def log_group(call, name: str) -> bool:
+def log_group(call: Aws, name: str) -> bool:
     groups = call.pages("logs", "describe_log_groups", f"find the log group {name}", "logGroups", logGroupNamePrefix=name)
     return any(group["logGroupName"] == name for group in groups)
 
 
-def target_group(call, arn: str) -> dict | None:
-    found = absent_as([], "TargetGroup", lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"])
+def target_group(call: Call, arn: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = absent_as(
+        [], "TargetGroup", lambda: call("elbv2", "describe_target_groups", f"read {arn}", TargetGroupArns=[arn])["TargetGroups"]
+    )
     return found[0] if found else None
 
 
-def attributes(call, arn: str) -> dict:
-    answer = absent_as(
+def attributes(call: Call, arn: str) -> dict[str, str]:
+    answer: Answer = absent_as(
         {"Attributes": []},
         "TargetGroup",
         lambda: call("elbv2", "describe_target_group_attributes", f"read the attributes of {arn}", TargetGroupArn=arn),
@@ -65,7 +69,7 @@ def attributes(call, arn: str) -> dict:
 
 def forwards(actions: list[dict]) -> set:
     """ARNs of the target groups that a listener's or a rule's actions send requests to."""
-    found = set()
+    found: set[str] = set()
     for action in actions:
         groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
         found.update(group["TargetGroupArn"] for group in groups if group.get("Weight", 1) > 0)
@@ -74,9 +78,9 @@ def forwards(actions: list[dict]) -> set:
     return found
 
 
-def balancer(call, arn: str, group: str) -> dict | None:
+def balancer(call: Aws, arn: str, group: str) -> dict[str, Any] | None:
     """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if needed)."""
-    found = absent_as(
+    found: list[dict[str, Any]] = absent_as(
         [],
         "LoadBalancer",
         lambda: call("elbv2", "describe_load_balancers", f"read the load balancer {arn}", LoadBalancerArns=[arn])["LoadBalancers"],
@@ -84,7 +88,7 @@ def balancer(call, arn: str, group: str) -> dict | None:
     if not found:
         return None
     listeners = call.pages("elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", LoadBalancerArn=arn)
-    reached = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
+    reached: set[str] = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
     if group not in reached:
         for listener in listeners:
             place = listener["ListenerArn"]
@@ -96,7 +100,7 @@ def balancer(call, arn: str, group: str) -> dict | None:
 # --- The environment's own records ---
 
 
-def gates(call, bucket: str, key: str) -> dict | None:
+def gates(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """The gates; {} for an object that is no JSON object."""
     try:
         answer = call("s3", "get_object", f"read the gates s3://{bucket}/{key}", Bucket=bucket, Key=key)
@@ -109,18 +113,18 @@ def gates(call, bucket: str, key: str) -> dict | None:
     return said if isinstance(said, dict) else {}
 
 
-def journal(call, bucket: str, key: str) -> dict | None:
+def journal(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """How the power journal says that things stand (power_journal.standing); None if the environment was never stopped."""
     found = power_journal.Journal(call, bucket, key).read()
     return None if found is None else power_journal.standing(found)
 
 
-def destroyed(call, bucket: str, key: str) -> dict | None:
+def destroyed(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """How the record of a destroy says that things stand (destroy_record.standing)."""
     return destroy_record.standing(destroy_record.read(call, bucket, key))
 
 
-def lock(call, table: str, name: str, own_token: str) -> dict | None:
+def lock(call: Call, table: str, name: str, own_token: str) -> dict[str, Any] | None:
     """{"ours", "expired", "standing": who holds it, in a sentence}; None when nobody does; {"missing": True} without a table.
 
     The token, which proves the holding, is not kept.
@@ -147,7 +151,7 @@ def vpc_configuration(service: dict) -> dict:
     return (service.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
 
 
-def subnets(call, identifiers: list[str]) -> list[dict]:
+def subnets(call: Call, identifiers: list[str]) -> list[dict[str, Any]]:
     return call("ec2", "describe_subnets", f"read the subnets {', '.join(identifiers)}", SubnetIds=identifiers)["Subnets"]
 
 
@@ -161,7 +165,7 @@ NETWORK = {
 }
 
 
-def of_vpcs(call, part: str, vpcs: list[str]) -> list[dict]:
+def of_vpcs(call: Aws, part: str, vpcs: list[str]) -> list[dict[str, Any]]:
     """All of one part of NETWORK in these VPCs."""
     operation, key, *filters = NETWORK[part]
     doing = f"read the {part.replace('_', ' ')} of {', '.join(vpcs)}"

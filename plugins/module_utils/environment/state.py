@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import gates as read_gates
 
@@ -23,14 +25,14 @@ _UNFINISHED = {power_journal.STOPPING: "stop", power_journal.STARTING: "start"}
 _UNREADABLE = "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
 
 
-def read(call, power: dict | None) -> dict | None:
+def read(call: Call, power: dict | None) -> dict[str, Any] | None:
     """{'gates', 'journal'}, each None where there is no such object; None if `power` is."""
     if power is None:
         return None
     return {"gates": read_gates(call, power["bucket"], power["gates_key"]), "journal": read_journal(call, power["bucket"], power["journal_key"])}
 
 
-def read_journal(call, bucket: str, key: str) -> dict | None:
+def read_journal(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """The power journal, only to look at; None if there is none: the environment was never stopped."""
     return power_journal.Journal(call, bucket, key).read()
 

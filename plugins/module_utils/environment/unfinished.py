@@ -8,6 +8,7 @@ A record cannot tell a run that goes on from one that died: the lock does.
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, restore_record, rotation_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import STARTING, STOPPING
@@ -41,8 +42,8 @@ _ROTATIONS = {"secrets": ("secrets.yml", ("secrets_action=rotate",)), "database 
 
 def of_record(record: dict | None, name: str) -> list[dict]:
     """[{"work", "since", "operator", "playbook", "options", "besides"}] of a record of one work: of stops and starts, of a restore, or of a destroy."""
-    found = _WORKS.get((record or {}).get("state", ""))
-    if found is None:
+    found = _WORKS.get(record.get("state", "")) if record else None
+    if record is None or found is None:
         return []
     work, playbook, options, besides = found
     named = [option.format(name=name) for option in options]
@@ -84,7 +85,7 @@ def says(entry: dict) -> str:
     return f"{began(entry)}: {way_on(entry, typed(entry))}"
 
 
-def read(call, where: dict | None, name: str) -> list[dict] | None:
+def read(call: Call, where: dict | None, name: str) -> list[dict] | None:
     """All of an environment. where: OPTIONS; a record whose key is not given is not looked at. None if nobody asked."""
     if where is None:
         return None

@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from typing import Any, Protocol
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Clock
 from ansible_collections.atena.aws.plugins.module_utils.exec import messages
 from ansible_collections.atena.aws.plugins.module_utils.exec.messages import BadMessage, Message
 from ansible_collections.atena.aws.plugins.module_utils.exec.websocket import BINARY, PING, TEXT
@@ -29,13 +31,23 @@ class SessionRefused(Exception):
     """The session cannot be had; its text says why."""
 
 
-class Channel:
-    """socket: a WebSocket, or what has its `send`, `receive` and `close`."""
+class Connection(Protocol):
+    """A WebSocket, as a channel needs it."""
 
-    def __init__(self, socket, token: str, clock=time.monotonic):
+    def send(self, kind: int, payload: bytes) -> None: ...
+
+    def receive(self, timeout: float) -> bytes | None: ...
+
+    def close(self) -> None: ...
+
+
+class Channel:
+    def __init__(self, socket: Connection, token: str, clock: Clock = time.monotonic) -> None:
         self._socket, self._clock = socket, clock
-        self._expected, self._waiting = 0, {}
-        self._next, self._unacknowledged = 0, {}
+        self._expected = self._next = 0
+        self._waiting: dict[int, Message] = {}
+        # [what was sent, when, how often] by its number.
+        self._unacknowledged: dict[int, list[Any]] = {}
         self._pinged = clock()
         self.ready = False
         socket.send(TEXT, messages.opening(token, str(uuid.uuid4())))
@@ -51,7 +63,7 @@ class Channel:
         except BadMessage:
             return b""  # unacknowledged, so the agent sends it again
         if message.type == messages.ACKNOWLEDGE:
-            self._unacknowledged.pop(message.data().get("AcknowledgedMessageSequenceNumber"), None)
+            self._unacknowledged.pop(message.data().get("AcknowledgedMessageSequenceNumber", -1), None)
         elif message.type == messages.CLOSED:
             raise SessionEnded(message.data().get("Output") or "")
         elif message.type == messages.OUTPUT:

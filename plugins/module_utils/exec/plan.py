@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import re
 import shlex
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
@@ -38,7 +39,7 @@ def chosen(tasks: list[dict], service: dict) -> dict | None:
     """The task of a service to take: one that can be had, of the deployment that the service is at, the one that has run longest; None if none runs."""
     here = primary(service).get("id", "")
 
-    def order(task):
+    def order(task: dict[str, Any]) -> tuple[bool, bool, str, str]:
         able = task.get("enableExecuteCommand") and agent_of(task).get("lastStatus") == RUNNING
         return not able, task.get("startedBy") != here, str(task.get("startedAt", "")), task["taskArn"]
 
@@ -120,7 +121,7 @@ def wrapped(command: str, mark: str) -> str:
 class Output:
     """Lines out of what a terminal says, between the two marks."""
 
-    def __init__(self, mark: str):
+    def __init__(self, mark: str) -> None:
         self._begin = f"{mark} begin"
         self._end = re.compile(rf"{re.escape(mark)} end (\d+)")
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")

@@ -7,14 +7,17 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_tasks, described_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import outcome, task_id
 from ansible_collections.atena.aws.plugins.module_utils.exec import plan as ecs_exec
-from ansible_collections.atena.aws.plugins.module_utils.exec.channel import Channel, SessionEnded, SessionRefused
+from ansible_collections.atena.aws.plugins.module_utils.exec.channel import Channel, Connection, SessionEnded, SessionRefused
 from ansible_collections.atena.aws.plugins.module_utils.exec.websocket import WebSocket, WebSocketError
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import Unheard
 
@@ -29,11 +32,26 @@ class NotRun(Exception):
 class ExecRun:
     """One command. `task`, a task's id or the beginning of one, is taken instead of one of `service`. deliver: takes each line of the output."""
 
-    def __init__(self, call, cluster: str, service: str, key: str, *, task=None, container=None, agent_timeout=60, say=lambda text: None, connect=WebSocket):
+    def __init__(
+        self,
+        call: Aws,
+        cluster: str,
+        service: str,
+        key: str,
+        *,
+        task: str | None = None,
+        container: str | None = None,
+        agent_timeout: float = 60,
+        say: Say = lambda text: None,
+        connect: Callable[[str], Connection] = WebSocket,
+    ) -> None:
         self._call, self._cluster, self._service, self._key = call, cluster, service, key
         self._named, self._wanted, self._agent_timeout = task, container, agent_timeout
         self._say, self._connect = say, connect
-        self.task, self.container, self.channel, self.output = {}, "", None, None
+        self.task: dict[str, Any] = {}
+        self.container = ""
+        self.channel: Channel | None = None
+        self.output: ecs_exec.Output | None = None
         # What became of a command that was interrupted, to be added to a sentence.
         self.ended = ", and was not started"
 
@@ -41,7 +59,7 @@ class ExecRun:
     def find(self) -> None:
         """Finds task and container, and sees that a command can be run there. Raises NotRun and CallFailed."""
         service = describe_services(self._call, self._cluster, [self._service])[self._service]
-        self.task = self._named_task() if self._named else self._any_task(service)
+        self.task = self._named_task(self._named) if self._named else self._any_task(service)
         self.container, problem = ecs_exec.container_of(self.task, self._wanted, self._key)
         if problem:
             raise NotRun(problem)
@@ -62,7 +80,7 @@ class ExecRun:
             time.sleep(1)
             self.task = described_task(self._call, self._cluster, self.task["taskArn"])
 
-    def _any_task(self, service):
+    def _any_task(self, service: dict[str, Any]) -> dict[str, Any]:
         doing = f"list the tasks of {self._service}"
         arns = self._call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self._cluster, serviceName=self._service, desiredStatus="RUNNING")
         found = ecs_exec.chosen(describe_tasks(self._call, self._cluster, arns), service)
@@ -70,25 +88,25 @@ class ExecRun:
             raise NotRun(ecs_exec.why_no_task(service))
         return found
 
-    def _named_task(self):
+    def _named_task(self, named: str) -> dict[str, Any]:
         arns = self._call.pages("ecs", "list_tasks", f"list the tasks of {self._cluster}", "taskArns", cluster=self._cluster, desiredStatus="RUNNING")
         tasks = [task for task in describe_tasks(self._call, self._cluster, arns) if task.get("lastStatus") == ecs_exec.RUNNING]
-        found = [task for task in tasks if ecs_exec.is_named(task, self._named)]
+        found = [task for task in tasks if ecs_exec.is_named(task, named)]
         if len(found) != 1:
             there = ", ".join(sorted(f"{task_id(task['taskArn'])} ({task.get('group', '')})" for task in tasks)) or "none"
-            raise NotRun(f"{'No' if not found else 'More than one'} running task is called {self._named}. There are: {there}.")
+            raise NotRun(f"{'No' if not found else 'More than one'} running task is called {named}. There are: {there}.")
         return found[0]
 
     # --- The command --------------------------------------------------------------------------------------------------
-    def run(self, command: str, timeout: float, deliver) -> int:
+    def run(self, command: str, timeout: float, deliver: Callable[[str], object]) -> int:
         """The command's exit code. Raises NotRun, and CallFailed where ECS refuses."""
         mark = f"atena.aws-exec-{uuid.uuid4().hex}"
-        self.output = ecs_exec.Output(mark)
+        output = self.output = ecs_exec.Output(mark)
         session = self._start(ecs_exec.wrapped(command, mark))
         deadline = Deadline(timeout)
         try:
-            self.channel = Channel(self._connect(session["streamUrl"]), session["tokenValue"])
-            return self._follow(deadline, deliver)
+            channel = self.channel = Channel(self._connect(session["streamUrl"]), session["tokenValue"])
+            return self._follow(channel, output, deadline, deliver)
         except SessionRefused as refused:
             raise NotRun(f"The agent in the task wants what this client cannot do: {refused}. Use `aws ecs execute-command` instead.") from refused
         except WebSocketError as lost:
@@ -100,7 +118,7 @@ class ExecRun:
             if self.channel is not None:
                 self.channel.close()
 
-    def _start(self, line):
+    def _start(self, line: str) -> dict[str, Any]:
         deadline = Deadline(min(self._agent_timeout, 5 * _AGAIN))
         while True:
             try:
@@ -114,25 +132,25 @@ class ExecRun:
                     continue
                 raise failed.saying(f"{failed} {ecs_exec.connect_remedy(failed.code)}".strip()) from failed
 
-    def _follow(self, deadline, deliver):
-        while self.output.code is None:
+    def _follow(self, channel: Channel, output: ecs_exec.Output, deadline: Deadline, deliver: Callable[[str], object]) -> int:
+        while output.code is None:
             try:
-                data = self.channel.receive(0.5)
+                data = channel.receive(0.5)
             except SessionEnded as ended:
-                for line in self.output.finish():
+                for line in output.finish():
                     deliver(line)
-                if self.output.code is None:
+                if output.code is None:
                     raise NotRun(self._without_end(str(ended))) from ended
                 break
-            for line in self.output.feed(data):
+            for line in output.feed(data):
                 deliver(line)
-            if not self.channel.ready and deadline.elapsed > _ANSWER:
+            if not channel.ready and deadline.elapsed > _ANSWER:
                 raise NotRun(
                     f"The agent in the task {task_id(self.task['taskArn'])} did not answer within {_ANSWER:.0f} s. Run it again, or restart.yml first."
                 )
-            if self.output.code is None and deadline.passed:
+            if output.code is None and deadline.passed:
                 raise NotRun(f"The command was not done after {deadline.seconds:.0f} s{self._end()}. It may have done part of its work.")
-        return self.output.code
+        return output.code
 
     def _end(self) -> str:
         """Asks the agent to end the command. Returns what is known of that, to be added to a sentence."""
@@ -148,10 +166,10 @@ class ExecRun:
                     return ", and was ended"
         return ", and was told to end; whether it did is not known"
 
-    def _without_end(self, said):
+    def _without_end(self, said: str) -> str:
         """Why there is no exit code: what AWS said, what the shell said, and what became of the task."""
         words = [f"The session ended before the command told its exit code{f': {said}' if said else ''}".rstrip(".") + "."]
-        if self.output.around:
+        if self.output and self.output.around:
             words.append(f"What was said instead: {' / '.join(self.output.around)}")
         try:
             task = described_task(self._call, self._cluster, self.task["taskArn"])

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import http.client
 import os
+import socket
 import ssl
 import struct
 import urllib.parse
@@ -77,23 +78,27 @@ def handshake_problem(answer: bytes, key: str) -> str:
     return "" if headers.get("sec-websocket-accept") == accept_key(key) else "its answer does not belong to this request"
 
 
-def _connected(parts, timeout):
+def _connected(parts: urllib.parse.SplitResult, timeout: float) -> socket.socket:
     """A socket to the host of a ws:// or wss:// URL, through the proxy of the process's environment where there is one for it."""
-    secure = parts.scheme == "wss"
+    secure, host = parts.scheme == "wss", parts.hostname or ""
     port = parts.port or (443 if secure else 80)
-    proxies = {} if urllib.request.proxy_bypass(parts.hostname) else urllib.request.getproxies()
+    proxies = {} if urllib.request.proxy_bypass(host) else urllib.request.getproxies()
     proxy = proxies.get("https" if secure else "http")
     bundle = os.environ.get("AWS_CA_BUNDLE") or None
-    options = {"context": ssl.create_default_context(cafile=bundle)} if secure else {}
-    make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+
+    def connection_to(name: str, number: int) -> http.client.HTTPConnection:
+        if not secure:
+            return http.client.HTTPConnection(name, number, timeout=timeout)
+        return http.client.HTTPSConnection(name, number, timeout=timeout, context=ssl.create_default_context(cafile=bundle))
+
     if proxy:
         # Many write HTTPS_PROXY=host:port.
         there = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        connection = make(there.hostname, there.port or 8080, timeout=timeout, **options)
+        connection = connection_to(there.hostname or "", there.port or 8080)
         login = base64.b64encode(f"{urllib.parse.unquote(there.username)}:{urllib.parse.unquote(there.password or '')}".encode()) if there.username else b""
-        connection.set_tunnel(parts.hostname, port, {"Proxy-Authorization": f"Basic {login.decode()}"} if login else {})
+        connection.set_tunnel(host, port, {"Proxy-Authorization": f"Basic {login.decode()}"} if login else {})
     else:
-        connection = make(parts.hostname, port, timeout=timeout, **options)
+        connection = connection_to(host, port)
     connection.connect()
     return connection.sock
 
@@ -101,16 +106,17 @@ def _connected(parts, timeout):
 class WebSocket:
     """A connection to `url`. Raises WebSocketError from every method."""
 
-    def __init__(self, url: str, timeout: float = 20):
+    def __init__(self, url: str, timeout: float = 20) -> None:
         self._url = urllib.parse.urlsplit(url)
-        self._buffer, self._parts, self._kind = b"", [], None
+        self._buffer = b""
+        self._parts: list[bytes] = []
         try:
             self._socket = _connected(self._url, timeout)
             self._open()
         except (OSError, http.client.HTTPException) as error:
             raise WebSocketError(f"{self._url.hostname} cannot be reached: {error}. Check the network, and the proxy if there is one.") from error
 
-    def _open(self):
+    def _open(self) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         path = urllib.parse.urlunsplit(("", "", self._url.path or "/", self._url.query, ""))
         lines = [
@@ -127,7 +133,7 @@ class WebSocket:
         if problem:
             raise WebSocketError(f"{self._url.hostname} opened no session: {problem}.")
 
-    def _fill(self):
+    def _fill(self) -> None:
         fresh = self._socket.recv(_AT_ONCE)
         if not fresh:
             raise WebSocketError(f"{self._url.hostname} broke the connection off.")

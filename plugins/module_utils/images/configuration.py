@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.module_utils.urls import ConnectionError as UrlError, open_url
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Call
 
 # What `configuration` raises, besides CallFailed, of a download that broke off or an answer that is none.
 UNREADABLE = (OSError, http.client.HTTPException, UrlError, ValueError, LookupError, TypeError)
 _LARGEST = 4 << 20
 
 
-def configuration(call, place: dict, manifest: dict) -> dict:
+def configuration(call: Call, place: Mapping[str, str], manifest: Answer) -> dict[str, Any]:
     """Of one image's manifest. `place` is repositoryName and, of another account's registry, registryId. Raises CallFailed and UNREADABLE."""
     digest = manifest["config"]["digest"]
     doing = f"read the configuration of {place['repositoryName']}@{digest}"

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 
@@ -67,7 +68,7 @@ def engine() -> dict:
 
 
 @contextlib.contextmanager
-def login(registry: str, user: str, password: str, host: str):
+def login(registry: str, user: str, password: str, host: str) -> Iterator[dict[str, str]]:
     """Environment for docker commands that are logged in to `registry`. Nothing secret is written anywhere."""
     directory = tempfile.mkdtemp(prefix="atena-docker-")
     try:

@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 
 
-def labels(call, repository: str, digest: str) -> tuple[dict, str]:
+def labels(call: Call, repository: str, digest: str) -> tuple[dict[str, str], str]:
     """(labels, why they could not be read, if so). Only refused credentials are a failure: an image that is there can be released without them."""
     try:
         manifest = _manifest(call, repository, digest)
@@ -29,6 +31,6 @@ def labels(call, repository: str, digest: str) -> tuple[dict, str]:
         return {}, f"Could not read the configuration of {repository}@{digest}: {type(error).__name__}: {shown(str(error))}."
 
 
-def _manifest(call, repository: str, digest: str) -> dict:
+def _manifest(call: Call, repository: str, digest: str) -> dict[str, Any]:
     asked = {"repositoryName": repository, "imageIds": [{"imageDigest": digest}], "acceptedMediaTypes": MEDIA_TYPES}
     return json.loads(call("ecr", "batch_get_image", f"read {repository}@{digest}", **asked)["images"][0]["imageManifest"])

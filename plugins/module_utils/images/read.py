@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image
 from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
@@ -22,7 +24,7 @@ def platforms_of(manifest: dict) -> list[dict] | None:
     return [{"os": item.get("os", ""), "architecture": item.get("architecture", "")} for item in found if item.get("architecture") != "unknown"]
 
 
-def image(call, reference: str, region: str) -> dict | None:
+def image(call: Call, reference: str, region: str) -> dict[str, Any] | None:
     """{"exists", "platforms": [..] or None, "why"}; None for an image that is not in this region's ECR."""
     known = ecr_image(reference)
     if known is None or known["region"] != region:

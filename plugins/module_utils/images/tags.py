@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import functools
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Conflict, NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import ecr_digest
 
 # 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
@@ -17,7 +20,7 @@ MEDIA_TYPES = [
 ]
 
 
-def put_tag(call, repository: str, digest: str, tag: str) -> None:
+def put_tag(call: Call, repository: str, digest: str, tag: str) -> None:
     """Gives an image that is there one more tag; the tag leaves the image that had it."""
     answer = call(
         "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
@@ -54,18 +57,18 @@ def plan_kept(records: list[dict], tags: dict) -> dict:
     return {"add": sorted(add), "remove": sorted(remove)}
 
 
-def protecting_tags(call, repository: str) -> dict:
+def protecting_tags(call: Aws, repository: str) -> dict[str, str]:
     """{tag: digest} of the repository's protecting tags."""
     doing, tagged = f"list the images of {repository}", {"tagStatus": "TAGGED"}
     images = call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=repository, filter=tagged)
     return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", []) if tag.startswith(KEPT)}
 
 
-def keep(call, records: list[dict]) -> None:
+def keep(call: Aws, records: list[dict]) -> None:
     """Makes the protecting tags those of `records`. An image that is gone cannot be protected and is passed over."""
     repositories = sorted({found["repository"] for record in records for image in record["images"].values() if (found := ecr_digest(image))})
     plan = plan_kept(records, {repository: protecting_tags(call, repository) for repository in repositories})
     for repository, digest, tag in plan["add"]:
-        absent_as(None, "Image", lambda found=(repository, digest, tag): put_tag(call, *found))
+        absent_as(None, "Image", functools.partial(put_tag, call, repository, digest, tag))
     for repository, tag in plan["remove"]:
         call("ecr", "batch_delete_image", f"take the tag {tag} from {repository}", repositoryName=repository, imageIds=[{"imageTag": tag}])

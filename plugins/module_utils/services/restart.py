@@ -5,7 +5,11 @@ ecs.rollout."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout as ecs_rollout
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
@@ -65,11 +69,11 @@ class RestartRun(RolloutRun):
     its circuit breaker ends a deployment whose tasks fail.
     """
 
-    def __init__(self, call, cluster, names, **options):
+    def __init__(self, call: Aws, cluster: str, names: Iterable[str], **options: Any) -> None:
         super().__init__(call, cluster, [{"name": name} for name in names], **options)
-        self.deployments_before = {}
+        self.deployments_before: dict[str, str] = {}
 
-    def read(self):
+    def read(self) -> dict[str, dict[str, Any]]:
         services = describe_services(self.call, self.cluster, list(self.items))
         for name, service in services.items():
             self.previous[name] = {
@@ -82,28 +86,28 @@ class RestartRun(RolloutRun):
             self.observe(name, service)
         return services
 
-    def _plan(self, name, service):
+    def _plan(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         return plan_restart(service, self.deployments_before[name])
 
-    def wait(self, names, to_the_end=True, longer=0, watched=()):
+    def wait(self, names: list[str], to_the_end: bool = True, longer: float = 0, watched: Collection[str] = ()) -> dict[str, str]:
         """To the end of each: a service that is well says so, too, when another is not."""
         return super().wait(names, to_the_end=to_the_end, longer=longer, watched=watched)
 
-    def still_running(self, failed):
+    def still_running(self, failed: Iterable[str]) -> str:
         """The sentence on what answers now; '' if that cannot be read. `failed` as roll_out returns it."""
         try:
             return standing(describe_services(self.call, self.cluster, list(failed)), {name: self.deployments[name] for name in failed})
         except CallFailed:
             return ""
 
-    def left_behind(self):
+    def left_behind(self) -> str:
         """What a run that ends now leaves, in sentences: for the one who interrupted it."""
         if self.begin is None:
             return "No service was changed."
         sent = [f"{name} (deployment {self.deployments[name]})" for name in self.updated if self.deployments[name] != self.deployments_before[name]]
         return f"Restarting already: {', '.join(sent) or 'none'}. ECS goes on with that by itself; status.yml shows how they stand."
 
-    def entries(self):
+    def entries(self) -> list[dict[str, Any]]:
         """One dict for each service, as ecs_restart returns them."""
         return [
             {
@@ -117,7 +121,7 @@ class RestartRun(RolloutRun):
             for name in self.items
         ]
 
-    def diff(self):
+    def diff(self) -> dict[str, dict[str, Any]]:
         return {
             "before": {name: {"deployment": self.deployments_before[name]} for name in self.updated},
             "after": {name: {"deployment": "a new one of the same task definition"} for name in self.updated},

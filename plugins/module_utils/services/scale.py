@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import autoscaling, rollout as ecs_rollout, rollout_view
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
@@ -74,12 +77,14 @@ class ScaleRun(RolloutRun):
     did not: those that were to shrink go on doing so, and nothing of them can fail.
     """
 
-    def __init__(self, call, cluster, services, *, new_deployment=False, **options):
+    def __init__(self, call: Aws, cluster: str, services: list[dict[str, Any]], *, new_deployment: bool = False, **options: Any) -> None:
         super().__init__(call, cluster, [{"bounds": None, **item} for item in services], **options)
         self.new_deployment = new_deployment
-        self.new_bounds, self._known, self._looked = {}, {}, 0.0
+        self.new_bounds: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, set[str]] = {}
+        self._looked = 0.0
 
-    def read(self):
+    def read(self) -> dict[str, dict[str, Any]]:
         services = describe_services(self.call, self.cluster, list(self.items))
         registered = autoscaling.read(self.call, self.cluster, list(self.items))
         for name, service in services.items():
@@ -94,35 +99,35 @@ class ScaleRun(RolloutRun):
             self.observe(name, service)
         return services
 
-    def _plan(self, name, service):
+    def _plan(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         return plan_count(service, self.items[name]["count"], self.new_deployment)
 
-    def _plan_back(self, name, service):
+    def _plan_back(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         if service["desiredCount"] not in self._own_counts(name):
             raise CallFailed(f"its desired count is {service['desiredCount']} by now; somebody else, or autoscaling, set that, so it was left.")
         return plan_count(service, self.previous[name]["desiredCount"])
 
-    def _own_counts(self, name):
+    def _own_counts(self, name: str) -> set[int]:
         """The counts that this run has brought about: Application Auto Scaling brings one that its bounds no longer allow into them, by itself."""
         before = self.previous[name]["desiredCount"]
         wanted = before if self.items[name]["count"] is None else self.items[name]["count"]
         bounds = (self.previous[name]["bounds"] or {}) if self.new_bounds[name] else {}
         return {wanted, before, min(max(wanted, bounds.get("min", wanted)), bounds.get("max", wanted))}
 
-    def _theirs(self, name, service, arguments, back):
+    def _theirs(self, name: str, service: dict[str, Any], arguments: Mapping[str, Any], back: bool) -> dict[str, Any]:
         """Nobody's: a count does not undo a deployment, whoever started that."""
         return {}
 
     @property
-    def changed(self):
+    def changed(self) -> bool:
         return bool(self.updated or any(self.new_bounds.values()))
 
     @property
-    def grown(self):
+    def grown(self) -> list[str]:
         """Names of the services that were told to run more than they did."""
         return [name for name in self.updated if self.items[name]["count"] > self.previous[name]["desiredCount"]]
 
-    def roll_out(self):
+    def roll_out(self) -> dict[str, str]:
         """Sets bounds and counts and waits. Returns {name: reason} of those that failed; raises CallFailed when it lost sight of them."""
         self._known = {name: {task["taskArn"] for task in self._ended_tasks(name, set())} for name in self.grown}
         self.begin = time.monotonic()
@@ -135,11 +140,11 @@ class ScaleRun(RolloutRun):
                     return {name: str(refused).rstrip(".")}
         return super().roll_out()
 
-    def _set_bounds(self, name, bounds):
+    def _set_bounds(self, name: str, bounds: dict[str, Any]) -> None:
         autoscaling.set_bounds(self.call, self.cluster, name, bounds)
         self.view.tell(f"{name}: autoscaling bounds set: {', '.join(f'{key} {value}' for key, value in sorted(bounds.items()))}")
 
-    def look(self, names):
+    def look(self, names: list[str]) -> dict[str, tuple[str, str]]:
         """As RolloutRun's, and a service that grows has failed once enough of its new tasks have: without a new deployment no breaker ends it."""
         states = super().look(names)
         if self.elapsed - self._looked >= _LOOK_FOR_ENDED:
@@ -151,7 +156,7 @@ class ScaleRun(RolloutRun):
                     states[name] = (ecs_rollout.FAILED, f"{len(ended)} new tasks failed, the last one: {why}")
         return states
 
-    def _crashed(self):
+    def _crashed(self) -> dict[str, str]:
         """A count alone starts no deployment: what its other tasks did before says nothing about these."""
         found = {}
         for name in self.grown:
@@ -160,7 +165,7 @@ class ScaleRun(RolloutRun):
                 found[name] = f"{name}: {len(lost)} new task(s) started and then ended by themselves; ECS would go on replacing them"
         return found
 
-    def revert(self, names=None):
+    def revert(self, names: list[str] | None = None) -> dict[str, str]:
         """Brings back what was to grow, and the bounds of every service. Returns {name: reason} of those not proved stable there."""
         grown, refused = self.grown, {}
         self._known = {}
@@ -174,7 +179,7 @@ class ScaleRun(RolloutRun):
                     refused[name] = str(failed)
         return {**super().revert(grown if names is None else names), **refused}
 
-    def entries(self):
+    def entries(self) -> list[dict[str, Any]]:
         """One dict for each service, as ecs_scale returns them."""
         return [
             {
@@ -189,8 +194,8 @@ class ScaleRun(RolloutRun):
             for name in self.items
         ]
 
-    def diff(self):
-        sides = {"before": {}, "after": {}}
+    def diff(self) -> dict[str, dict[str, Any]]:
+        sides: dict[str, dict[str, Any]] = {"before": {}, "after": {}}
         for name in self.items:
             after = {**({"desired_count": self.updates[name]["desiredCount"]} if self.updates[name] else {}), **self.new_bounds[name]}
             before = {"desired_count": self.previous[name]["desiredCount"], **(self.previous[name]["bounds"] or {})}
