@@ -29,7 +29,7 @@ def rows(lines: list[dict], way: str, estimate: dict) -> list[dict]:
         if abs(percent) > NOTABLE and not why:
             why = UNEXPLAINED
         found.append({"name": row["name"], "estimate": row["amount"], "amount": amount, "difference_percent": percent, "why": why})
-    left = {}
+    left: dict[str, float] = {}
     for index, line in enumerate(lines):
         if index not in taken and round(line["amounts"][way] or 0, 2):
             rule = next((rule for rule in estimate["left_out"] if _belongs(line, rule)), line["group"])

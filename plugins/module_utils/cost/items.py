@@ -42,7 +42,9 @@ def empty() -> dict:
     return {**{name: [] for name in lists}, **numbers}
 
 
-def _item(group, resource, item, price, quantity, now, *, hourly=False, when=ON, assumed=False) -> dict:
+def _item(
+    group: str, resource: str, item: str, price: str, quantity: float, now: float, *, hourly: bool = False, when: str = ON, assumed: bool = False
+) -> dict:
     """quantity: while the environment is on; now: at present. Per hour if `hourly`, else per month."""
     return {
         **{"group": group, "resource": resource, "item": item, "price": price, "quantity": quantity, "now": now},

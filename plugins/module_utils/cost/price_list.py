@@ -11,8 +11,10 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 
 SOURCE = "AWS Price List, GetProducts"
@@ -81,7 +83,7 @@ def _on_demand(product: dict) -> list[float]:
     return found
 
 
-def fetch(call, region: str, keys: list[str], today: datetime.date) -> tuple[dict, list[str]]:
+def fetch(call: Aws, region: str, keys: list[str], today: datetime.date) -> tuple[dict[str, Any], list[str]]:
     """(a price table of what AWS says now, keys that it did not tell one price of). call: a Caller for the partition's global region. Raises CallFailed."""
     answers: dict[str, list[dict]] = {}
     found, untold = {}, []
@@ -104,7 +106,7 @@ def fetch(call, region: str, keys: list[str], today: datetime.date) -> tuple[dic
     return {"format": prices.FORMAT, "currency": "USD", "items": {}, "regions": {region: found}}, untold
 
 
-def _decoded(product) -> dict:
+def _decoded(product: str | dict[str, Any]) -> dict[str, Any]:
     """GetProducts gives each product as JSON in a string."""
     try:
         return json.loads(product) if isinstance(product, str) else product

@@ -4,10 +4,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Denied, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, sizes as cost_sizes
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal, read as environment_read, state as power_state
@@ -20,7 +24,7 @@ _UNITS = {"KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 _OFF = ("stopped", "stopping", "deleting", "failed")
 
 
-def sizes(call, name: str, keys: list[str], path: str, power: dict | None, described: dict | None) -> dict:
+def sizes(call: Aws, name: str, keys: list[str], path: str, power: dict | None, described: dict | None) -> dict[str, Any]:
     """`keys`: of the services; `path`: of the secrets; `power`: the option (environment.state) or None; `described`: as cost_sizes.described."""
     names = [f"{name}-{key}" for key in keys]
     found = environment_read.side_by_side(
@@ -67,7 +71,7 @@ def assembled(name: str, found: dict, described: dict | None) -> dict:
 def _counts_to_come(power: dict | None) -> dict:
     """{service: count} that a stopped environment comes back to; {} of one that runs: its counts are what they are."""
     journal = (power or {}).get("journal")
-    if power_journal.state_of(journal) == power_journal.RUNNING:
+    if journal is None or power_journal.state_of(journal) == power_journal.RUNNING:
         return {}
     return {service: entry["desired_count"] for service, entry in journal["services"].items()}
 
@@ -100,24 +104,24 @@ def _balancer(balancer: dict) -> dict:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def _services(call, name: str) -> list[tuple[dict, dict]]:
+def _services(call: Aws, name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Every service of the cluster, ours or not, with the task definition that it runs."""
     cluster = resource_names.cluster(name)
     found = absent_as({}, "Cluster", lambda: power_read.services_of(call, cluster))
     return [(service, describe_task_definition(call, service["taskDefinition"])) for _name, service in sorted(found.items())]
 
 
-def _databases(call, name: str) -> list[dict]:
+def _databases(call: Aws, name: str) -> list[dict[str, Any]]:
     """The database, and those beside it that a restore made or left."""
     found = call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
     return [one for one in found if re.fullmatch(re.escape(resource_names.database(name)) + r"(-.+)?", one["DBInstanceIdentifier"])]
 
 
-def _snapshots(call, identifier: str) -> float:
+def _snapshots(call: Aws, identifier: str) -> float:
     return gigabytes(snapshot["size"] for snapshot in redis_snapshot.list_snapshots(call, identifier))
 
 
-def gigabytes(sizes) -> float:
+def gigabytes(sizes: Iterable[str]) -> float:
     """ElastiCache tells sizes as '5 MB', several as '5 MB, 7 MB'."""
     total = 0.0
     for number, unit in re.findall(r"([0-9.]+)\s*([KMGT]B)", ", ".join(sizes)):
@@ -125,33 +129,33 @@ def gigabytes(sizes) -> float:
     return round(total, 6)
 
 
-def _addresses(call, name: str) -> list[str]:
+def _addresses(call: Call, name: str) -> list[str]:
     """Names of its Elastic IPs: infra/ has one, for the NAT gateway."""
     filters = [{"Name": "tag:Name", "Values": [resource_names.nat_gateway(name)]}]
     found = call("ec2", "describe_addresses", f"read the addresses of {name}", Filters=filters)["Addresses"]
     return [resource_names.nat_gateway(name) for one in found if {"Key": "Name", "Value": resource_names.nat_gateway(name)} in one.get("Tags", [])]
 
 
-def _logs(call, name: str, services: list[str]) -> float:
+def _logs(call: Aws, name: str, services: list[str]) -> float:
     groups = call.pages("logs", "describe_log_groups", f"read the log groups of {name}", "logGroups", logGroupNamePrefix=f"/ecs/{name}-")
     wanted = {f"/ecs/{service}" for service in services}
     return round(sum(group.get("storedBytes", 0) for group in groups if group["logGroupName"] in wanted) / _GB, 6)
 
 
-def _images(call, services: list[str]) -> float:
+def _images(call: Aws, services: list[str]) -> float:
     """As ECR adds them up; layers that images share are stored once, so that it is this much at the most."""
     total = 0
     for repository in services:
-        images = absent_as(
+        images: list[dict[str, Any]] = absent_as(
             [],
             "Repository",
-            lambda name=repository: call.pages("ecr", "describe_images", f"read the images of {name}", "imageDetails", repositoryName=name),
+            functools.partial(call.pages, "ecr", "describe_images", f"read the images of {repository}", "imageDetails", repositoryName=repository),
         )
         total += sum(image.get("imageSizeInBytes", 0) for image in images)
     return round(total / _GB, 6)
 
 
-def _advanced(call, path: str) -> int:
+def _advanced(call: Aws, path: str) -> int:
     """How many parameters are of the tier that is billed. It needs a right of its own; without it they count as none, as most are."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     try:

@@ -7,8 +7,10 @@ from __future__ import annotations
 import datetime
 import json
 import os
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.cost import (
     arguments as cost_arguments,
     compare as cost_compare,
@@ -48,15 +50,15 @@ def counted(sizes: dict, counts: dict) -> dict:
 class Report:
     """basis: the option `cost`; schedule: as working hours are written, or None for eight hours on each day. Raises PricesUnusable and ValueError."""
 
-    def __init__(self, basis: dict, schedule: dict | None, now: datetime.datetime | None = None):
+    def __init__(self, basis: dict, schedule: dict | None, now: datetime.datetime | None = None) -> None:
         self.now = now or datetime.datetime.now(datetime.UTC)
         self.basis, self.region = basis, basis["region"]
         self.usage = cost_arguments.usage(basis)
         self.table = prices.load(basis["prices"])
         self.hours = cost_model.hours_on(working_hours.parse(schedule or _EIGHT_HOURS), self.now)
-        self.refreshed = None
+        self.refreshed: dict[str, Any] | None = None
 
-    def refresh(self, call, *sizes: dict) -> list[str]:
+    def refresh(self, call: Aws, *sizes: dict) -> list[str]:
         """Asks AWS's Price List for what these sizes need. Returns warnings; what is not told stays as it is."""
         keys = sorted({item["price"] for one in sizes for item in cost_items.items(one, self.usage)})
         try:

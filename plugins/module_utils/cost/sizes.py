@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items
 
@@ -13,7 +15,7 @@ _LEAST_MEMORY = 512
 _STORAGE_TYPE = "gp3"
 
 
-def service(name: str, cpu, memory, architecture: str, count: int, running: int) -> dict:
+def service(name: str, cpu: str | int, memory: str | int, architecture: str, count: int, running: int) -> dict[str, Any]:
     """cpu and memory as ECS has them: 1024 units are a vCPU, memory is in MiB."""
     sizes = {"vcpu": int(cpu) / 1024, "memory_gb": int(memory) / 1024}
     return {"name": name, **sizes, "architecture": architecture or "X86_64", "count": count, "running": running}

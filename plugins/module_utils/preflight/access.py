@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image, images_of, log_groups_of, parameter_name, role_name, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.preflight import iam_policy
@@ -65,7 +68,7 @@ def decryption(parameter: str, key_arn: str, scope: dict) -> dict:
 
 def merged(needs: list[dict]) -> list[dict]:
     """Needs of several services with one role: one entry for the same actions and context, so one question to IAM."""
-    found = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for need in needs:
         key = (need["purpose"], tuple(need["actions"]), tuple(sorted(need["context"].items())))
         entry = found.setdefault(key, {**need, "resources": []})
@@ -73,7 +76,7 @@ def merged(needs: list[dict]) -> list[dict]:
     return list(found.values())
 
 
-def _decisions(need: dict, decide) -> list[dict]:
+def _decisions(need: dict, decide: Callable[[str, str], str | None]) -> list[dict]:
     return [{"action": action, "resource": item, "decision": decide(action, item)} for action in need["actions"] for item in need["resources"]]
 
 
@@ -97,7 +100,7 @@ def simulated(answers: list[dict], need: dict) -> list[dict] | None:
 def from_policies(policies: dict, need: dict) -> list[dict]:
     """The same from the role's own policies. A permissions boundary, which is not read, leaves an allowed action unknown."""
 
-    def decide(action, resource):
+    def decide(action: str, resource: str) -> str:
         decision = iam_policy.decide(policies["documents"], action, resource, need["context"])
         return iam_policy.UNKNOWN if decision == iam_policy.ALLOWED and policies["bounded"] else decision
 
@@ -126,7 +129,7 @@ def _trust(name: str, uses: str, role: dict, scope: dict) -> dict:
 
 def check_roles(facts: dict, request: dict) -> list[dict]:
     """Every execution and task role can be assumed by ECS."""
-    uses = {}
+    uses: dict[str, list[tuple[str, str]]] = {}
     findings = []
     for name, definition in facts["definitions"].items():
         if not definition.get("executionRoleArn"):
@@ -151,7 +154,8 @@ def check_access(facts: dict, request: dict) -> list[dict]:
     """Every execution role may pull the images, read (and decrypt) the secrets and write the logs of its services."""
     findings = []
     for entry in facts["access"]:
-        role, by_purpose = role_name(entry["role"]), {}
+        role = role_name(entry["role"])
+        by_purpose: dict[str, list[dict[str, Any]]] = {}
         if facts["roles"].get(entry["role"], {}).get("missing"):
             continue
         for need in entry["needs"]:
@@ -163,7 +167,9 @@ def check_access(facts: dict, request: dict) -> list[dict]:
 
 def _access(role: str, purpose: str, needs: list[dict]) -> dict:
     subject = f"{role}: {_PURPOSES[purpose]}"
-    refused, unknown, why = [], [], []
+    refused: list[str] = []
+    unknown: list[str] = []
+    why: list[str] = []
     for need in needs:
         if "unread" in need:
             why.append(need["unread"])

@@ -7,6 +7,7 @@ preflight.read gathers the facts; they are judged here, in preflight.access (rol
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import log_groups_of, parameter_name, ports_of, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
@@ -85,7 +86,7 @@ def _unfinished(journal: dict | None) -> list[dict]:
     if unread(journal):
         return [not_determined("gates", "power journal", journal)]
     verb = {"stopping": "stop", "starting": "start"}.get((journal or {}).get("state", ""))
-    if verb is None:
+    if journal is None or verb is None:
         return []
     says = f"a {verb} of the environment, begun at {journal['since']}, has not ended."
     return [bad("gates", "power journal", says, "Run start.yml: it goes on where that stopped, or turns it round.")]
@@ -217,7 +218,7 @@ def _architecture(subject: str, short: str, wanted: str, image: dict) -> dict:
 
 def check_secrets(facts: dict, request: dict) -> list[dict]:
     """Each secret that a task definition names exists and was set."""
-    users = {}
+    users: dict[str, list[str]] = {}
     for name, definition in facts["definitions"].items():
         for reference in secrets_of(definition):
             users.setdefault(reference, []).append(name)
@@ -265,7 +266,7 @@ def check_log_groups(facts: dict, request: dict) -> list[dict]:
 
 
 def _log_group_users(facts: dict) -> dict:
-    users = {}
+    users: dict[str, list[str]] = {}
     for name, definition in facts["definitions"].items():
         for group in log_groups_of(definition, facts["scope"]["region"]):
             users.setdefault(group, []).append(name)
@@ -473,7 +474,7 @@ def judge(facts: dict, request: dict) -> dict:
     return result_of([found for check in CHECKS for found in check(facts, request)])
 
 
-def preflight(call, request: dict) -> dict:
+def preflight(call: Aws, request: dict) -> dict:
     """Reads and judges everything that the next release of these services needs. Writes nothing.
 
     request: name, cluster, services, and where they apply ssm_path, placeholder, database_id, redis_id, rollout_timeout, gates_bucket, gates_key, journal_key,

@@ -24,14 +24,14 @@ def bad(check: str, subject: str, says: str, remedy: str) -> dict:
     return finding(check, subject, FAILED, says, remedy)
 
 
-def unread(fact) -> str | None:
+def unread(fact: object) -> str | None:
     """Why a fact could not be read, or None. The reading leaves {"unread": reason} in the fact's place."""
     return fact["unread"] if isinstance(fact, dict) and set(fact) == {"unread"} else None
 
 
-def not_determined(check: str, subject: str, fact: dict) -> dict:
+def not_determined(check: str, subject: str, fact: object) -> dict:
     remedy = "Give the caller the reading permissions that the README of the role preflight lists."
-    return doubt(check, subject, f"could not be determined. {fact['unread']}", remedy)
+    return doubt(check, subject, f"could not be determined. {unread(fact)}", remedy)
 
 
 def result_of(findings: list[dict]) -> dict:
@@ -58,7 +58,7 @@ def verdict_lines(result: dict, name: str = "") -> list[str]:
                 lines.append(f"{mark} {item['check']}, {item['subject']}: {item['says']}")
                 if item["remedy"]:
                     lines.append(f"        -> {item['remedy']}")
-    fine = {}
+    fine: dict[str, int] = {}
     for item in findings:
         if item["status"] == OK:
             fine[item["check"]] = fine.get(item["check"], 0) + 1

@@ -9,6 +9,8 @@ IAM's own simulation is better and is asked first; this judges trust policies, w
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 ALLOWED, DENIED, UNKNOWN = "allowed", "denied", "unknown"
 
@@ -28,7 +30,7 @@ _OPERATORS = {
 }
 
 
-def _listed(value) -> list:
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
@@ -45,7 +47,7 @@ _COMPARE = {
 }
 
 
-def _condition(operator: str, key: str, expected, context: dict) -> bool | None:
+def _condition(operator: str, key: str, expected: object, context: dict) -> bool | None:
     """Whether one condition holds; None where its operator or the key's value is not known here."""
     compare, negated = _OPERATORS.get(operator.lower().removesuffix("ifexists"), (None, False))
     value = context.get(key.lower())
@@ -57,7 +59,7 @@ def _condition(operator: str, key: str, expected, context: dict) -> bool | None:
     return any(_COMPARE[compare](pattern, value) for pattern in patterns) != negated
 
 
-def _all_of(answers) -> bool | None:
+def _all_of(answers: Iterable[bool | None]) -> bool | None:
     """AND of three values: False wins, then None."""
     answers = list(answers)
     return False if False in answers else None if None in answers else True
@@ -85,9 +87,9 @@ def _actions(statement: dict, action: str) -> bool:
     return False
 
 
-def _verdict(statements: list[dict], matches) -> str:
+def _verdict(statements: list[dict], matches: Callable[[dict[str, Any]], bool | None]) -> str:
     """An explicit deny wins; what is not allowed is denied; a statement of which nothing can be told decides nothing."""
-    answers = {"Allow": [], "Deny": []}
+    answers: dict[str, list[bool | None]] = {"Allow": [], "Deny": []}
     for statement in statements:
         answers[statement.get("Effect", "Deny")].append(matches(statement))
     if True in answers["Deny"]:
@@ -117,7 +119,7 @@ def _is_for(statement: dict, service: str) -> bool:
 def trusts(document: dict, service: str, contexts: list[dict]) -> str:
     """Whether a role's trust policy lets the service assume it. Where the contexts, all possible ones, disagree: unknown."""
 
-    def answer(context):
+    def answer(context: dict[str, Any]) -> str:
         return _verdict(_statements([document]), lambda item: _all_of([_is_for(item, service), _actions(item, "sts:AssumeRole"), _conditions(item, context)]))
 
     answers = {answer(context) for context in contexts}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import vpc_configuration
@@ -90,7 +92,9 @@ def _unread_part(network: dict, *keys: str) -> dict | None:
 
 def check_way_out(facts: dict, request: dict) -> list[dict]:
     """Each subnet of the services has a way to ECR, SSM and CloudWatch Logs."""
-    network, seen, findings = facts["network"], {}, []
+    network = facts["network"]
+    seen: dict[tuple[str, bool], set[str]] = {}
+    findings = []
     for name, service in facts["services"].items():
         settings = vpc_configuration(service or {})
         if name not in facts["definitions"]:
@@ -118,8 +122,8 @@ def check_way_out(facts: dict, request: dict) -> list[dict]:
 
 def _covers(rule_cidr: str, networks: list[str]) -> str:
     """Whether a rule's addresses hold all of the networks, none, or some of them."""
-    allowed = ipaddress.ip_network(rule_cidr, strict=False)
-    held = [ipaddress.ip_network(item, strict=False) for item in networks]
+    allowed = ipaddress.IPv4Network(rule_cidr, strict=False)
+    held = [ipaddress.IPv4Network(item, strict=False) for item in networks]
     if held and all(item.subnet_of(allowed) for item in held):
         return OPEN
     return UNSURE if any(item.overlaps(allowed) for item in held) else CLOSED
@@ -163,11 +167,11 @@ def _networks(network: dict, identifiers: list[str]) -> list[str]:
     return [known[item] for item in identifiers if item in known] or list(known.values())
 
 
-def _wanted_paths(facts: dict, network: dict):
+def _wanted_paths(facts: dict, network: dict) -> Collection[tuple[Any, ...]]:
     """(subject, source groups, target groups, source networks, target networks, port), each path once."""
-    paths = {}
+    paths: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
-    def add(*wanted):
+    def add(*wanted: Any) -> None:
         paths.setdefault((wanted[0], wanted[-1], tuple(sorted(wanted[1])), tuple(sorted(wanted[2]))), wanted)
 
     stores = []

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template
@@ -30,17 +33,19 @@ _DESCRIBED_PARAMETERS_A_CALL = 50
 _CLIENTS = ("ec2", "elbv2", "iam", "ssm", "ecr", "logs")
 
 
-def _chunks(items: list, size: int):
+def _chunks(items: list[str], size: int) -> list[list[str]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 class _Reading:
     """One gathering. Its tasks start further tasks and never wait for one another, so that they cannot wait for ever."""
 
-    def __init__(self, call, request: dict, pool):
+    def __init__(self, call: Aws, request: dict, pool: concurrent.futures.Executor) -> None:
         self.call, self.request, self._pool = call, request, pool
-        self._started, self._lock, self._policies = [], threading.Lock(), {}
-        self.facts = {
+        self._started: list[concurrent.futures.Future[object]] = []
+        self._lock = threading.Lock()
+        self._policies: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {
             "scope": None,
             "services": {service["name"]: None for service in request["services"]},
             **{key: {} for key in ("templates", "running", "definitions", "service_images", "images", "parameters", "roles", "log_groups")},
@@ -48,16 +53,16 @@ class _Reading:
             "access": [],
         }
 
-    def start(self, function, *arguments):
+    def start(self, function: Callable[..., object], *arguments: object) -> concurrent.futures.Future[object]:
         future = self._pool.submit(function, *arguments)
         self._started.append(future)
         return future
 
-    def finish(self):
+    def finish(self) -> None:
         for future in self._started:  # it grows meanwhile: a task starts others before it ends
             future.result()
 
-    def read(self, store: dict, key, function, *arguments):
+    def read(self, store: dict[str, Any], key: str, function: Callable[..., object], *arguments: object) -> None:
         try:
             store[key] = function(self.call, *arguments)
         except CallFailed as failed:
@@ -84,7 +89,7 @@ class _Reading:
         self.finish()
         return facts
 
-    def environment(self):
+    def environment(self) -> None:
         """What does not depend on the services."""
         request = self.request
         for key, reader, *arguments in (
@@ -99,8 +104,9 @@ class _Reading:
             if arguments[0]:
                 self.start(self.read, self.facts, key, reader, *arguments)
 
-    def services(self, names: list[str]):
-        cluster, facts, answer = self.request["cluster"], self.facts, {}
+    def services(self, names: list[str]) -> None:
+        cluster, facts = self.request["cluster"], self.facts
+        answer: dict[str, Any] = {}
         arguments = {"cluster": cluster, "services": names}
         self.read(answer, "is", lambda call: call("ecs", "describe_services", f"read the services of {cluster}", **arguments))
         if unread(answer["is"]):
@@ -115,7 +121,7 @@ class _Reading:
             self.start(self.target_group, arn)
             self.start(self.read, facts["attributes"], arn, sources.attributes, arn)
 
-    def choose(self):
+    def choose(self) -> None:
         """For each service the definition that its next release is made of, and the images that it will run."""
         facts = self.facts
         for service in self.request["services"]:
@@ -129,10 +135,13 @@ class _Reading:
                 facts["service_images"][name] = task_references.images_of(definition, images)
                 facts["scope"] = facts["scope"] or preflight_access.arn_scope(definition["taskDefinitionArn"])
 
-    def references(self):
+    def references(self) -> None:
         """What the chosen definitions name."""
         facts, scope = self.facts, self.facts["scope"]
-        names, groups, roles, needs = {}, {}, {}, {}
+        names: dict[str | None, str] = {}
+        groups: dict[str, str] = {}
+        roles: dict[str, str] = {}
+        needs: dict[str, list[dict[str, Any]]] = {}
         for service, definition in facts["definitions"].items():
             images = facts["service_images"][service]
             facts["images"].update(dict.fromkeys(images.values()))
@@ -158,12 +167,13 @@ class _Reading:
             if region == scope["region"]:
                 self.start(self.read, facts["log_groups"], group, sources.log_group, group)
 
-    def parameters(self, names: list[str]):
+    def parameters(self, names: list[str]) -> None:
         self.facts["parameters"].update(sources.parameters(self.call, names, self.request.get("placeholder") or "CHANGE_ME"))
 
-    def decryption(self, names: list[str]):
+    def decryption(self, names: list[str]) -> None:
         """Adds the need to decrypt parameters that have a key of their own to each role that reads them."""
-        answer, scope = {}, self.facts["scope"]
+        answer: dict[str, Any] = {}
+        scope = self.facts["scope"]
         self.read(answer, "keys", preflight_roles.keys, names)
         for entry in self.facts["access"]:
             resources = {resource for need in list(entry["needs"]) if need["purpose"] == "secrets" for resource in need["resources"]}
@@ -177,9 +187,9 @@ class _Reading:
                 if "unread" not in need:
                     self.start(self.access, entry["role"], need)
 
-    def access(self, arn: str, need: dict):
+    def access(self, arn: str, need: dict) -> None:
         """IAM's own simulation; where the caller may not use it or it leaves something out, the policies themselves."""
-        answer = {}
+        answer: dict[str, Any] = {}
         self.read(answer, "simulated", preflight_roles.simulation, arn, need)
         if answer["simulated"] and not unread(answer["simulated"]):
             need["decisions"] = answer["simulated"]
@@ -193,15 +203,16 @@ class _Reading:
         else:
             need["decisions"] = preflight_access.from_policies(found, need)
 
-    def target_group(self, arn: str):
+    def target_group(self, arn: str) -> None:
         facts = self.facts
         self.read(facts["target_groups"], arn, sources.target_group, arn)
         group = facts["target_groups"][arn]
         for balancer in (group or {}).get("LoadBalancerArns", []):
             self.start(self.read, facts["balancers"], balancer, sources.balancer, balancer, arn)
 
-    def network(self, identifiers: list[str]):
-        store, answer = self.facts["network"], {}
+    def network(self, identifiers: list[str]) -> None:
+        store = self.facts["network"]
+        answer: dict[str, Any] = {}
         self.read(answer, "subnets", sources.subnets, identifiers)
         if unread(answer["subnets"]):
             store["subnets"] = answer["subnets"]
@@ -211,7 +222,7 @@ class _Reading:
             self.start(self.read, store, part, sources.of_vpcs, part, vpcs)
 
 
-def gather(call, request: dict) -> dict:
+def gather(call: Aws, request: dict) -> dict[str, Any]:
     """All facts of one preflight."""
     call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import role_name
 from ansible_collections.atena.aws.plugins.module_utils.preflight.access import OWN_KEY, simulated
 
 
-def keys(call, names: list[str]) -> dict:
+def keys(call: Aws, names: list[str]) -> dict[str, str]:
     """{parameter: ARN of its key} of those that are encrypted with a key of their own. At most fifty names."""
     filters = [{"Key": "Name", "Option": "Equals", "Values": names}]
     described = call.pages("ssm", "describe_parameters", "read which keys encrypt the parameters", "Parameters", ParameterFilters=filters)
@@ -18,13 +21,13 @@ def keys(call, names: list[str]) -> dict:
     return {name: arns[key] for name, key in own.items()}
 
 
-def role(call, arn: str) -> dict:
+def role(call: Call, arn: str) -> dict[str, Any]:
     """{"trust": document, "bounded": whether a permissions boundary is set} or {"missing": True}."""
     found = absent_as(None, "Entity", lambda: call("iam", "get_role", f"read the role {arn}", RoleName=role_name(arn))["Role"])
     return {"trust": found["AssumeRolePolicyDocument"], "bounded": bool(found.get("PermissionsBoundary"))} if found else {"missing": True}
 
 
-def simulation(call, arn: str, need: dict) -> list[dict] | None:
+def simulation(call: Aws, arn: str, need: dict) -> list[dict[str, Any]] | None:
     """What IAM itself decides about a need (preflight.access.simulated); None where its answer leaves some of it out."""
     context = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in need["context"].items()]
     arguments = {"PolicySourceArn": arn, "ActionNames": need["actions"], "ResourceArns": need["resources"], "ContextEntries": context}
@@ -33,7 +36,7 @@ def simulation(call, arn: str, need: dict) -> list[dict] | None:
     return simulated(answers, need)
 
 
-def policies(call, arn: str) -> dict:
+def policies(call: Aws, arn: str) -> dict[str, Any]:
     """{"documents": [..], "bounded"}: all policies of a role, inline and attached."""
     name = role_name(arn)
     documents = []

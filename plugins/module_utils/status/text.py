@@ -90,13 +90,13 @@ def power_lines(power: dict | None) -> list[str]:
 
 def is_stopped(result: dict) -> bool:
     """Whether what is missing is off on purpose."""
-    power = result.get("power")
+    power = result.get("power") or {}
     return bool(power) and (power["state"] == "stopped" or (power["state"] == "running" and power["gates"].get("power") == "off"))
 
 
 def is_destroyed(result: dict) -> bool:
     """Whether what is missing was destroyed to the end: whatever the record says of one that has its parts, they come first."""
-    destroyed = result.get("destroyed")
+    destroyed = result.get("destroyed") or {}
     return bool(destroyed) and destroyed["state"] == destroy_record.DESTROYED and not (result["services"] or result["database"] or result["redis"])
 
 
