@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import Found, View
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
@@ -20,7 +22,7 @@ _CALLED_BEFORE_A_START = {"ecr.api", "ecr.dkr", "s3", "ssm", "logs"}
 _WRITTEN_BY_TERRAFORM = ("DATABASE_URL", "REDIS_URL")
 
 
-def reading(view: View):
+def reading(view: View) -> Iterator[Found]:
     """What could not be read: with expired credentials everything, with missing permissions a part."""
     unread = view.facts["unreadable"]
     if not unread:
@@ -35,7 +37,7 @@ def reading(view: View):
     )
 
 
-def power(view: View):
+def power(view: View) -> Iterator[Found]:
     if view.is_off:
         gates = view.facts["gates"]
         yield Found(
@@ -47,7 +49,7 @@ def power(view: View):
         )
 
 
-def begun(view: View):
+def begun(view: View) -> Iterator[Found]:
     """What is on record without its end: the parts of an environment are on their way then."""
     for entry in view.facts.get("unfinished") or []:
         command = view.playbook(entry["playbook"], *entry["options"])
@@ -56,7 +58,7 @@ def begun(view: View):
         yield Found(code, view.name, f"{cause[0].upper()}{cause[1:]}", unfinished.way_on(entry, command))
 
 
-def services(view: View):
+def services(view: View) -> Iterator[Found]:
     if view.was_read("services"):
         for name in view.facts["missing_services"]:
             remedy = f"Create it: {view.playbook('infra.yml')}. If it should exist, check atena_project, atena_stage and atena_region."
@@ -70,7 +72,7 @@ def services(view: View):
                 yield Found("scaled_to_zero", name, "It is scaled to 0 tasks", remedy, about=(name,))
 
 
-def database(view: View):
+def database(view: View) -> Iterator[Found]:
     entry = view.database
     identifier = view.request.get("database_id")
     if not identifier or not view.was_read("database"):
@@ -102,7 +104,7 @@ def database(view: View):
         yield Found("database_not_ready", identifier, f"The database is {status}", remedy, evidence=evidence, about=("database",))
 
 
-def redis(view: View):
+def redis(view: View) -> Iterator[Found]:
     entry = view.redis
     if not view.was_read("redis") or not entry:
         return
@@ -126,7 +128,7 @@ def redis(view: View):
         yield Found("redis_not_ready", entry["id"], f"Redis is {entry['status']}", remedy, evidence=evidence, about=("redis",))
 
 
-def addresses(view: View):
+def addresses(view: View) -> Iterator[Found]:
     """DATABASE_URL and REDIS_URL against the endpoints: a cluster that was made anew may have another."""
     secrets = view.facts["secrets"] or {}
     for key, name, part, entry, label in (
@@ -152,7 +154,7 @@ def restart_command(view: View, names: list[str]) -> str:
     return view.playbook("restart.yml", *some)
 
 
-def load_balancer(view: View):
+def load_balancer(view: View) -> Iterator[Found]:
     balanced = [service for service in view.services.values() if service["has_load_balancer"]]
     if not balanced or view.is_off or not view.was_read("load_balancer"):
         return
@@ -174,7 +176,7 @@ def load_balancer(view: View):
                 yield Found("listener_missing", service["name"], cause, remedy, evidence=evidence, about=(service["name"],))
 
 
-def way_out(view: View):
+def way_out(view: View) -> Iterator[Found]:
     """Before a container runs, its task fetches image and secrets from AWS: from a private subnet through NAT, or VPC endpoints."""
     for name, service in view.services.items():
         groups = set(service["security_groups"])
@@ -195,7 +197,7 @@ def way_out(view: View):
                 yield Found("no_way_out", name, cause, remedy, evidence=[f"subnet {subnet}: {why}"], about=(name,))
 
 
-def paths(view: View):
+def paths(view: View) -> Iterator[Found]:
     """Security groups from the load balancer to the services, and from them to database and Redis."""
     if view.network["subnets"] is None:
         return
@@ -220,7 +222,7 @@ def paths(view: View):
                 yield Found(code, name, cause, f"Put the rule back: {view.playbook('infra.yml')}", evidence=evidence, about=(about,))
 
 
-def secrets(view: View):
+def secrets(view: View) -> Iterator[Found]:
     known = view.facts["secrets"]
     if not known:
         return
@@ -269,7 +271,7 @@ def secret_remedy(view: View, parameters: list[str], path: str) -> str:
     return "; ".join(steps) + ". ECS tries again by itself; a release that was taken back needs " + view.playbook("deploy.yml")
 
 
-def images(view: View):
+def images(view: View) -> Iterator[Found]:
     for name, service in view.services.items():
         for arn in view.current(service):
             definition = view.definition(arn)
@@ -295,7 +297,7 @@ def image_remedy(view: View) -> str:
     return f"{view.playbook('deploy.yml')} builds, pushes and releases the commit that is checked out; an earlier release: {view.playbook('rollback.yml')}"
 
 
-def log_groups(view: View):
+def log_groups(view: View) -> Iterator[Found]:
     for group, exists in view.facts["log_groups"].items():
         if exists is False:
             cause = "A task that starts now fails: its log group does not exist"

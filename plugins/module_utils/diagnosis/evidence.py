@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
 
 EXTENSIONS = ("json", "txt")
@@ -52,7 +53,7 @@ def keys(diagnosis: dict, prefix: str, name: str = "") -> list[str]:
     return [f"{prefix}{name or base_name(diagnosis)}.{extension}" for extension in EXTENSIONS]
 
 
-def upload(call, diagnosis: dict, bucket: str, prefix: str, name: str = "") -> str:
+def upload(call: Call, diagnosis: dict, bucket: str, prefix: str, name: str = "") -> str:
     """Puts both into the bucket below `prefix` ('atena/prod/evidence/'); the key of the JSON object. Raises CallFailed."""
     # Without a condition: nobody reads it to change it, and of the same name, to the second, is only what the same look found.
     written = keys(diagnosis, prefix, name)

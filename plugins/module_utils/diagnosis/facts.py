@@ -18,7 +18,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.read import 
 _EVENTS = 30
 
 
-def moment(value) -> str:
+def moment(value: datetime.datetime | None) -> str:
     """ISO 8601 in UTC, '' for nothing."""
     return value.astimezone(datetime.UTC).isoformat(timespec="seconds") if value else ""
 
@@ -219,7 +219,8 @@ def network_entry(answers: dict) -> dict:
 def logs_worth_reading(tasks: list[dict], asked: list[str]) -> list[str]:
     """ARNs of the tasks whose logs tell something: those asked for; and of each service, or kind of one-off task, the two newest that failed and
     the newest that runs. Many tasks of a service that cannot start say the same."""
-    chosen, counts = [], {}
+    chosen: list[str] = []
+    counts: dict[tuple[str, str], int] = {}
     newest_first = sorted(tasks, key=lambda task: task["stopped_at"] or task["created_at"], reverse=True)
     for task in newest_first:
         kind = (task["service"] or task["task_definition"] + task["started_by"], task["state"])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 CERTAIN, LIKELY = "certain", "likely"
@@ -59,7 +60,7 @@ class Found:
 class View:
     """The facts, and what several rules ask of them."""
 
-    def __init__(self, facts: dict):
+    def __init__(self, facts: dict) -> None:
         self.facts = facts
         self.request = facts["request"]
         self.name, self.cluster = self.request["name"], self.request["cluster"]
@@ -83,7 +84,7 @@ class View:
         """The service's key in atena_services."""
         return service.removeprefix(f"{self.name}-")
 
-    def group_names(self, ids) -> str:
+    def group_names(self, ids: Iterable[str]) -> str:
         """Security groups as people know them: 'atena-prod-ecs-sg (sg-1)'."""
         return ", ".join(f"{self.groups[item]['GroupName']} ({item})" if item in self.groups else item for item in sorted(ids))
 

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import functools
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import health, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, explain
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import facts as facts_of, rules as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
@@ -28,11 +31,11 @@ _LOG_LINES = 20
 class _Reading:
     """One gathering: the request, the pool, and what could not be read."""
 
-    def __init__(self, call, request: dict, pool):
+    def __init__(self, call: Aws, request: dict, pool: concurrent.futures.Executor) -> None:
         self.call, self.request, self._pool = call, request, pool
-        self.unreadable = []
+        self.unreadable: list[dict[str, str]] = []
 
-    def round(self, parts: dict) -> dict:
+    def round(self, parts: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
         """{part: result} of `parts` {part: (default, function, *arguments)}, side by side; a part that fails is noted and gets its default."""
         started = {part: self._pool.submit(function, *arguments) for part, (_default, function, *arguments) in parts.items()}
         results = {}
@@ -50,20 +53,20 @@ class _Reading:
 
     # --- What depends on nothing ---
 
-    def services(self):
+    def services(self) -> dict[str, dict[str, Any]]:
         cluster, names = self.request["cluster"], self.request["services"]
         found = []
         for start in range(0, len(names), _SERVICES_A_CALL):
             some = names[start : start + _SERVICES_A_CALL]
-            answer = absent_as(
+            answer: Answer = absent_as(
                 {"services": []},
                 "Cluster",
-                lambda some=some: self.call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
+                functools.partial(self.call, "ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
             )
             found += [service for service in answer["services"] if service["status"] == "ACTIVE"]
         return {service["serviceName"]: facts_of.service_entry(service) for service in found}
 
-    def tasks(self):
+    def tasks(self) -> list[dict[str, Any]]:
         """Running tasks, and those that ended within about the last hour; AWS forgets the others."""
         cluster, arns = self.request["cluster"], list(self.request.get("tasks") or [])
         for status in ("STOPPED", "RUNNING"):
@@ -71,23 +74,23 @@ class _Reading:
             arns += absent_as(
                 [],
                 "Cluster",
-                lambda status=status, doing=doing: self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
+                functools.partial(self.call.pages, "ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
             )
         described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))
         return [facts_of.task_entry(task) for task in described]
 
-    def load_balancer(self):
+    def load_balancer(self) -> dict[str, Any] | None:
         name = resource_names.load_balancer(self.request["name"])
         balancer = environment_read.describe_load_balancer(self.call, name)
         if not balancer:
             return None
         return facts_of.load_balancer_entry(balancer, environment_read.listeners_of(self.call, balancer))
 
-    def database(self):
+    def database(self) -> dict[str, Any] | None:
         found = environment_read.describe_database(self.call, self.request["database_id"])
         return facts_of.database_entry(found) if found else None
 
-    def redis(self):
+    def redis(self) -> dict[str, Any]:
         identifier = self.request["redis_id"]
         found = environment_read.describe_redis(self.call, identifier)
         if found:
@@ -95,16 +98,16 @@ class _Reading:
         snapshots = self.call.pages("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", "Snapshots", CacheClusterId=identifier)
         return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
 
-    def parameters(self):
+    def parameters(self) -> list[dict[str, Any]]:
         return parameter_store.parameters_below(self.call, self.request["ssm_path"])
 
-    def health(self, url):
+    def health(self, url: str) -> dict[str, Any]:
         status, content = health.read(url, timeout=5)  # which secrets are in it is known later
         return {"url": url, "status": status, "content": content}
 
-    def first_round(self):
+    def first_round(self) -> dict[str, Any]:
         request = self.request
-        parts = {"services": ({}, self.services), "tasks": ([], self.tasks), "load_balancer": (None, self.load_balancer)}
+        parts: dict[str, tuple[Any, ...]] = {"services": ({}, self.services), "tasks": ([], self.tasks), "load_balancer": (None, self.load_balancer)}
         for part, needed in (("database", "database_id"), ("redis", "redis_id"), ("parameters", "ssm_path")):
             if request.get(needed):
                 parts[part] = (None, getattr(self, part))
@@ -116,17 +119,17 @@ class _Reading:
 
     # --- What services, tasks and the others name ---
 
-    def definition(self, arn):
+    def definition(self, arn: str) -> dict[str, Any] | None:
         return describe_task_definition(self.call, arn, absent_ok=True)
 
-    def target_group(self, arn):
+    def target_group(self, arn: str) -> dict[str, Any] | None:
         group = sources.target_group(self.call, arn)
         if not group:
             return None
         targets = self.call("elbv2", "describe_target_health", f"read the targets' health in {arn}", TargetGroupArn=arn)["TargetHealthDescriptions"]
         return facts_of.target_group_entry(group, targets)
 
-    def second_round(self, first):
+    def second_round(self, first: dict[str, Any]) -> dict[str, Any]:
         services = first["services"].values()
         arns = {deployment["task_definition"] for service in services for deployment in service["deployments"]}
         arns |= {service["task_definition"] for service in services}
@@ -135,7 +138,7 @@ class _Reading:
         if not url and self.request.get("health_path") and first["load_balancer"]:
             url = f"http://{first['load_balancer']['dns_name']}{self.request['health_path']}"
         subnets = {subnet for service in services for subnet in service["subnets"]}
-        parts = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
+        parts: dict[str, tuple[Any, ...]] = {f"task definition {arn}": (None, self.definition, arn) for arn in arns}
         for service in services:
             parts.update({f"target group {item['target_group']}": (None, self.target_group, item["target_group"]) for item in service["balancers"]})
         if url:
@@ -146,13 +149,20 @@ class _Reading:
 
     # --- What task definitions name, and the logs ---
 
-    def other_parameters(self, names):
+    def other_parameters(self, names: list[str]) -> dict[str, Any]:
         """Parameters outside the environment's path: {'values': {name: value}, 'missing': [names]}."""
         found, missing = parameter_store.parameters_named(self.call, names, f"read the parameters {', '.join(names)}")
         return {"values": {parameter["Name"]: parameter["Value"] for parameter in found}, "missing": missing}
 
-    def third_round(self, definitions, tasks, outside, subnets, parameters):
-        parts = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
+    def third_round(
+        self,
+        definitions: dict[str, dict[str, Any]],
+        tasks: list[dict[str, Any]],
+        outside: set[str],
+        subnets: list[dict[str, Any]],
+        parameters: list[dict[str, Any]] | None,
+    ) -> dict[str, Any]:
+        parts: dict[str, tuple[Any, ...]] = {"earlier values of the secrets": ([], earlier_values, self.call, parameters)} if parameters else {}
         vpcs = sorted({subnet["VpcId"] for subnet in subnets})
         for part in sources.NETWORK if vpcs else ():
             parts[part] = (None, sources.of_vpcs, self.call, part, vpcs)
@@ -166,15 +176,15 @@ class _Reading:
         count = self.request.get("log_lines") or _LOG_LINES
         worth = facts_of.logs_worth_reading(tasks, self.request.get("tasks") or [])
         for task in tasks:
-            definition = definitions.get(task["task_definition"])
-            if task["task_arn"] in worth and definition:
-                for container, (group, stream) in log_streams(definition, task["task_id"]).items():
+            run = definitions.get(task["task_definition"])
+            if task["task_arn"] in worth and run:
+                for container, (group, stream) in log_streams(run, task["task_id"]).items():
                     parts[f"log of {container} in task {task['task_id']}"] = ([], last_lines, self.call, group, stream, count)
         return self.round(parts)
 
     # --- All of it ---
 
-    def facts(self):
+    def facts(self) -> dict[str, Any]:
         first = self.first_round()
         second = self.second_round(first)
         definitions = {part.removeprefix("task definition "): item for part, item in second.items() if part.startswith("task definition ") and item}
@@ -190,7 +200,7 @@ class _Reading:
         others = third.get("other parameters") or {"values": {}, "missing": []}
         missing = {name for name in referred.values() if name in others["missing"] or (parameters is not None and name not in below and name not in outside)}
 
-        found = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates", "unfinished")}
+        found: dict[str, Any] = {part: first.get(part) for part in ("services", "tasks", "load_balancer", "database", "redis", "gates", "unfinished")}
         found["missing_services"] = [name for name in self.request["services"] if name not in first["services"]]
         found["definitions"] = {arn: facts_of.definition_entry(definition) for arn, definition in definitions.items()}
         found["target_groups"] = {part.removeprefix("target group "): item for part, item in second.items() if part.startswith("target group ") and item}
@@ -205,7 +215,7 @@ class _Reading:
         knows_all = parameters is not None or not self.request.get("ssm_path")
         return self.redacted(found, values, knows_all and (not outside or third.get("other parameters") is not None))
 
-    def secrets(self, parameters, referred, missing, found):
+    def secrets(self, parameters: list[dict[str, Any]] | None, referred: dict[str, str], missing: set[str], found: dict[str, Any]) -> dict[str, Any] | None:
         """What may be known of the secrets; None if they could not be read."""
         if parameters is None:
             return None
@@ -220,7 +230,7 @@ class _Reading:
             "redis_url_is_right": facts_of.points_to(by_name["REDIS_URL"], found["redis"]) if "REDIS_URL" in by_name else None,
         }
 
-    def attach_logs(self, tasks, definitions, third):
+    def attach_logs(self, tasks: list[dict[str, Any]], definitions: dict[str, dict[str, Any]], third: dict[str, Any]) -> None:
         for task in tasks:
             definition = definitions.get(task["task_definition"])
             for container in log_streams(definition, task["task_id"]) if definition else {}:
@@ -228,7 +238,7 @@ class _Reading:
                 if lines:
                     task["log_tail"][container] = lines
 
-    def redacted(self, found, values, knows_all):
+    def redacted(self, found: dict[str, Any], values: list[str], knows_all: bool) -> dict[str, Any]:
         """The facts without secrets. Log lines of which it is not known what in them is secret are left out: CloudWatch keeps them."""
         redactor = Redactor(values, harmless=(self.request.get("placeholder") or parameter_store.PLACEHOLDER,))
         for task in found["tasks"]:
@@ -250,14 +260,14 @@ class _Reading:
         return redactor.everything(found)
 
 
-def gather(call, request: dict) -> dict:
+def gather(call: Aws, request: dict) -> dict:
     """All facts of one diagnosis, without any secret's value in them."""
     call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:
         return _Reading(call, request, pool).facts()
 
 
-def diagnose(call, request: dict) -> dict:
+def diagnose(call: Aws, request: dict) -> dict:
     """{"format": 1, "at", "environment", "findings": [...], "facts": {...}}: why the environment does not work. Never raises CallFailed; writes nothing.
 
     request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),

@@ -72,14 +72,14 @@ def _order(found: Found) -> tuple:
 
 def _merged(found: list[Found]) -> list[Found]:
     """One finding for one cause, with the evidence of all; a consequence is told with its cause."""
-    result = {}
+    result: dict[tuple[str, str, bool], Found] = {}
     for item in sorted(found, key=_order):
         key = (item.code, item.subject, item.past)
         if key in result:
             result[key].take(item)
         else:
             result[key] = item
-    kept = []
+    kept: list[Found] = []
     for item in result.values():
         deeper = next((other for other in result.values() if other is not item and item.explained_by(other)), None)
         if deeper:

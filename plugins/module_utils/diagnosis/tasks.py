@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.aws import image_remedy, restart_command, secret_remedy
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, LIKELY, Found, View, event_line
@@ -62,11 +64,11 @@ def verdict(view: View, task: dict) -> dict:
     name, number = bad.get("name", ""), bad.get("exit_code")
     if code == "out_of_memory" or (not code and number == 137):
         return memory_verdict(view, task, name, certain=bool(code))
-    if code in ("image_missing", "image_not_pulled"):
+    if words and code in ("image_missing", "image_not_pulled"):
         return {"code": code, "cause": words.cause, "remedy": image_remedy(view), "certainty": CERTAIN}
-    if code == "secret_missing":
+    if words and code == "secret_missing":
         return secret_verdict(view, said, words)
-    if code:
+    if words:
         return {"code": code, "cause": words.cause, "remedy": plain_remedy(view, words), "certainty": CERTAIN}
     meaning = failure_words.exit_code_means(number)
     if number is not None:
@@ -119,9 +121,10 @@ def secret_verdict(view: View, said: str, words: failure_words.Words) -> dict:
     return {"code": words.code, "cause": cause, "remedy": remedy, "certainty": CERTAIN}
 
 
-def ended_tasks(view: View):
+def ended_tasks(view: View) -> Iterator[Found]:
     """One finding for each way in which tasks of a service ended; the newest task is the evidence."""
-    groups, seen = {}, set()
+    groups: dict[tuple[str, str, str, bool], tuple[dict[str, str], list[dict[str, Any]]]] = {}
+    seen: set[tuple[str, str]] = set()
     for task in newest_first(view.tasks):
         kind = (task["started_by"], task["task_definition"])
         if not task["service"] and not view.was_asked_for(task):
@@ -140,7 +143,7 @@ def ended_tasks(view: View):
 # --- Health checks ---
 
 
-def health(view: View):
+def health(view: View) -> Iterator[Found]:
     """Targets that are unhealthy now, and those that ECS replaced because they were."""
     for name, service in view.services.items():
         for side, group in view.target_groups(service):
@@ -154,7 +157,7 @@ def health(view: View):
             past = not problems and not asked and (not current or view.is_settled(service))
             if not problems and not replaced:
                 continue
-            problems += [_UNHEALTHY.search(event["message"])["why"] for event in events[:1]]
+            problems += [found["why"] for event in events[:1] if (found := _UNHEALTHY.search(event["message"]))]
             evidence += [event_line(event) for event in events[:2]]
             # What is unhealthy now says more than what was replaced before.
             evidence += running_log(view, name, {target["id"] for target in unhealthy}) or (
@@ -182,7 +185,7 @@ def health_found(view: View, service: dict, side: dict, group: dict, problem: st
     address = view.facts.get("health")
     if address and address["status"] != 200 and not past:
         evidence = [*evidence, f"{address['url']} answers {address['status'] or 'nothing'}: {address['content']}"]
-    common = {"evidence": [f"the health check is {asked}, and expects {group['answers']}", *evidence], "about": (name,), "past": past}
+    common: dict[str, Any] = {"evidence": [f"the health check is {asked}, and expects {group['answers']}", *evidence], "about": (name,), "past": past}
     setting = f"atena_services.{key}"
     if group["port"] not in ports:
         cause = f"The health check asks port {group['port']}, but container {side['container']} listens on {', '.join(str(port) for port in ports)}"
@@ -241,12 +244,12 @@ def log_remedy(view: View, line: failure_words.Line, service: str) -> str:
     }[line.code]
 
 
-def logs(view: View):
+def logs(view: View) -> Iterator[Found]:
     """What failed and running tasks complain of. A complaint about something that is known to be broken belongs to that."""
     now = datetime.fromisoformat(view.facts["at"])
     for task in newest_first(view.tasks):
         subject = subject_of(view, task)
-        heard = {}
+        heard: dict[failure_words.Line, list[str]] = {}
         for container, tail in task["log_tail"].items():
             for line in tail:
                 if task["state"] == "running" and now - datetime.fromisoformat(line["at"]) > _RECENT:
@@ -271,7 +274,7 @@ def logs(view: View):
 # --- Events, and what is left ---
 
 
-def events(view: View):
+def events(view: View) -> Iterator[Found]:
     """What ECS could not do for a service, by its own words."""
     for name, service in view.services.items():
         if view.is_settled(service):
@@ -282,7 +285,7 @@ def events(view: View):
                 yield Found(words.code, name, words.cause, plain_remedy(view, words), evidence=[event_line(event)], about=(name,))
 
 
-def old_values(view: View):
+def old_values(view: View) -> Iterator[Found]:
     """A task has the values that its secrets had when it started."""
     secrets = view.facts["secrets"] or {"parameters": [], "referred": {}}
     changed = {item["name"]: item["last_modified"] for item in secrets["parameters"]}
@@ -303,7 +306,7 @@ def old_values(view: View):
         yield Found("old_secrets", ", ".join(sorted(services)), cause, remedy, LIKELY, newer)
 
 
-def unexplained(view: View):
+def unexplained(view: View) -> Iterator[Found]:
     """When no rule found a cause: services that have fewer tasks than they should, and an address that does not answer."""
     for name, service in view.services.items():
         if service["running_count"] < service["desired_count"]:
