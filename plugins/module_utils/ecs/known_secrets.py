@@ -12,7 +12,7 @@ import datetime
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import parameter_name, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
@@ -22,7 +22,7 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets import store as 
 _LATELY, _NAMES, _VALUES = datetime.timedelta(days=90), 20, 5
 
 
-def earlier_values(call: Call, parameters: list[dict], now: datetime.datetime | None = None) -> list[str]:
+def earlier_values(call: Aws, parameters: list[dict], now: datetime.datetime | None = None) -> list[str]:
     """Values that parameters (of GetParameters or GetParametersByPath) had before, as far as a task or a log may still have them. Raises CallFailed."""
     since = (now or datetime.datetime.now(datetime.UTC)) - _LATELY
     changed = [item for item in parameters if item.get("Version", 1) > 1 and item.get("Type") != "String" and item["LastModifiedDate"] >= since]
@@ -34,7 +34,7 @@ def earlier_values(call: Call, parameters: list[dict], now: datetime.datetime | 
     return found
 
 
-def redactor_of(call: Call, path: str | None) -> tuple[Redactor, str]:
+def redactor_of(call: Aws, path: str | None) -> tuple[Redactor, str]:
     """(redactor, a sentence on what it cannot take out; '' if there is nothing). Without a path it knows passwords in URLs only."""
     if not path:
         return Redactor([]), ""
@@ -45,7 +45,7 @@ def redactor_of(call: Call, path: str | None) -> tuple[Redactor, str]:
     return _knowing(call, parameters)
 
 
-def redactor_of_task(call: Call, definition: dict) -> Redactor:
+def redactor_of_task(call: Aws, definition: dict) -> Redactor:
     """Knows the secrets that a task of this definition was given. Where the caller may not read them, it knows passwords in URLs only."""
     references = secrets_of(definition)
     if not references:
@@ -59,7 +59,7 @@ def redactor_of_task(call: Call, definition: dict) -> Redactor:
     return _knowing(call, found)[0]
 
 
-def _knowing(call: Call, parameters: list[dict[str, Any]]) -> tuple[Redactor, str]:
+def _knowing(call: Aws, parameters: list[dict[str, Any]]) -> tuple[Redactor, str]:
     values, unknown = [parameter["Value"] for parameter in parameters], ""
     try:
         values += earlier_values(call, parameters)

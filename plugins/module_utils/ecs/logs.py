@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of_task
 
@@ -85,7 +85,7 @@ def last_lines(call: Call, group: str, stream: str, count: int) -> list[dict[str
     ][-count:]
 
 
-def tail_of_task(call: Call, task_definition: dict, task_id: str, count: int) -> dict[str, list[str]]:
+def tail_of_task(call: Aws, task_definition: dict, task_id: str, count: int) -> dict[str, list[str]]:
     """{container: its last `count` log lines} of a task that ended, without its secrets; a container without lines is left out."""
     tails: dict[str, list[str]] = {}
     redactor: Redactor | None = None

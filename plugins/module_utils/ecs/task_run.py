@@ -157,7 +157,7 @@ class TaskRun:
 
     def __init__(
         self,
-        call: Call,
+        call: Aws,
         cluster: str,
         definition: dict[str, Any],
         arn: str,

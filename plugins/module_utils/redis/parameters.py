@@ -13,7 +13,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import CLUSTER, GROUP
 
 _IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
@@ -161,7 +164,7 @@ def refusals(parameters: dict, snapshot: dict, identifier: str, auth_token: str 
     return found + _token_problems(told, auth_token)
 
 
-def _names(kind, identifier):
+def _names(kind: str, identifier: str) -> list[str]:
     longest = _LONGEST[kind]
     if _IDENTIFIER.fullmatch(identifier) and len(identifier) <= longest:
         return []
@@ -169,7 +172,7 @@ def _names(kind, identifier):
     return [f"'{identifier}' cannot be the name of one: {rules}."]
 
 
-def _token_problems(told, token):
+def _token_problems(told: Answer, token: str | None) -> list[str]:
     if token is None:
         return ["It had an AUTH token, which nobody can read back: give one (auth_token)."] if told.get("auth") else []
     found = [] if told.get("transit_encryption") else ["An AUTH token needs encryption in transit (transit_encryption)."]
@@ -178,12 +181,12 @@ def _token_problems(told, token):
     return found
 
 
-def _numbers(version):
+def _numbers(version: str | None) -> list[int]:
     match = _OF_A_NUMBER.match(version or "")
     return [int(part) for part in match[0].split(".")] if match else []
 
 
-def _older(wanted, had):
+def _older(wanted: str | None, had: str | None) -> bool:
     """Whether version `wanted` is older than `had`, as far as both say: 7.1 is not older than 7.1.0."""
     pairs = list(zip(_numbers(wanted), _numbers(had), strict=False))
     return next((a < b for a, b in pairs if a != b), False)
@@ -197,7 +200,7 @@ def release_of(engine: str | None, version: str | None) -> str | None:
     return version
 
 
-def arguments(parameters: dict, snapshot_name: str, identifier: str | None = None, auth_token: str | None = None) -> tuple[str, dict]:
+def arguments(parameters: dict, snapshot_name: str, identifier: str | None = None, auth_token: str | None = None) -> tuple[str, dict[str, Any]]:
     """(boto3's operation, its arguments) that make a cache with these parameters from the snapshot. Pure."""
     told, kind = parameters, parameters["kind"]
     given = {argument: told.get(name) for name, argument in {**_PLAIN, **_PLAIN_OF[kind]}.items()}
@@ -225,7 +228,7 @@ def arguments(parameters: dict, snapshot_name: str, identifier: str | None = Non
     return "create_replication_group", _present({**given, **_shards(told)})
 
 
-def _shards(told):
+def _shards(told: Answer) -> dict[str, Any]:
     if not told.get("cluster_enabled"):
         # Without cluster mode nodes are counted, not replicas.
         count, zones = 1 + (told.get("replicas_per_node_group") or 0), told.get("preferred_availability_zones") or []
@@ -241,7 +244,7 @@ def _shards(told):
     return given
 
 
-def _shard(shard, with_slots):
+def _shard(shard: Answer, with_slots: bool) -> dict[str, Any]:
     count, zones = shard.get("replica_count"), shard.get("availability_zones") or []
     given = {"NodeGroupId": shard.get("id"), "Slots": shard["slots"] if with_slots else None, "ReplicaCount": count}
     if count is not None and len(zones) == count + 1:
@@ -249,7 +252,7 @@ def _shard(shard, with_slots):
     return _present(given)
 
 
-def _log(entry):
+def _log(entry: Answer) -> dict[str, Any]:
     details = {"CloudWatchLogsDetails": {"LogGroup": entry["destination"]}}
     if entry["destination_type"] == "kinesis-firehose":
         details = {"KinesisFirehoseDetails": {"DeliveryStream": entry["destination"]}}
@@ -258,7 +261,7 @@ def _log(entry):
     )
 
 
-def _present(given):
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is not set. A 0 and a False are set: a retention of 0 days means no automatic snapshots."""
     return {name: value for name, value in given.items() if value is not None and value != [] and value != ""}
 
@@ -275,7 +278,7 @@ def differences(cache: dict, parameters: dict) -> list[str]:
     return found
 
 
-def _plain(name, value, parameters):
+def _plain(name: str, value: Any, parameters: Answer) -> Any:
     """A value as it is compared."""
     if name == "engine_version":
         return release_of(parameters.get("engine") or "", value)

@@ -18,10 +18,13 @@ import contextlib
 import datetime
 import threading
 import time
+from collections.abc import Callable
+from typing import Any, TypeGuard, overload
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_view import stamp
 
@@ -50,12 +53,12 @@ def is_code(failed: CallFailed, *codes: str) -> bool:
     return failed.code.removesuffix("Fault") in codes
 
 
-def iso(moment) -> str:
+def iso(moment: datetime.datetime | None) -> str:
     """A moment as botocore gives it, as ISO 8601 to the second, UTC; '' for none."""
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
 
 
-def find(call, identifier: str, tags: bool = True) -> dict | None:
+def find(call: Call, identifier: str, tags: bool = True) -> dict[str, Any] | None:
     """The cache of this name; None if there is none. Without `tags` its tags are not asked for: for those who only look how it goes on."""
     cluster = _one(call, "describe_cache_clusters", "CacheClusters", "CacheCluster", CacheClusterId=identifier, ShowCacheNodeInfo=True)
     if cluster:
@@ -75,13 +78,13 @@ def find(call, identifier: str, tags: bool = True) -> dict | None:
     return cache
 
 
-def _one(call, operation: str, key: str, absent: str, /, **arguments) -> dict | None:
+def _one(call: Call, operation: str, key: str, absent: str, /, **arguments: Any) -> dict[str, Any] | None:
     identifier = next(iter(arguments.values()))
-    found = absent_as([], absent, lambda: call("elasticache", operation, f"read Redis {identifier}", **arguments)[key])
+    found: list[dict[str, Any]] = absent_as([], absent, lambda: call("elasticache", operation, f"read Redis {identifier}", **arguments)[key])
     return found[0] if found else None
 
 
-def tags_of(call, arn: str, name: str) -> dict:
+def tags_of(call: Call, arn: str, name: str) -> dict[str, str]:
     """AWS's own tags (aws:…) cannot be given, and are left out."""
     found = call("elasticache", "list_tags_for_resource", f"read the tags of {name}", ResourceName=arn)["TagList"]
     return {tag["Key"]: tag.get("Value") or "" for tag in found if not tag["Key"].startswith("aws:")}
@@ -89,7 +92,7 @@ def tags_of(call, arn: str, name: str) -> dict:
 
 def from_cluster(cluster: dict) -> dict:
     """find's answer for a described cache cluster. Pure."""
-    endpoint = next((node["Endpoint"] for node in cluster.get("CacheNodes", []) if node.get("Endpoint")), {})
+    endpoint: Answer = next((node["Endpoint"] for node in cluster.get("CacheNodes", []) if node.get("Endpoint")), {})
     ready = standing(cluster["CacheClusterStatus"]) == READY
     zone = cluster.get("PreferredAvailabilityZone")
     return {
@@ -165,7 +168,7 @@ def primary_of(group: dict) -> str:
     return next((member["CacheClusterId"] for member in members), next(iter(sorted(group.get("MemberClusters", []))), ""))
 
 
-def _of_nodes(cluster: dict, port) -> dict:
+def _of_nodes(cluster: dict, port: int | None) -> dict:
     """What a cache cluster tells of itself, and a node of its group."""
     topic = cluster.get("NotificationConfiguration") or {}
     return {
@@ -218,7 +221,7 @@ def _shard(shard: dict) -> dict:
     return {"id": shard.get("NodeGroupId"), "slots": shard.get("Slots"), "replica_count": max(len(members) - 1, 0), "availability_zones": _zones(shard)}
 
 
-def last_events(call, cache_id: str, kind: str, most: int = 5) -> str:
+def last_events(call: Aws, cache_id: str, kind: str, most: int = 5) -> str:
     """What ElastiCache told of the cache in the last hour, newest last, as a sentence; '' if nothing, or if it may not be asked."""
     source = {CLUSTER: "cache-cluster", GROUP: "replication-group"}[kind]
     with contextlib.suppress(CallFailed):  # it only helps to explain
@@ -235,9 +238,9 @@ class Witness(Caller):
 
     wrote = False
 
-    def once(self, *arguments, **options):
+    def once(self, service: str, operation: str, doing: str, /, **arguments: Any) -> dict[str, Any]:
         try:
-            answer = super().once(*arguments, **options)
+            answer = super().once(service, operation, doing, **arguments)
         except CallFailed as failed:
             self.wrote = self.wrote or failed.unsure
             raise
@@ -245,14 +248,24 @@ class Witness(Caller):
         return answer
 
 
+# A cache or a snapshot as it is looked at; None where there is none.
+Seen = dict[str, Any] | None
+
+
+def status_of(seen: Seen) -> str:
+    return seen["status"] if seen else "not listed"
+
+
 class Patience:
     """How long is waited, and what is told meanwhile. say: takes a line for the person who waits, or None. guard: called before each look and each
     write; what it raises (a lost lock) ends the wait."""
 
-    def __init__(self, timeout: float, delay: float, say=None, guard=None):
+    def __init__(self, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None) -> None:
         self.deadline, self._delay, self._say = Deadline(timeout), delay, say
         self.guard = guard or (lambda: None)
-        self._told, self._spoke, self._missing = None, 0.0, None
+        self._told: str | None = None
+        self._spoke = 0.0
+        self._missing: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -265,7 +278,7 @@ class Patience:
         self._told, self._spoke = text, self.deadline.elapsed
         self._say(stamp(text, self.deadline.elapsed, self.deadline.seconds))
 
-    def is_gone(self, seen) -> bool:
+    def is_gone(self, seen: object) -> bool:
         """Whether what was made is there no more, or never came to be."""
         if seen is not None or self._missing is None:
             self._missing = None if seen is not None else self.deadline.elapsed
@@ -275,7 +288,13 @@ class Patience:
     def rest(self) -> None:
         time.sleep(pace(self.deadline.elapsed, self._delay))
 
-    def until(self, look, is_done, late):
+    @overload
+    def until(self, look: Callable[[], Seen], is_done: Callable[[Seen], TypeGuard[dict[str, Any]]], late: Callable[[Seen], str]) -> dict[str, Any]: ...
+
+    @overload
+    def until(self, look: Callable[[], Seen], is_done: Callable[[Seen], bool], late: Callable[[Seen], str]) -> Seen: ...
+
+    def until(self, look: Callable[[], Seen], is_done: Callable[[Seen], bool], late: Callable[[Seen], str]) -> Seen:
         """look() again and again until is_done(what it gave), which it returns. is_done raises CallFailed when there is nothing to wait for any more.
 
         late(what it gave last): what is to be said when the time is over, which raises CallFailed.
@@ -290,7 +309,7 @@ class Patience:
             self.rest()
 
 
-def write(call, operation: str, doing: str, /, **arguments):
+def write(call: Aws, operation: str, doing: str, /, **arguments: Any) -> dict[str, Any]:
     """Sends something that must not be done twice, and keeps a signal waiting for its answer. Only the main thread gets signals."""
     main = threading.current_thread() is threading.main_thread()
     with shielded() if main else contextlib.nullcontext():

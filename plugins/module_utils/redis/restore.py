@@ -12,7 +12,10 @@ restore() leaves a cache that is there as it is, and waits for it: compare what 
 
 from __future__ import annotations
 
+from typing import Any, TypeGuard
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.redis import parameters as redis_parameters, snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     ATTEMPTS,
@@ -26,13 +29,26 @@ from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     is_code,
     last_events,
     standing,
+    status_of,
     write,
 )
 
 arguments, differences = redis_parameters.arguments, redis_parameters.differences
 
 
-def restore(call, parameters: dict, snapshot_name: str, *, identifier=None, auth_token=None, timeout, delay, say=None, guard=None, wait: bool = True) -> dict:
+def restore(
+    call: Aws,
+    parameters: dict,
+    snapshot_name: str,
+    *,
+    identifier: str | None = None,
+    auth_token: str | None = None,
+    timeout: float,
+    delay: float,
+    say: Say | None = None,
+    guard: Guard | None = None,
+    wait: bool = True,
+) -> dict[str, Any]:
     """Makes the cache from the snapshot unless it is there, and waits until it is available. Returns it. Raises CallFailed with the reason.
 
     What is there is left as it is: compare it with differences(). One that never came up (an earlier restore that failed) is cleared away first: there
@@ -49,16 +65,16 @@ def restore(call, parameters: dict, snapshot_name: str, *, identifier=None, auth
     return _await(call, name, snapshot_name, patience, wait)
 
 
-def await_available(call, name: str, *, timeout, delay, say=None, guard=None) -> dict:
+def await_available(call: Aws, name: str, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None) -> dict[str, Any]:
     """Waits for a cache that is there, whatever it was made from. Returns it."""
     return _await(call, name, None, Patience(timeout, delay, say, guard), True)
 
 
-def _standing_cache(call, name, patience):
+def _standing_cache(call: Aws, name: str, patience: Patience) -> dict[str, Any] | None:
     """The cache of this name, if there is one that stays: one that is being deleted is waited for, and one that never came up is deleted."""
     cleared = set()
 
-    def has_settled(cache):
+    def has_settled(cache: dict[str, Any] | None) -> bool:
         if cache is None or standing(cache["status"]) not in (LEAVING, FAILED):
             return True
         if standing(cache["status"]) == FAILED and cache["status"] not in STILLBORN:
@@ -70,11 +86,11 @@ def _standing_cache(call, name, patience):
         return False
 
     return patience.until(
-        lambda: find(call, name, tags=False), has_settled, lambda cache: f"{name} is still {cache['status']}. Nothing was restored; run this again."
+        lambda: find(call, name, tags=False), has_settled, lambda cache: f"{name} is still {status_of(cache)}. Nothing was restored; run this again."
     )
 
 
-def _send(call, parameters, snapshot_name, name, auth_token, patience):
+def _send(call: Aws, parameters: dict[str, Any], snapshot_name: str, name: str, auth_token: str | None, patience: Patience) -> None:
     operation, given = arguments(parameters, snapshot_name, name, auth_token)
     unsure = 0
     while True:
@@ -95,8 +111,8 @@ def _send(call, parameters, snapshot_name, name, auth_token, patience):
                 return None
 
 
-def _await(call, name, snapshot_name, patience, wait):
-    def is_there(cache):
+def _await(call: Aws, name: str, snapshot_name: str | None, patience: Patience, wait: bool) -> dict[str, Any]:
+    def is_there(cache: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
         if patience.is_gone(cache):
             raise CallFailed(f"{name} is gone while it was waited for: somebody deleted it.")
         if cache is None:
@@ -108,15 +124,14 @@ def _await(call, name, snapshot_name, patience, wait):
         patience.tell(f"{name}: {cache['status']}")
         return not wait or standing(cache["status"]) == READY
 
-    def late(cache):
-        now = cache["status"] if cache else "not listed"
-        return f"{name} is still {now}. It goes on by itself; no snapshot was touched. Run this again."
+    def late(cache: dict[str, Any] | None) -> str:
+        return f"{name} is still {status_of(cache)}. It goes on by itself; no snapshot was touched. Run this again."
 
     cache = patience.until(lambda: find(call, name, tags=False), is_there, late)
     return find(call, name) or cache
 
 
-def delete(call, cache: dict, snapshot: dict | None, *, timeout, delay, say=None, guard=None) -> None:
+def delete(call: Aws, cache: dict, snapshot: dict | None, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None) -> None:
     """Deletes the cache and waits until it is gone. Refuses unless the snapshot, as it is now, proves that it can be made again (redis_snapshot.problems)."""
     patience, sent = Patience(timeout, delay, say, guard), False
     while True:
@@ -136,7 +151,7 @@ def delete(call, cache: dict, snapshot: dict | None, *, timeout, delay, say=None
         patience.rest()
 
 
-def _must_be_safe(call, now, cache, snapshot):
+def _must_be_safe(call: Aws, now: dict[str, Any], cache: dict[str, Any], snapshot: dict[str, Any] | None) -> None:
     if now["created_at"] != cache["created_at"]:
         raise CallFailed(f"{cache['id']} was not deleted: it is another one than before, made at {now['created_at']}.")
     if now["global_datastore"]:
@@ -149,7 +164,7 @@ def _must_be_safe(call, now, cache, snapshot):
         raise CallFailed(f"{cache['id']} was not deleted: {'; '.join(found)}.")
 
 
-def _delete(call, cache, patience) -> bool:
+def _delete(call: Aws, cache: dict[str, Any], patience: Patience) -> bool:
     """Sends the deletion. False if it is not known whether it arrived, or was too early."""
     operation, argument = ("delete_cache_cluster", "CacheClusterId") if cache["kind"] == CLUSTER else ("delete_replication_group", "ReplicationGroupId")
     patience.guard()

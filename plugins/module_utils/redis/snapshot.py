@@ -20,8 +20,11 @@ freshest (so does AWS for a final snapshot), and give the snapshot the tag `aten
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Any, TypeGuard
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.redis.parameters import release_of
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     ATTEMPTS,
@@ -35,6 +38,7 @@ from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     iso,
     last_events,
     standing,
+    status_of,
     tags_of,
     write,
 )
@@ -108,7 +112,7 @@ def _shard(node: dict) -> dict:
     return {"id": number, "slots": told.get("Slots"), "replica_count": told.get("ReplicaCount"), "availability_zones": zones}
 
 
-def list_snapshots(call, identifier: str, cache: dict | None = None) -> list[dict]:
+def list_snapshots(call: Aws, identifier: str, cache: dict | None = None) -> list[dict[str, Any]]:
     """All snapshots of the cache, newest first, one that is being taken before all. cache: find's answer where it is at hand; it saves a question.
 
     All of the account's are read: asked for those of a cluster that is gone, ElastiCache may answer that there is no such cluster.
@@ -131,10 +135,10 @@ def newest_first(snapshots: list[dict]) -> list[dict]:
 
 def _is_node_of(node: str, group: str) -> bool:
     match = _NODE.fullmatch(node)
-    return bool(match) and match[1] == group
+    return match is not None and match[1] == group
 
 
-def _tagged_source(call, snapshot: dict) -> str | None:
+def _tagged_source(call: Call, snapshot: dict) -> str | None:
     """The group that a node's snapshot says it is of. One whose tags cannot be read yet, or any more, says nothing."""
     try:
         return tags_of(call, snapshot["arn"], snapshot["name"]).get(SOURCE_TAG) if snapshot["arn"] else None
@@ -144,10 +148,12 @@ def _tagged_source(call, snapshot: dict) -> str | None:
         raise
 
 
-def read(call, name: str, cache: dict | None = None) -> dict | None:
+def read(call: Call, name: str, cache: dict | None = None) -> dict[str, Any] | None:
     """The snapshot of this name; None if there is none. cache: whose it probably is, where that is at hand."""
     doing = f"read the snapshot {name}"
-    found = absent_as([], "Snapshot", lambda: call("elasticache", "describe_snapshots", doing, SnapshotName=name, ShowNodeGroupConfig=True)["Snapshots"])
+    found: list[dict[str, Any]] = absent_as(
+        [], "Snapshot", lambda: call("elasticache", "describe_snapshots", doing, SnapshotName=name, ShowNodeGroupConfig=True)["Snapshots"]
+    )
     if not found:
         return None
     told = describe(found[0])
@@ -176,7 +182,7 @@ def refusals(cache: dict) -> list[str]:
     return found
 
 
-def _compared(field: str, value, told: dict):
+def _compared(field: str, value: Any, told: dict) -> Any:
     """A value as it is compared: 7.1 and 7.1.0 are one version, of which AWS chooses the third number."""
     return release_of(told.get("engine"), value) if field == "engine_version" else value
 
@@ -214,7 +220,7 @@ def _of_another_life(snapshot: dict, cache: dict) -> list[str]:
     return []
 
 
-def prune_plan(snapshots: list[dict], keep: int, protected, prefix: str = "", restored: str | None = None) -> list[str]:
+def prune_plan(snapshots: list[dict], keep: int, protected: Collection[str], prefix: str = "", restored: str | None = None) -> list[str]:
     """Names of the snapshots to delete, oldest first: manual ones that are available, but for the newest `keep` and those in `protected`.
 
     prefix: only names that start so; others are somebody's own. restored: the name of a snapshot that was restored, and so proved good; only older ones
@@ -228,7 +234,18 @@ def prune_plan(snapshots: list[dict], keep: int, protected, prefix: str = "", re
     return [told["name"] for told in reversed(old) if told["name"] not in protected]
 
 
-def create(call, cache: dict, name: str, *, timeout, delay, say=None, guard=None, tags: dict | None = None, wait: bool = True) -> dict:
+def create(
+    call: Aws,
+    cache: dict,
+    name: str,
+    *,
+    timeout: float,
+    delay: float,
+    say: Say | None = None,
+    guard: Guard | None = None,
+    tags: dict | None = None,
+    wait: bool = True,
+) -> dict[str, Any]:
     """Takes a snapshot of `cache` unless there is one of this name, and waits until it is available. Raises CallFailed with the reason.
 
     A cache that is busy is waited for. When the time is over all stays as it is: a snapshot that is being taken goes on by itself.
@@ -242,7 +259,7 @@ def create(call, cache: dict, name: str, *, timeout, delay, say=None, guard=None
     return _await(call, cache, name, patience, wait)
 
 
-def _send(call, cache, name, patience, tags):
+def _send(call: Aws, cache: dict[str, Any], name: str, patience: Patience, tags: dict[str, str] | None) -> None:
     source = {"ReplicationGroupId": cache["id"]} if cache["parameters"].get("cluster_enabled") else {"CacheClusterId": cache["primary"]}
     if cache["kind"] == GROUP and "CacheClusterId" in source:
         tags = {**(tags or {}), SOURCE_TAG: cache["id"]}
@@ -269,23 +286,23 @@ def _send(call, cache, name, patience, tags):
             patience.rest()
 
 
-def _ready(call, cache, name, patience):
+def _ready(call: Aws, cache: dict[str, Any], name: str, patience: Patience) -> None:
     """Waits until the cache is available; raises CallFailed if it never will be, or cannot be snapshot at all."""
 
-    def is_ready(now):
+    def is_ready(now: dict[str, Any] | None) -> bool:
         found = refusals(now) if now else [f"{cache['id']} does not exist (any more)."]
-        if found:
+        if now is None or found:
             raise CallFailed(f"The snapshot {name} was not taken: {' '.join(found)} Nothing was changed.")
         patience.tell(f"{cache['id']}: {now['status']}")
         return standing(now["status"]) == READY
 
     patience.until(
-        lambda: find(call, cache["id"], tags=False), is_ready, lambda now: f"{cache['id']} stays {now['status']}: the snapshot {name} was not taken."
+        lambda: find(call, cache["id"], tags=False), is_ready, lambda now: f"{cache['id']} stays {status_of(now)}: the snapshot {name} was not taken."
     )
 
 
-def _await(call, cache, name, patience, wait):
-    def is_there(snapshot):
+def _await(call: Aws, cache: dict[str, Any], name: str, patience: Patience, wait: bool) -> dict[str, Any]:
+    def is_there(snapshot: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
         if patience.is_gone(snapshot):
             gone = f"The snapshot {name} of {cache['id']} is gone: ElastiCache gave it up, or somebody deleted it. {why()}"
             raise CallFailed(gone.rstrip())
@@ -302,30 +319,29 @@ def _await(call, cache, name, patience, wait):
         patience.tell(f"{cache['id']}: snapshot {name}: {snapshot['status']}")
         return not wait or snapshot["status"] not in _COMING
 
-    def why():
+    def why() -> str:
         return last_events(call, cache["id"], cache["kind"])
 
-    def late(snapshot):
-        now = snapshot["status"] if snapshot else "not listed"
-        return f"The snapshot {name} of {cache['id']} is still {now}. It goes on by itself, and {cache['id']} is as it was; run this again."
+    def late(snapshot: dict[str, Any] | None) -> str:
+        return f"The snapshot {name} of {cache['id']} is still {status_of(snapshot)}. It goes on by itself, and {cache['id']} is as it was; run this again."
 
     return patience.until(lambda: read(call, name, cache), is_there, late)
 
 
-def usable(call, name: str, patience: Patience) -> dict:
+def usable(call: Aws, name: str, patience: Patience) -> dict[str, Any]:
     """The snapshot of this name, when it is available: what is being taken, copied, exported or restored elsewhere is waited for."""
 
-    def is_usable(snapshot):
+    def is_usable(snapshot: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
         if snapshot is None or snapshot["status"] in GONE:
             what = f"is {snapshot['status']}" if snapshot else "does not exist"
             raise CallFailed(f"The snapshot {name} {what}. Nothing was changed.")
         patience.tell(f"snapshot {name}: {snapshot['status']}")
         return snapshot["status"] == "available"
 
-    return patience.until(lambda: read(call, name), is_usable, lambda snapshot: f"The snapshot {name} stays {snapshot['status']}. Nothing was changed.")
+    return patience.until(lambda: read(call, name), is_usable, lambda snapshot: f"The snapshot {name} stays {status_of(snapshot)}. Nothing was changed.")
 
 
-def delete(call, name: str, *, timeout, delay, say=None, guard=None, wait: bool = True) -> bool:
+def delete(call: Aws, name: str, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None, wait: bool = True) -> bool:
     """Deletes a snapshot and waits until it is gone. False if there was none. One that is in use is waited for."""
     patience, sent = Patience(timeout, delay, say, guard), False
     while True:

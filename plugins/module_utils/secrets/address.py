@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 
 
 def pattern(scheme: str) -> re.Pattern:
@@ -21,12 +23,12 @@ def with_address(match: re.Match, host: str, port: int) -> str:
     return f"{match['scheme']}://{login}{host}:{port}{match['rest'] or ''}"
 
 
-def read(call, name: str) -> dict:
+def read(call: Call, name: str) -> dict[str, Any]:
     """The parameter with its value."""
     return call("ssm", "get_parameter", f"read the secret {name}", Name=name, WithDecryption=True)["Parameter"]
 
 
-def read_and_move(call, name: str, moved: Callable[[str], str], playbook: str) -> tuple[dict, str]:
+def read_and_move(call: Call, name: str, moved: Callable[[str], str], playbook: str) -> tuple[dict[str, Any], str]:
     """The parameter, and the value that it should have. moved: that value, from the one that is there; its ValueError is told, with what to run again."""
     parameter = read(call, name)
     try:

@@ -4,16 +4,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer
+
 # What a parameter holds, in bytes: of the standard tier, and of the advanced one, which costs five cents a month.
 _STANDARD, _LONGEST = 4096, 8192
 
 
-def tier(value):
+def tier(value: str) -> str:
     """The tier that a value needs."""
     return "Advanced" if len(value.encode()) > _STANDARD else "Standard"
 
 
-def value_problem(value, placeholder):
+def value_problem(value: object, placeholder: str) -> str | None:
     """Why this cannot be a secret's value, or None. The answer never contains the value."""
     if value is None or value == "":
         return "is empty"
@@ -28,7 +33,7 @@ def value_problem(value, placeholder):
     return None
 
 
-def findings(names, values, placeholder):
+def findings(names: Iterable[str], values: Mapping[str, object], placeholder: str) -> list[str]:
     """Everything that is wrong with the given values, one sentence each."""
     found = [f"{name} is no secret of this environment; its secrets are {', '.join(sorted(names))}" for name in sorted(set(values) - set(names))]
     for name in names:
@@ -39,17 +44,17 @@ def findings(names, values, placeholder):
     return found
 
 
-def is_set(current, placeholder):
+def is_set(current: Answer | None, placeholder: str) -> bool:
     """Whether the parameter holds a person's value."""
     return current is not None and current["value"] not in ("", placeholder)
 
 
-def missing(names, current, values, placeholder):
+def missing(names: Iterable[str], current: Mapping[str, Answer], values: Collection[str], placeholder: str) -> list[str]:
     """Names that hold no person's value and get none now."""
     return [name for name in names if name not in values and not is_set(current.get(name), placeholder)]
 
 
-def writes(names, current, values, placeholder, create):
+def writes(names: Iterable[str], current: Mapping[str, Answer], values: Mapping[str, str], placeholder: str, create: bool) -> list[tuple[str, str, str]]:
     """What to write: [(name, value, action)], action being `create` or `update`; nothing that is so already."""
     found = []
     for name in names:
@@ -64,7 +69,7 @@ def writes(names, current, values, placeholder, create):
     return found
 
 
-def superseded(history, value, placeholder):
+def superseded(history: Sequence[Answer], value: str, placeholder: str) -> int | None:
     """The version that had this value before the newest one came, with another; None if it is the newest's, or never was there, or if the newest is no value
     but the placeholder. history: oldest first."""
     if not history or history[-1]["value"] in (value, placeholder):
@@ -72,7 +77,7 @@ def superseded(history, value, placeholder):
     return next((entry["version"] for entry in reversed(history) if entry["value"] == value), None)
 
 
-def left_line(name, version, newest):
+def left_line(name: str, version: int, newest: int) -> str:
     """Why a given value was not written, and what writes it all the same."""
     return (
         f"{name}: left as it is. The value given is an earlier one, of version {version}, and was changed since (version {newest}). "
@@ -80,7 +85,7 @@ def left_line(name, version, newest):
     )
 
 
-def report(names, current, written, placeholder):
+def report(names: Iterable[str], current: Mapping[str, Answer], written: Iterable[tuple[str, str, str]], placeholder: str) -> list[dict[str, Any]]:
     """What people may know: [{name, set, action, version, last_modified}]."""
     actions = {name: action for name, _value, action in written}
     return [
@@ -95,7 +100,7 @@ def report(names, current, written, placeholder):
     ]
 
 
-def lines(secrets, check):
+def lines(secrets: Collection[Answer], check: bool) -> list[str]:
     """The report as text, one line for each secret."""
     width = max((len(secret["name"]) for secret in secrets), default=0)
     done = {"create": "created", "update": "changed"}

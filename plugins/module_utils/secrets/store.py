@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, Denied, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.secrets.plan import tier
 
 PLACEHOLDER = "CHANGE_ME"
@@ -16,9 +17,10 @@ _NAMES_A_FILTER = 50
 _PARAMETERS_A_CALL = 10
 
 
-def parameters_named(call, names: list[str], doing: str) -> tuple[list[dict], list[str]]:
+def parameters_named(call: Call, names: list[str], doing: str) -> tuple[list[dict[str, Any]], list[str]]:
     """(those that exist, with their values; names of those that do not), however many."""
-    found, missing = [], []
+    found: list[dict[str, Any]] = []
+    missing: list[str] = []
     for start in range(0, len(names), _PARAMETERS_A_CALL):
         answer = call("ssm", "get_parameters", doing, Names=names[start : start + _PARAMETERS_A_CALL], WithDecryption=True)
         found += answer["Parameters"]
@@ -26,7 +28,7 @@ def parameters_named(call, names: list[str], doing: str) -> tuple[list[dict], li
     return found, missing
 
 
-def parameters_below(call, path: str, decrypted: bool = True) -> list[dict]:
+def parameters_below(call: Aws, path: str, decrypted: bool = True) -> list[dict[str, Any]]:
     """All parameters below a path, with their values (encrypted ones if not `decrypted`): none of those may be shown, returned or saved."""
     doing = f"list the parameters below {path}"
     return call.pages("ssm", "get_parameters_by_path", doing, "Parameters", Path=path, Recursive=True, WithDecryption=decrypted)
@@ -43,7 +45,7 @@ def parameter_entry(parameter: dict, placeholder: str = PLACEHOLDER) -> dict:
     }
 
 
-def read_all(call, path: str, names: list[str]) -> dict:
+def read_all(call: Call, path: str, names: list[str]) -> dict[str, dict[str, Any]]:
     """{name: {value, type, version, last_modified}} of those that exist."""
     found, _missing = parameters_named(call, [f"{path}/{name}" for name in names], f"read the secrets below {path}")
     return {
@@ -57,12 +59,12 @@ def read_all(call, path: str, names: list[str]) -> dict:
     }
 
 
-def create(call, path: str, name: str, value: str, description: str = "", tags: dict | None = None, beside: str = "") -> int:
+def create(call: Aws, path: str, name: str, value: str, description: str = "", tags: dict | None = None, beside: str = "") -> int:
     """Writes one that is not there. Returns its version. Without Overwrite, Parameter Store refuses if somebody was faster.
 
     beside: the parameter whose key the new one has, too: what is as secret as that one may not be readable for more people. Otherwise it is the account's own.
     """
-    arguments = {"Tags": [{"Key": key, "Value": text} for key, text in sorted((tags or {}).items())]}
+    arguments: dict[str, Any] = {"Tags": [{"Key": key, "Value": text} for key, text in sorted((tags or {}).items())]}
     if description:
         arguments["Description"] = description
     # The tier is stated only where it has to be: an account may have a default of its own.
@@ -89,7 +91,7 @@ class Kept(NamedTuple):
     key: str
 
 
-def kept(call, names: list[str]) -> dict[str, Kept]:
+def kept(call: Aws, names: list[str]) -> dict[str, Kept]:
     """{name: Kept} of parameters by their whole names; of those that do not exist nothing."""
     found = {}
     for start in range(0, len(names), _NAMES_A_FILTER):
@@ -106,13 +108,13 @@ def kept(call, names: list[str]) -> dict[str, Kept]:
     return found
 
 
-def update(call, path: str, name: str, value: str, there: Kept | None = None) -> int:
+def update(call: Aws, path: str, name: str, value: str, there: Kept | None = None) -> int:
     """A new value for one that is there, encrypted whatever it was before. Returns its version. there: its `kept`, where that was asked already."""
     where = f"{path}/{name}"
     return rewrite(call, where, value, (there or _kept(call, where))._replace(type="SecureString"), f"write the secret {name}")
 
 
-def rewrite(call, where: str, value: str, there: Kept | None = None, doing: str = "") -> int:
+def rewrite(call: Aws, where: str, value: str, there: Kept | None = None, doing: str = "") -> int:
     """A new value for one that is there, by its whole name; its type, tier and key stay. Returns its version.
 
     A short value for one that became an advanced one meanwhile may be refused as a downgrade, which AWS does not have; then that tier is named.
@@ -133,43 +135,45 @@ def rewrite(call, where: str, value: str, there: Kept | None = None, doing: str 
         raise
 
 
-def _kept(call, where: str) -> Kept:
+def _kept(call: Aws, where: str) -> Kept:
     found = kept(call, [where]).get(where)
     if found is None:
         raise CallFailed(f"Parameter Store does not list {where}, so that its key is not known. Nothing was written. Run this again, and see who deleted it.")
     return found
 
 
-def described_below(call, path: str) -> list[dict]:
+def described_below(call: Aws, path: str) -> list[dict[str, Any]]:
     """What AWS tells of the parameters below a path beside their values, such as the tier."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     return call.pages("ssm", "describe_parameters", f"describe the parameters below {path}", "Parameters", ParameterFilters=filters)
 
 
-def history(call, path: str, name: str) -> list[dict]:
+def history(call: Aws, path: str, name: str) -> list[dict[str, Any]]:
     """[{value, version, labels}] of a parameter, oldest first; [] if it does not exist. Parameter Store keeps the last hundred."""
     return versions(call, f"{path}/{name}")
 
 
-def versions(call, where: str) -> list[dict]:
+def versions(call: Aws, where: str) -> list[dict[str, Any]]:
     """The history of a parameter by its whole name."""
     doing = f"read the earlier values of {where}"
-    found = absent_as([], "Parameter", lambda: call.pages("ssm", "get_parameter_history", doing, "Parameters", Name=where, WithDecryption=True))
+    found: list[dict[str, Any]] = absent_as(
+        [], "Parameter", lambda: call.pages("ssm", "get_parameter_history", doing, "Parameters", Name=where, WithDecryption=True)
+    )
     told = [{"value": item["Value"], "version": item["Version"], "labels": item.get("Labels", [])} for item in found]
     return sorted(told, key=lambda item: item["version"])
 
 
-def label(call, path: str, name: str, version: int, text: str) -> None:
+def label(call: Call, path: str, name: str, version: int, text: str) -> None:
     """Puts a label on one version; it leaves the version that had it."""
     where = f"{path}/{name}"
     call("ssm", "label_parameter_version", f"label version {version} of {where}", Name=where, ParameterVersion=version, Labels=[text])
 
 
-def unlabel(call, path: str, name: str, version: int, text: str) -> None:
+def unlabel(call: Call, path: str, name: str, version: int, text: str) -> None:
     where = f"{path}/{name}"
     call("ssm", "unlabel_parameter_version", f"take the label from version {version} of {where}", Name=where, ParameterVersion=version, Labels=[text])
 
 
-def delete(call, path: str, name: str) -> None:
+def delete(call: Call, path: str, name: str) -> None:
     """Takes a parameter away with all its versions; none there is as good."""
     absent_as(None, "Parameter", lambda: call("ssm", "delete_parameter", f"delete the parameter {path}/{name}", Name=f"{path}/{name}"))
