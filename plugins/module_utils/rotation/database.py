@@ -16,12 +16,15 @@ A run that died is taken up at 2 as long as the services' address was not change
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
 from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, users as database_users
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FINISH, SETTLED_LABEL, WRITE
@@ -41,27 +44,31 @@ class DatabaseRotation(Rotation):
     kind = "database password"
     when_off = "The program that speaks to the database runs in the VPC, and what the services make of it is the proof."
 
-    def __init__(self, call, params, lock, **options):
+    def __init__(self, call: Aws, params: dict[str, Any], lock: Lock | NoLock, **options: Any) -> None:
         super().__init__(call, params, lock, **options)
         self.secret, self.admin, self.next = params["secret"], params["admin_secret"], params["next_secret"]
         self.program = params["program"]
-        self.database, self.turn, self.next_url, self.definition = None, None, "", None
+        self.database: dict[str, Any] = {}
+        self.turn: database_users.Turn | None = None
+        self.next_url = ""
+        self.definition: dict[str, Any] | None = None
         self.result.update(old_user="", new_user="")
 
     # --- What is to be done -------------------------------------------------------------------------------------------
-    def names(self):
+    def names(self) -> list[str]:
         return [self.secret]
 
-    def wanted(self):
+    def wanted(self) -> dict[str, str]:
         return {self.secret: self.next_url} if self.next_url else {}
 
-    def read(self):
+    def read(self) -> None:
         users, identifier = self.params["users"], self.params["database"]
         now = secret_rotation.standing(parameter_store.history(self.call, self.path, self.secret))
-        self.database = describe_database(self.call, identifier)
-        wrong = database_users.problems(self.secret, now, self.database, identifier, users)
-        if wrong:
+        database = describe_database(self.call, identifier)
+        wrong = database_users.problems(self.secret, now, database, identifier, users)
+        if wrong or now is None or database is None:
             raise CallFailed(f"Nothing was changed: {'; '.join(wrong)}.")
+        self.database = database
         self.found = {self.secret: now}
         self.know([now.value, now.before])
         self.turn = database_users.turn(now, users)
@@ -76,10 +83,10 @@ class DatabaseRotation(Rotation):
         self._find_program()
 
     @property
-    def master(self):
+    def master(self) -> str:
         return self.database["MasterUsername"]
 
-    def _find_program(self):
+    def _find_program(self) -> None:
         """Before anything is written: the service whose task definition and network the program has, and its container."""
         service = describe_services(self.call, self.cluster, [self.program["service"]])[self.program["service"]]
         running = describe_task_definition(self.call, service["taskDefinition"])
@@ -88,19 +95,19 @@ class DatabaseRotation(Rotation):
             raise CallFailed(f"{running['taskDefinitionArn']} has no container {self.program['container']}; it has: {', '.join(known)}. Nothing was changed.")
         self.running = running
 
-    def lines(self, would):
+    def lines(self, would: bool) -> list[str]:
         return database_users.lines(self.secret, self.turn, self.master, list(self.services), would)
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
-    def _rotate(self):
+    def _rotate(self) -> dict[str, Any]:
         try:
             return super()._rotate()
         finally:
             self._forget_definition()
 
-    def change(self):
+    def change(self) -> None:
         self._let_earlier_ones_end()
-        if self.next_url:
+        if self.next_url and self.turn:
             self._mark()
             self._let_the_master_in()
             self._keep(self.next, self.next_url, _NEXT_TEXT)
@@ -110,21 +117,21 @@ class DatabaseRotation(Rotation):
                 raise RotationFailed(f"{failed}\n{self.secret} was not changed and no service was touched: they go on as {self.turn.old}.")
         super().change()
 
-    def _mark(self):
+    def _mark(self) -> None:
         now = self.found[self.secret]
         if now.before_version is None:
             self.lock.check()
             parameter_store.label(self.call, self.path, self.secret, now.version, secret_rotation.LABEL)
             self.found[self.secret] = now._replace(before=now.value, before_version=now.version)
 
-    def _let_the_master_in(self):
+    def _let_the_master_in(self) -> None:
         """The address with which the program may do all that. As long as the services use the master user, its password stays."""
-        if self.turn.old == self.master:
+        if self.turn and self.turn.old == self.master:
             self._keep(self.admin, self.found[self.secret].value, _ADMIN_TEXT)
         else:
             self._new_master_password()
 
-    def _new_master_password(self):
+    def _new_master_password(self) -> None:
         """First into Parameter Store: what is there can be set again, whenever a run dies."""
         password = database_users.new_password()
         url = database_users.with_user(self.found[self.secret].value, self.master, password)
@@ -138,7 +145,7 @@ class DatabaseRotation(Rotation):
         self.say(f"{identifier}: the master user {self.master} gets another password")
         self._wait_for_the_password()
 
-    def _wait_for_the_password(self):
+    def _wait_for_the_password(self) -> None:
         deadline = Deadline(self.params["wait_timeout"])
         while True:
             time.sleep(pace(deadline.elapsed, self.params["wait_delay"]))
@@ -150,7 +157,7 @@ class DatabaseRotation(Rotation):
                 status = database["DBInstanceStatus"] if database else "gone"
                 raise CallFailed(f"The database {self.params['database']} is {status}, and has no new master password after {deadline.seconds} s.")
 
-    def _keep(self, name, value, text):
+    def _keep(self, name: str, value: str, text: str) -> None:
         """Writes a parameter that no service reads."""
         self.lock.check()
         there = parameter_store.read_all(self.call, self.path, [name]).get(name)
@@ -160,7 +167,7 @@ class DatabaseRotation(Rotation):
             self.know([there["value"]])
             parameter_store.update(self.call, self.path, name, value)
 
-    def _speak(self, *words):
+    def _speak(self, *words: str) -> str:
         """One run of the application's own program in the VPC. Returns why it failed, or ''."""
         program = self.program
         if self.definition is None:
@@ -180,11 +187,11 @@ class DatabaseRotation(Rotation):
         succeeded, ended = self._follow(definition, arn)
         return "" if succeeded else self.redactor.text(f"{' '.join(command)} failed. {task_run.failure_text(arn, ended)}")
 
-    def _follow(self, definition, arn):
+    def _follow(self, definition: dict[str, Any], arn: str) -> tuple[bool, dict[str, Any]]:
         options = {"wait_timeout": self.program["timeout"], "wait_delay": self.params["wait_delay"], "guard": self.lock.check}
         return task_run.TaskRun(self.call, self.cluster, definition, arn, say=self.say if self.listened else None, **options).finish()
 
-    def _let_earlier_ones_end(self):
+    def _let_earlier_ones_end(self) -> None:
         """A task that a dead run started, and that is slow to begin, would give a user the password of then after this run gave it another."""
         for arn in self._earlier_ones():
             self.say(f"A task of an earlier rotation still runs ({task_id(arn)}); waiting for its end.")
@@ -211,12 +218,12 @@ class DatabaseRotation(Rotation):
             time.sleep(pace(deadline.elapsed, self.params["wait_delay"]))
         return found[0]
 
-    def _take_up(self):
+    def _take_up(self) -> None:
         """Not once more where it was done and the old user may be shut out already: tasks that are not well then are no reason to go back to it."""
         if not self.found[self.secret].settled:
             super()._take_up()
 
-    def settle(self):
+    def settle(self) -> None:
         """The services are well with the new user. What fails from here on is done by the next run: the new user stays, and so do the marks."""
         if self.turn:
             self.lock.check()
@@ -237,13 +244,13 @@ class DatabaseRotation(Rotation):
                 )
         super().settle()
 
-    def unmark(self):
+    def unmark(self) -> None:
         super().unmark()
         if self.found[self.secret].settled:
             parameter_store.unlabel(self.call, self.path, self.secret, self.found[self.secret].version, SETTLED_LABEL)
         parameter_store.delete(self.call, self.path, self.next)
 
-    def _forget_definition(self):
+    def _forget_definition(self) -> None:
         """What reads the master's address is not left to be run by anybody. A failure here is told, and changes nothing of the outcome."""
         if not self.definition:
             return

@@ -60,7 +60,7 @@ def entries(path: str, parameters: list[dict], described: list[dict], readers: d
 
 def duplicates(values: dict, placeholder: str) -> list[list[str]]:
     """Names that hold one and the same value, as copied text often does."""
-    by_value = {}
+    by_value: dict[str, list[str]] = {}
     for name, value in values.items():
         if state_of(value, placeholder) == SET:
             by_value.setdefault(value, []).append(name)
@@ -85,7 +85,7 @@ def compare(current: dict, desired: list[str], optional: list[str], wanted: dict
         else:
             says = SAME if hmac.compare_digest(value.encode(), new.encode()) else DIFFERENT
         if new is not None:
-            before += f" {fingerprint.of(value)}" if before == SET else ""
+            before += f" {fingerprint.of(value)}" if value is not None and before == SET else ""
             after += f" {fingerprint.of(new)}"
         found.append({"name": name, "says": says, "before": before, "after": after})
     return found

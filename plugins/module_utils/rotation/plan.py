@@ -8,6 +8,7 @@ value to go back to, and tells that there is something to finish.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as ssm_secrets
@@ -66,7 +67,7 @@ def actions(found: dict, values: dict) -> dict:
     return {name: action for name, action in decided.items() if action != NOTHING}
 
 
-def readers_of(names, readers: dict) -> list[str]:
+def readers_of(names: Iterable[str], readers: dict) -> list[str]:
     """Services that read any of these secrets. readers: {service: {names of its secrets}}, in order."""
     return [service for service, read in readers.items() if read & set(names)]
 

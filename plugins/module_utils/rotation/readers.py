@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, running_task_definitions
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import parameter_name, secrets_of
 
@@ -15,11 +16,11 @@ def region_of(arn: str) -> str:
 def names_below(definition: dict, path: str) -> set[str]:
     """Names, without the path, of the parameters below it that a task definition reads; a version at the end of a reference counts for its name."""
     region = region_of(definition["taskDefinitionArn"])
-    found = {parameter_name(reference, region) for reference in secrets_of(definition)} - {None}
-    return {name.removeprefix(f"{path}/").partition(":")[0] for name in found if name.startswith(f"{path}/")}
+    found = {parameter_name(reference, region) for reference in secrets_of(definition)}
+    return {name.removeprefix(f"{path}/").partition(":")[0] for name in found if name and name.startswith(f"{path}/")}
 
 
-def read(call, cluster: str, services: list[str], path: str) -> dict:
+def read(call: Call, cluster: str, services: list[str], path: str) -> dict[str, set[str]]:
     """{service: names that it reads} in the order given, of the services that there are."""
     running = running_task_definitions(call, cluster, services)
     definitions = {arn: describe_task_definition(call, arn) for arn in sorted(set(running.values()))}

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout as ecs_rollout
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun
 
@@ -12,23 +16,23 @@ class SecretRollout(RolloutRun):
     """RolloutRun with one new deployment of what each service runs, there and back. read() comes after the values are written: a deployment that
     began before may have tasks with the old ones."""
 
-    def __init__(self, call, cluster, services: dict, **options):
+    def __init__(self, call: Aws, cluster: str, services: Mapping[str, str], **options: Any) -> None:
         """services: {name: task definition's ARN}, as they run."""
         super().__init__(call, cluster, [{"name": name, "task_definition": arn} for name, arn in services.items()], **options)
-        self._before = {}
+        self._before: dict[str, str] = {}
 
-    def _plan(self, name, service):
+    def _plan(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         now = ecs_rollout.primary(service).get("id", "")
         # What was sent, and its answer lost, shows as another deployment than the one that was there.
         return {"forceNewDeployment": True} if now == self._before.setdefault(name, now) else {}
 
     _plan_back = _plan
 
-    def _theirs(self, name, service, arguments, back):
+    def _theirs(self, name: str, service: dict[str, Any], arguments: Mapping[str, Any], back: bool) -> dict[str, Any]:
         """Nobody's: new tasks of what a service runs undo nobody's deployment, and without them its tasks would keep the value that is taken back."""
         return {}
 
-    def revert(self, names=None):
+    def revert(self, names: list[str] | None = None) -> dict[str, str]:
         """As RolloutRun's, after the old values were written: whatever deployment there is by then may have tasks with the new ones."""
         wanted = list(self.items) if names is None else names
         self._before = {name: ecs_rollout.primary(self._current(name)).get("id", "") for name in wanted}

@@ -8,6 +8,8 @@ What is done with each secret is decided in rotation.plan. rotation.database put
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
@@ -15,11 +17,12 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS, Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Module, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record, state as power_state
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LOCK_OPTIONS, holding, iso, this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LOCK_OPTIONS, Lock, NoLock, holding, iso, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
 from ansible_collections.atena.aws.plugins.module_utils.rotation import plan as secret_rotation, readers as secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import FORGET, LABEL, WRITE
@@ -54,7 +57,7 @@ ROTATION_OPTIONS = {
 class RotationFailed(Exception):
     """The rotation did not succeed; its text is what the user reads, `outcome` what the record says."""
 
-    def __init__(self, message: str, outcome: str = rotation_record.FAILED):
+    def __init__(self, message: str, outcome: str = rotation_record.FAILED) -> None:
         super().__init__(message)
         self.outcome = outcome
 
@@ -65,22 +68,29 @@ class Rotation:
     kind = "secrets"
     when_off = "Only tasks can tell whether a new value is a good one; to write it all the same, without a way back: secrets_action=set."
 
-    def __init__(self, call, params: dict, lock, *, say=None, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict[str, Any], lock: Lock | NoLock, *, say: Say | None = None, check_mode: bool = False) -> None:
         self.call, self.params, self.lock, self.check_mode = call, params, lock, check_mode
         self.cluster, self.path = resource_names.cluster(params["name"]), params["path"]
         self.listened = say
-        self._known, self.redactor = [], Redactor([])
-        self.found, self.decided, self.left, self.kept, self.services, self.idle = {}, {}, {}, {}, {}, []
+        self._known: list[str] = []
+        self.redactor = Redactor([])
+        self.found: dict[str, secret_rotation.Standing] = {}
+        self.decided: dict[str, str] = {}
+        self.left: dict[str, int] = {}
+        self.kept: dict[str, parameter_store.Kept] = {}
+        self.services: dict[str, str] = {}
+        self.idle: list[str] = []
         self.record = rotation_record.RotationRecord(call, params["record"]["bucket"], params["record"]["key"])
-        self.recorded, self.rollout, self.begin = False, None, time.monotonic()
-        self.result = {"changed": False, "outcome": "", "secrets": [], "services": [], "lines": []}
+        self.recorded, self.begin = False, time.monotonic()
+        self.rollout: SecretRollout | None = None
+        self.result: dict[str, Any] = {"changed": False, "outcome": "", "secrets": [], "services": [], "lines": []}
 
     def say(self, text: str) -> None:
         if self.listened:
             self.listened(self.redactor.text(text))
 
     # --- What is to be done -------------------------------------------------------------------------------------------
-    def wanted(self) -> dict:
+    def wanted(self) -> dict[str, str]:
         """{name: new value} of what shall be rotated."""
         return self.params["values"]
 
@@ -90,10 +100,11 @@ class Rotation:
     def read(self) -> None:
         """Reads the secrets and the services, decides, and refuses what cannot be done; writes nothing."""
         histories = {name: parameter_store.history(self.call, self.path, name) for name in self.names()}
-        self.found = {name: secret_rotation.standing(history) for name, history in histories.items()}
-        self.know(value for now in self.found.values() if now for value in (now.value, now.before))
+        found = {name: secret_rotation.standing(history) for name, history in histories.items()}
+        self.found = {name: now for name, now in found.items() if now}
+        self.know(value for now in self.found.values() for value in (now.value, now.before))
         self.know(self.wanted().values())
-        wrong = secret_rotation.problems(self.names(), self.found, self.wanted(), self.params["placeholder"])
+        wrong = secret_rotation.problems(self.names(), found, self.wanted(), self.params["placeholder"])
         if wrong:
             raise CallFailed(f"Nothing was changed: {'; '.join(wrong)}.")
         self.left = self._older(histories)
@@ -108,7 +119,7 @@ class Rotation:
         if named is None:
             return {}
         found = {
-            name: secret_plan.superseded(histories.get(name), value, self.params["placeholder"]) for name, value in self.wanted().items() if name not in named
+            name: secret_plan.superseded(histories.get(name, []), value, self.params["placeholder"]) for name, value in self.wanted().items() if name not in named
         }
         return {name: version for name, version in found.items() if version is not None}
 
@@ -116,7 +127,7 @@ class Rotation:
         """What the new values leave of the parameters; asked before anything is written."""
         self.kept = parameter_store.kept(self.call, [f"{self.path}/{name}" for name in self.moved])
 
-    def know(self, values) -> None:
+    def know(self, values: Iterable[object]) -> None:
         """Values that no line may show."""
         self._known += [value for value in values if isinstance(value, str)]
         self.redactor = Redactor(self._known)
@@ -138,7 +149,6 @@ class Rotation:
         return [
             {"name": name, "action": self.decided.get(name, "nothing"), "version": now.version, "previous_version": now.before_version or now.version}
             for name, now in self.found.items()
-            if now
         ]
 
     def lines(self, would: bool) -> list[str]:
@@ -155,7 +165,7 @@ class Rotation:
         if off:
             raise CallFailed(f"{off} Nothing was changed. {self.when_off}")
 
-    def run(self) -> dict:
+    def run(self) -> dict[str, Any]:
         self.read()
         if not self.decided:
             return {**self.result, "outcome": "nothing_to_do", "lines": self.lines(False)}
@@ -167,7 +177,7 @@ class Rotation:
             return self._rotate()
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
-    def _rotate(self) -> dict:
+    def _rotate(self) -> dict[str, Any]:
         said = self.lines(False)
         self._begin()
         try:
@@ -204,7 +214,7 @@ class Rotation:
                     parameter_store.label(self.call, self.path, name, now.version, LABEL)
                     self.found[name] = now._replace(before=now.value, before_version=now.version)
                 self.write(name, self.wanted()[name])
-            elif action == FORGET:
+            elif action == FORGET and now.before_version is not None:
                 parameter_store.unlabel(self.call, self.path, name, now.before_version, LABEL)
 
     def write(self, name: str, value: str) -> None:
@@ -225,9 +235,9 @@ class Rotation:
         self.say(f"going back: {words or ' '.join(failed.values())}")
         for name in self.moved:
             now = self.found[name]
-            if now.value != now.before:
+            if now.before is not None and now.value != now.before:
                 self.write(name, now.before)
-        lost = self.rollout.revert()
+        lost = self.rollout.revert() if self.rollout else {}
         back = [name for name in self.services if name not in lost]
         self.result.update(secrets=self._entries(), failed_tasks=self.redactor.everything(evidence), reverted=back, not_reverted=sorted(lost))
         text = failure_text(failed or {"health": words}, evidence, back, lost).replace("The rollout failed.", "The new value was not taken up.", 1)
@@ -237,14 +247,14 @@ class Rotation:
         self.unmark()
         raise RotationFailed(self.redactor.text(f"{text}\nThe old value is in place again."), rotation_record.REVERTED)
 
-    def _roll_out(self) -> dict:
+    def _roll_out(self) -> dict[str, str]:
         if not self.services:
             return {}
         options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "stable_seconds", "log_lines")}
         say = self.say if self.listened else None
-        self.rollout = SecretRollout(self.call, self.cluster, self.services, say=say, guard=self.lock.check, **options)
-        self.rollout.read()
-        return self.rollout.roll_out()
+        rollout = self.rollout = SecretRollout(self.call, self.cluster, self.services, say=say, guard=self.lock.check, **options)
+        rollout.read()
+        return rollout.roll_out()
 
     def _unhealthy(self) -> str:
         """Why the application is not well by its own word, or ''. Not asked where nothing was started, or nothing has an address."""
@@ -262,7 +272,9 @@ class Rotation:
 
     def unmark(self) -> None:
         for name in self.moved:
-            parameter_store.unlabel(self.call, self.path, name, self.found[name].before_version, LABEL)
+            marked = self.found[name].before_version
+            if marked is not None:
+                parameter_store.unlabel(self.call, self.path, name, marked, LABEL)
 
     # --- The record ---------------------------------------------------------------------------------------------------
     @property
@@ -291,7 +303,7 @@ class Rotation:
             self.say(f"The record could not be brought up to date: {failed}")
 
 
-def run_module(module, kind) -> None:
+def run_module(module: Module, kind: type[Rotation]) -> None:
     """What the modules' main() does beside naming their options. kind: Rotation, or a class made of it."""
     call, progress = Caller(module), Progress(module.params["progress_file"])
     try:

@@ -54,7 +54,7 @@ def with_user(url: str, user: str, password: str) -> str:
 
 def turn(now: Standing, users: list[str]) -> Turn | None:
     """Whose turn it is; None when an earlier run failed and has the old user back already: then its new tasks are all there is to see to."""
-    if now.before_version is not None and now.version > now.before_version:
+    if now.before is not None and now.before_version is not None and now.version > now.before_version:
         old, new = user_of(now.before), user_of(now.value)
         return None if old == new else Turn(old, new, True)
     old = user_of(now.value)
