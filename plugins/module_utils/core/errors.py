@@ -101,7 +101,7 @@ def facts_of(failed: BaseException | None) -> dict[str, Any]:
     }
 
 
-def told(failed: Exception) -> dict[str, Any]:
+def told(failed: BaseException) -> dict[str, Any]:
     """fail_json's arguments for a failure whose text is ready for the user."""
     return {"msg": str(failed), **facts_of(failed)}
 

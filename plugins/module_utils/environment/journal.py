@@ -177,13 +177,14 @@ class Journal:
             return self.save(self._changed(changes))
 
     @property
-    def _held(self) -> dict[str, Any]:
+    def held(self) -> dict[str, Any]:
+        """The record, of which there is one: it was read, or saved."""
         if self.record is None:
             raise ValueError("a journal is changed after it was read or saved")
         return self.record
 
     def _changed(self, changes: dict) -> dict[str, Any]:
-        record = copy.deepcopy(self._held)
+        record = copy.deepcopy(self.held)
         for key, value in changes.items():
             merge = key in ("redis", "database") and isinstance(value, dict)
             record[key] = {**(record[key] or {}), **value} if merge else value
@@ -191,14 +192,14 @@ class Journal:
 
     def note(self, text: str) -> None:
         with self._one_at_a_time:
-            self.change(notes=[*self._held["notes"], {"at": self._now(), "says": text}])
+            self.change(notes=[*self.held["notes"], {"at": self._now(), "says": text}])
 
     @contextlib.contextmanager
     def step(self, name: str, **changes: Any) -> Iterator[Step]:
         """Around one step: on record before it begins, with `changes`, and when it has ended. Yields a Step."""
         step = Step()
         with self._one_at_a_time:
-            steps = self._held["steps"]
+            steps = self.held["steps"]
             entry = {"step": name, "began_at": self._now(), "ended_at": "", "outcome": "", "says": ""}
             self.save({**self._changed(changes), "steps": [*steps, entry]})
         try:

@@ -4,19 +4,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.health import HEALTH_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
 
 
-def _required(**more) -> dict:
+def _required(**more: Any) -> dict[str, Any]:
     return {"type": "str", "required": True, **more}
 
 
-def _optional(kind: str, default) -> dict:
+def _optional(kind: str, default: object) -> dict[str, Any]:
     return {"type": kind, "default": default}
 
 
-def _group(required: bool = False, **options) -> dict:
+def _group(required: bool = False, **options: Any) -> dict[str, Any]:
     return {"type": "dict", "options": options, **({"required": True} if required else {"apply_defaults": True})}
 
 
@@ -55,7 +57,7 @@ ARGUMENTS = {
             "timeout": _optional("int", 900),
         },
     },
-    "health": _group(**HEALTH_OPTIONS),
+    "health": _group(False, **HEALTH_OPTIONS),
     "domain": _optional("dict", {}),
     "costs": _group(
         running=_optional("float", 0.0),

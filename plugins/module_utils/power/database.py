@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
+from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
 
 STOP, START = "stop", "start"
@@ -138,7 +141,7 @@ def surplus(snapshots: list[dict], identifier: str, keep: int) -> list[str]:
 class Database:
     """branches: see environment.branches. say: takes a line for the person who waits."""
 
-    def __init__(self, call, identifier: str, *, branches, say, timeout: float = 3600, delay: float = 10):
+    def __init__(self, call: Aws, identifier: str, *, branches: Branches, say: Say, timeout: float = 3600, delay: float = 10) -> None:
         self.call, self.identifier = call, identifier
         self._branches, self._tell = branches, say
         self.timeout, self.delay = timeout, delay
@@ -205,14 +208,14 @@ class Database:
         """Starts it and waits until it serves. Returns it as described then."""
         return self._reach(START, "start_db_instance", "stopped")
 
-    def back_up(self, name: str, tags: dict) -> dict:
+    def back_up(self, name: str, tags: dict) -> dict[str, Any]:
         """Takes a snapshot of that name, unless there is one, and waits until it is complete."""
         deadline, told, sent = Deadline(self.timeout), None, False
         while True:
             self._branches.guard()
             found = next((item for item in self.snapshots() if item["DBSnapshotIdentifier"] == name), None)
             status = found["Status"] if found else "absent"
-            if status == "available":
+            if found is not None and status == "available":
                 return found
             if status in ("failed", "incompatible-restore", "deleting"):
                 raise CallFailed(f"The snapshot {name} of {self.identifier} is {status}. The database was not stopped. Run this again: it takes another one.")

@@ -7,10 +7,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import STOPPED, Journal, state_of
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockTaken
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
@@ -27,7 +30,19 @@ class GuardRun:
     It waits without the lock, so that a person who wants to start the environment meanwhile can.
     """
 
-    def __init__(self, call, database, power, lock, operator, *, wait_timeout=0, wait_delay=15, check_mode=False, say=lambda text: None):
+    def __init__(
+        self,
+        call: Aws,
+        database: str,
+        power: Mapping[str, Any],
+        lock: Mapping[str, Any],
+        operator: str,
+        *,
+        wait_timeout: float = 0,
+        wait_delay: float = 15,
+        check_mode: bool = False,
+        say: Say = lambda text: None,
+    ) -> None:
         self.call, self.database, self.operator, self.check_mode, self._say = call, database, operator, check_mode, say
         self.journal = Journal(call, power["bucket"], power["journal_key"])
         self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
@@ -89,5 +104,5 @@ class GuardRun:
                 return False, dataclasses.replace(now, verdict=guard.LATER, says=f"{failed} Run guard.yml again later.", act="")
             answer = {}
         restarts_at = answer.get("DBInstance", {}).get("AutomaticRestartTime")
-        self.journal.change(**guard.after_stop(self.journal.record, verdict, restarts_at, datetime.datetime.now(datetime.UTC)))
+        self.journal.change(**guard.after_stop(self.journal.record or {}, verdict, restarts_at, datetime.datetime.now(datetime.UTC)))
         return True, verdict

@@ -4,14 +4,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read
+from ansible_collections.atena.aws.plugins.module_utils.environment.gates import Gates
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read
 
 
-def services_of(call, cluster: str) -> dict:
+def services_of(call: Aws, cluster: str) -> dict[str, dict[str, Any]]:
     """{name: described service} of every service of the cluster, ours or not. Raises CallFailed if there is no cluster."""
     arns = call.pages("ecs", "list_services", f"list the services of {cluster}", "serviceArns", cluster=cluster)
     return describe_services(call, cluster, sorted(arn.rsplit("/", 1)[-1] for arn in arns))
@@ -21,7 +26,7 @@ def services_of(call, cluster: str) -> dict:
 UNSEEN = "MISSING"
 
 
-def tasks_of(call, cluster: str) -> list[dict]:
+def tasks_of(call: Aws, cluster: str) -> list[dict[str, Any]]:
     """Every task of the cluster that is not known to be STOPPED, one-off ones too, as described; of those that are listed only, {"taskArn", "lastStatus":
     UNSEEN}. A task that is told to stop is listed with those that stopped."""
     arns = set()
@@ -32,7 +37,7 @@ def tasks_of(call, cluster: str) -> list[dict]:
     return [task for task in found if task.get("lastStatus") != "STOPPED"] + [{"taskArn": arn, "lastStatus": UNSEEN} for arn in sorted(unseen)]
 
 
-def nat_gateway(call, name: str) -> dict | None:
+def nat_gateway(call: Aws, name: str) -> dict[str, Any] | None:
     """The environment's NAT gateway, if it is there or coming."""
     wanted = resource_names.nat_gateway(name)
     filters = [{"Name": "tag:Name", "Values": [wanted]}]
@@ -41,7 +46,7 @@ def nat_gateway(call, name: str) -> dict | None:
     return next((gateway for gateway in mine if gateway["State"] in ("pending", "available")), None)
 
 
-def route_tables(call, gateway: dict | None) -> list[dict]:
+def route_tables(call: Aws, gateway: dict | None) -> list[dict[str, Any]]:
     """The route tables of the NAT gateway's VPC that lead to it."""
     if not gateway:
         return []
@@ -50,7 +55,7 @@ def route_tables(call, gateway: dict | None) -> list[dict]:
     return [table for table in tables if any(route.get("NatGatewayId") == gateway["NatGatewayId"] for route in table.get("Routes", []))]
 
 
-def alias_of(call, domain: dict, balancer: dict | None) -> str:
+def alias_of(call: Call, domain: dict, balancer: dict | None) -> str:
     """The id, as Terraform imports it, of the domain's record if it leads to the load balancer; '' if there is none, or it leads elsewhere."""
     if not balancer or not domain:
         return ""
@@ -66,7 +71,7 @@ def alias_of(call, domain: dict, balancer: dict | None) -> str:
     return ""
 
 
-def power_parts(call, name: str) -> dict:
+def power_parts(call: Aws, name: str) -> dict[str, Any]:
     """What the power gate switches, as it is."""
     balancer = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
     gateway = nat_gateway(call, name)
@@ -78,7 +83,7 @@ def power_parts(call, name: str) -> dict:
     }
 
 
-def observe(call, params: dict, gates, journal) -> dict:
+def observe(call: Aws, params: dict, gates: Gates, journal: Journal) -> dict[str, Any]:
     """Everything, side by side. `gates` and `journal` remember what they read, so that they can be written."""
     cluster = params["cluster"]
     seen = environment_read.side_by_side(

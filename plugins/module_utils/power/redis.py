@@ -29,7 +29,7 @@ def origin(record: dict | None, cache: dict | None) -> str:
     or FOREIGN: somebody made it meanwhile, and the queue is not in it."""
     if cache is None:
         return NONE
-    if not unrestored(record):
+    if record is None or not unrestored(record):
         return OWN
     redis, created = record["redis"], cache["created_at"]
     if created == redis.get("created_at", ""):
@@ -103,8 +103,7 @@ def at_start(record: dict | None, gates: dict, cache: dict | None, named: str = 
     """
     waiting = unrestored(record)
     consent = without_queue.lower() in ("true", "yes", "1") or (bool(without_queue) and without_queue == waiting)
-    alive = cache is not None and standing(cache["status"]) != LEAVING and cache["status"] not in STILLBORN
-    if alive:
+    if cache is not None and standing(cache["status"]) != LEAVING and cache["status"] not in STILLBORN:
         if named and origin(record, cache) in (OWN, FOREIGN):
             return REFUSE, f"{cache['id']} is there ({cache['status']}): the snapshot {named} is restored only where there is no Redis."
         if origin(record, cache) == FOREIGN and without_queue != waiting:

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
+from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Module, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
@@ -38,7 +42,7 @@ class PowerRun:
     PLANS = True
     _redactor: Redactor | None = None
 
-    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict, *, say: Say | None = None, check_mode: bool = False) -> None:
         self.call, self.params, self.check_mode = call, params, check_mode
         self.tell = say  # None if nobody listens
         self.say = say or (lambda text: None)
@@ -59,11 +63,11 @@ class PowerRun:
         )
         timeouts = params["timeouts"]
         self.database = Database(call, params["database_id"], branches=self.branches, say=self.say, timeout=timeouts["database"], delay=params["wait_delay"])
-        self.seen: dict = {}
+        self.seen: dict[str, Any] = {}
         self.steps: list[dict] = []
         self.begin = time.monotonic()
         self.warnings: list[str] = []
-        self.result = {"changed": False, "outcome": "", "name": params["name"], "wanted": self.WANTED, "lines": []}
+        self.result: dict[str, Any] = {"changed": False, "outcome": "", "name": params["name"], "wanted": self.WANTED, "lines": []}
 
     @property
     def redis_patience(self) -> dict:
@@ -162,7 +166,7 @@ class PowerRun:
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
 
-    def ask(self, application) -> None:
+    def ask(self, application: Application) -> None:
         """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks."""
         if not application.address:
             return
@@ -181,7 +185,7 @@ class PowerRun:
         return self._redactor.text(text)
 
     # --- The journal --------------------------------------------------------------------------------------------------
-    def begin_record(self, **changes) -> dict:
+    def begin_record(self, **changes: Any) -> dict[str, Any]:
         """Writes that this begins."""
         record = self.journal.record or power_journal.new(self.params["name"])
         record = power_journal.begun(record, self.GOING, self.params["operator"], this_host())
@@ -189,7 +193,7 @@ class PowerRun:
         return self.journal.save({**record, **changes})
 
     def end_record(self, state: str) -> None:
-        self.journal.save(power_journal.ended(self.journal.record, state))
+        self.journal.save(power_journal.ended(self.journal.held, state))
 
     def note(self, text: str) -> None:
         """For the journal, and a warning for the person."""
@@ -198,7 +202,7 @@ class PowerRun:
 
     def take_in_orphans(self) -> None:
         """What an apply of a killed run had made is in AWS, but not in the state: it is imported, or the next apply would fail over it."""
-        if self.journal.record.get("unsettled"):
+        if self.journal.held.get("unsettled"):
             self.terraform.take_in(self.orphans(self.terraform.state()))
 
     def orphans(self, known: set[str]) -> list[tuple[str, str]]:
@@ -207,7 +211,7 @@ class PowerRun:
         parts["record"] = power_read.alias_of(self.call, self.params["domain"], parts["load_balancer"])
         return power_terraform.missing_from_state(known, parts, self.params["name"])
 
-    def wait_for(self, what, late, seconds: float = 600) -> None:
+    def wait_for(self, what: Callable[[], list[str]], late: Callable[[list[str]], str], seconds: float = 600) -> None:
         """Looks until `what()` has no reason left to wait for."""
         deadline, told = Deadline(seconds), None
         while reasons := what():
@@ -228,7 +232,7 @@ class PowerRun:
 
 
 # --- The module around it ---------------------------------------------------------------------------------------------
-def find_terraform(module):
+def find_terraform(module: Module) -> None:
     """Puts Terraform's path into the options; fails where it, or its working copy, is not there."""
     options = module.params["terraform"]
     executable = executable_path(options["executable"])
@@ -242,7 +246,7 @@ def find_terraform(module):
     options["executable"] = executable
 
 
-def run_module(module, kind, summary) -> None:
+def run_module(module: Module, kind: type[PowerRun], summary: Callable[[dict[str, Any]], list[str]]) -> None:
     """Makes a run of this kind, runs it, and ends the module with its result. summary(result): lines for people."""
     progress = Progress(module.params["progress_file"])
     power = kind(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)

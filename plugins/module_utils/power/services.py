@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs import autoscaling, rollout as ecs_rollout
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
+from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power.read import UNSEEN, services_of, tasks_of
 
 _SILENCE = 30
@@ -44,7 +49,7 @@ def way_back(service: dict, count: int, before: str | None) -> dict:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def counts_and_bounds(call, cluster: str, services: dict) -> dict:
+def counts_and_bounds(call: Call, cluster: str, services: dict) -> dict:
     """{service: {"desired_count", "bounds"}} as ECS and Application Auto Scaling have them."""
     bounds = autoscaling.read(call, cluster, list(services))
     return {name: {"desired_count": service["desiredCount"], "bounds": bounds.get(name)} for name, service in services.items()}
@@ -54,7 +59,7 @@ def counts_and_bounds(call, cluster: str, services: dict) -> dict:
 class Down:
     """branches: see environment.branches. say: takes a line for the person who waits."""
 
-    def __init__(self, call, cluster: str, *, branches, say, delay: float = 5):
+    def __init__(self, call: Aws, cluster: str, *, branches: Branches, say: Say, delay: float = 5) -> None:
         self.call, self.cluster, self.delay = call, cluster, delay
         self._branches, self._say = branches, say
 
@@ -80,7 +85,9 @@ class Down:
 
         One-off tasks may finish; after `patience` seconds they are told to stop. Returns the names of those. Raises CallFailed naming what does not stop.
         """
-        deadline, told, spoke, last = Deadline(patience), {}, 0.0, None
+        deadline, spoke = Deadline(patience), 0.0
+        told: dict[str, str] = {}
+        last: list[str] | None = None
         while True:
             self._branches.guard()
             tasks = tasks_of(self.call, self.cluster)
@@ -128,11 +135,11 @@ class Back(RolloutRun):
     counts: {service: count}. before: {service: id of its primary deployment when this began}.
     """
 
-    def __init__(self, call, cluster, counts, before, **options):
+    def __init__(self, call: Aws, cluster: str, counts: Mapping[str, int], before: Mapping[str, str], **options: Any) -> None:
         super().__init__(call, cluster, [{"name": name, "task_definition": None, "count": count} for name, count in counts.items()], **options)
         self.before = before
 
-    def read(self):
+    def read(self) -> dict[str, dict[str, Any]]:
         services = describe_services(self.call, self.cluster, list(self.items))
         for name, service in services.items():
             self.previous[name] = {"taskDefinition": service["taskDefinition"], "desiredCount": service["desiredCount"], "is_first": False}
@@ -141,7 +148,7 @@ class Back(RolloutRun):
             self.view.know(service)
         return services
 
-    def _plan(self, name, service):
+    def _plan(self, name: str, service: dict[str, Any]) -> dict[str, Any]:
         return way_back(service, self.items[name]["count"], self.before.get(name))
 
     def bounds_back(self, recorded: dict) -> list[str]:

@@ -32,7 +32,7 @@ def remaining(seen: dict, redis: tuple[str, str], hook: str = "") -> list[dict]:
     was_off = power_journal.state_of(record) != power_journal.RUNNING
     found = []
 
-    def add(step, says):
+    def add(step: str, says: str) -> None:
         found.append({"step": step, "says": says})
 
     database = seen["database"]
@@ -144,7 +144,7 @@ class Start(PowerRun):
             self._reenqueue()
         self.end_record(power_journal.RUNNING)
         self._prune()
-        self.result["lines"] = power_text.started(self.result, self.journal.record)
+        self.result["lines"] = power_text.started(self.result, self.journal.held)
 
     def _record(self) -> None:
         self.begin_record(services=self._wanted())
@@ -155,7 +155,7 @@ class Start(PowerRun):
             if waiting:
                 self.note(f"The snapshot {waiting} was left alone, as was asked for: the queue in it was not restored.")
         elif action == power_redis.RESTORE and which != waiting:
-            if not ((self.journal.record["redis"] or {}).get("parameters")):
+            if not ((self.journal.held["redis"] or {}).get("parameters")):
                 raise CallFailed(f"The journal does not know with which parameters Redis was made, so that {which} cannot be restored by a start.")
             self.journal.change(redis={"snapshot": which, "restored": False, "restoring_at": "", "restored_created_at": ""})
             if waiting:
@@ -192,7 +192,7 @@ class Start(PowerRun):
         self._redis_url()
 
     def _restore(self) -> None:
-        redis, name = self.journal.record["redis"], self.redis[1]
+        redis, name = self.journal.held["redis"], self.redis[1]
         with self.journal.step("redis_restore", redis={"restoring_at": redis.get("restoring_at") or power_journal.stamp()}) as step:
             token = self._token() if redis["parameters"].get("auth") else None
             cache = redis_restore.restore(*(self.call, redis["parameters"], name), identifier=self.params["redis_id"], auth_token=token, **self.redis_patience)
@@ -205,17 +205,17 @@ class Start(PowerRun):
     def _await_redis(self) -> None:
         """A cluster that is there: left by a stop that did not get to its end, or restored by a start that did not."""
 
-        def reasons():
+        def reasons() -> list[str]:
             cache = redis_read.find(self.call, self.params["redis_id"], tags=False)
             standing = redis_read.standing(cache["status"]) if cache else redis_read.LEAVING
             if standing in (redis_read.LEAVING, redis_read.FAILED):
                 raise CallFailed(f"Redis {self.params['redis_id']} is {cache['status'] if cache else 'gone'}. Run start.yml again: it looks anew.")
-            return [] if standing == redis_read.READY else [f"Redis is {cache['status']}"]
+            return [] if standing == redis_read.READY else [f"Redis is {redis_read.status_of(cache)}"]
 
         self.wait_for(reasons, lambda found: f"{found[0]} all the time; run start.yml again.", self.params["timeouts"]["redis"])
 
     def _power_on(self, redis: str) -> None:
-        orphans = self.journal.record.get("unsettled")
+        orphans = self.journal.held.get("unsettled")
         with self.journal.step("power_on", unsettled=True) as step, self.terraform.locked():
             waiting = power_journal.unrestored(self.journal.record) if redis == power_gates.ABSENT else ""
             self.gates.write(power_gates.wanted(power_gates.ON, redis, waiting))
@@ -244,7 +244,7 @@ class Start(PowerRun):
 
     # --- Services -----------------------------------------------------------------------------------------------------
     def _wait_until_ready(self) -> None:
-        def reasons():
+        def reasons() -> list[str]:
             parts = power_read.power_parts(self.call, self.params["name"])
             return not_ready(parts, self.database.describe(), redis_read.find(self.call, self.params["redis_id"], tags=False))
 
@@ -252,7 +252,7 @@ class Start(PowerRun):
         self.say("load balancer, listener, NAT gateway, route, database and Redis are ready")
 
     def _services(self) -> None:
-        record = self.journal.record
+        record = self.journal.held
         last = power_journal.last_step(record, "services")
         # Where a run died in the middle of this, what it started is not started again; where it failed, it is.
         goes_on = last is not None and last["outcome"] in ("", power_journal.INTERRUPTED)
@@ -276,12 +276,12 @@ class Start(PowerRun):
         self.result["alb_dns_name"] = balancer["DNSName"] if balancer else ""
         application = Application(self.params["health"], lambda: balancer)
         self.result["address"] = application.address
-        if any(entry["desired_count"] for entry in self.journal.record["services"].values()):
+        if any(entry["desired_count"] for entry in self.journal.held["services"].values()):
             self.ask(application)
 
     def _reenqueue(self) -> None:
         """After a start without the queue: the application's own command, once."""
-        hook, token = self.params["reenqueue"], (self.journal.record["redis"] or {}).get("reenqueue")
+        hook, token = self.params["reenqueue"], (self.journal.held["redis"] or {}).get("reenqueue")
         if not token:
             return
         self.result["redis_empty"] = True

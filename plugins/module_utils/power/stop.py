@@ -9,6 +9,7 @@ Each step may be repeated, and the whole may follow a start that did not get to 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment import gates as power_gates, journal as power_journal
@@ -31,7 +32,7 @@ def remaining(seen: dict, backup_needed: bool) -> list[dict]:
     up = {name: service["desiredCount"] for name, service in seen["services"].items() if service["desiredCount"]}
     found = []
 
-    def add(step, says):
+    def add(step: str, says: str) -> None:
         found.append({"step": step, "says": says})
 
     if up:
@@ -52,7 +53,7 @@ def remaining(seen: dict, backup_needed: bool) -> list[dict]:
     return found
 
 
-def add_database(database: dict, backup_needed: bool, add) -> None:
+def add_database(database: dict, backup_needed: bool, add: Callable[[str, str], None]) -> None:
     status, refused = database["DBInstanceStatus"], databases.cannot_stop(database)
     action = databases.toward(status, databases.STOP)[0]
     if action == databases.DONE:
@@ -117,7 +118,7 @@ class Stop(PowerRun):
                 self.note(f"Told to stop, because they did not end by themselves: {', '.join(stopped)}")
         self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
         self.end_record(power_journal.STOPPED)
-        self.result["lines"] = power_text.stopped(self.result, self.journal.record, self.costs)
+        self.result["lines"] = power_text.stopped(self.result, self.journal.held, self.costs)
 
     def _record(self) -> None:
         """What to come back to, before anything is changed."""
@@ -175,7 +176,7 @@ class Stop(PowerRun):
 
     def _stopped(self, described: dict) -> dict:
         now = datetime.datetime.now(datetime.UTC)
-        known = (self.journal.record.get("database") or {}) if not self.needs("database") else {}
+        known = (self.journal.held.get("database") or {}) if not self.needs("database") else {}
         restart = described.get("AutomaticRestartTime")
         stopped_at = known.get("stopped_at") or power_journal.stamp(now)
         restarts_at = power_journal.stamp(restart) if restart else known.get("restarts_at") or power_journal.stamp(now + _RESTART)
@@ -210,7 +211,7 @@ class Stop(PowerRun):
             wrong = redis_snapshot.problems(snapshot, cache)
             if wrong:
                 raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Redis was not touched.")
-            changes, note = power_redis.after_snapshot(self.journal.record, cache, name, self.ran)
+            changes, note = power_redis.after_snapshot(self.journal.held, cache, name, self.ran)
             step.says = name
             step.records(redis=changes)
         if note:

@@ -15,13 +15,19 @@ import hashlib
 import json
 import time
 import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call, Guard, Say, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
+from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan, run as terraform_run, unrecorded as terraform_unrecorded
-from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
 # The only things that a stop lets Terraform destroy (infra/nat.tf, load_balancer.tf, dns.tf). Redis is not among them: it is let go instead.
@@ -97,11 +103,11 @@ def _service_of(listener: dict, name: str) -> str:
 class StateLock:
     """Terraform's lock on the state, in the form that its S3 backend has: taken for longer than one of its commands lasts."""
 
-    def __init__(self, call, table: str, bucket: str, key: str):
+    def __init__(self, call: Call, table: str, bucket: str, key: str) -> None:
         self.call, self.table, self.bucket, self.key = call, table, bucket, key
         self.path = f"{bucket}/{key}"
 
-    def _table(self, operation: str, doing: str, key: str = "", **arguments):
+    def _table(self, operation: str, doing: str, key: str = "", **arguments: Any) -> dict[str, Any]:
         named = {} if operation == "put_item" else {"Key": {"LockID": {"S": key or self.path}}}
         return self.call("dynamodb", operation, f"{doing} the lock of Terraform's state", TableName=self.table, **named, **arguments)
 
@@ -114,7 +120,7 @@ class StateLock:
         except (KeyError, ValueError, AttributeError):
             return {}
 
-    def take(self, identity: str, operation: str, *, wait: float, project: str, guard, sleep=time.sleep) -> None:
+    def take(self, identity: str, operation: str, *, wait: float, project: str, guard: Guard, sleep: Sleep = time.sleep) -> None:
         """Raises CallFailed if somebody else has it for longer than `wait` seconds."""
         deadline, pause = Deadline(wait), pauses(5)
         while True:
@@ -168,7 +174,18 @@ class StateLock:
 class PowerTerraform:
     """Applies what the gates say. One thread at a time; `journal` names the lock before it is taken."""
 
-    def __init__(self, terraform, lock: StateLock, journal, *, branches, say, operation: str, lock_timeout=60, parallelism=10):
+    def __init__(
+        self,
+        terraform: Terraform,
+        lock: StateLock,
+        journal: Journal,
+        *,
+        branches: Branches,
+        say: Say,
+        operation: str,
+        lock_timeout: int = 60,
+        parallelism: int = 10,
+    ) -> None:
         self.terraform, self.lock, self.journal = terraform, lock, journal
         self._branches, self._say = branches, say
         self.operation, self.lock_timeout, self.parallelism = operation, lock_timeout, parallelism
@@ -180,11 +197,11 @@ class PowerTerraform:
     def _tell(self, text: str) -> None:
         self._say(f"terraform: {text}")
 
-    def recover(self, journal=None) -> bool:
+    def recover(self, journal: Journal | None = None) -> bool:
         """Takes the state's lock back from a run that was killed, once its Terraform has ended. Whether there was one. journal: the one that names it."""
         left = ((journal or self.journal).record or {}).get("terraform_lock")
         found = self.lock.read() if left else None
-        if not left or (found or {}).get("ID") != left["id"]:
+        if not left or found is None or found.get("ID") != left["id"]:
             return False
         self._outlive(left, found)
         if self.lock.mend_digest():
@@ -199,9 +216,9 @@ class PowerTerraform:
         deadline = Deadline(_LEFT_ALONE)
         while True:
             self._branches.guard()
-            if here:
-                going = self.terraform.survivors()
-            else:
+            left_here = self.terraform.survivors() if here else []
+            going = bool(left_here)
+            if not here:
                 began = datetime.datetime.fromisoformat(left["at"])
                 going = (datetime.datetime.now(datetime.UTC) - began).total_seconds() < _LEFT_ALONE
             if not going:
@@ -209,13 +226,13 @@ class PowerTerraform:
             if deadline.passed:
                 raise CallFailed(taken_text(found, deadline.elapsed, str(self.terraform.directory)))
             if not told:
-                where = f"goes on here (process {going[0]})" if here else f"may go on at {left['host']}"
+                where = f"goes on here (process {left_here[0]})" if here else f"may go on at {left['host']}"
                 self._tell(f"the Terraform of the run that was killed {where}; waiting for its end")
                 told = True
             self._branches.sleep(1 if here else 5)
 
     @contextlib.contextmanager
-    def locked(self):
+    def locked(self) -> Iterator[None]:
         """Holds the state's lock: the gates may be written in here, and belong to the apply that follows."""
         identity = str(uuid.uuid4())
         self.journal.change(terraform_lock={"id": identity, "host": this_host(), "at": datetime.datetime.now(datetime.UTC).isoformat()})
@@ -230,7 +247,7 @@ class PowerTerraform:
         self.lock.release(identity)
 
     @contextlib.contextmanager
-    def _working(self):
+    def _working(self) -> Iterator[str]:
         self._branches.guard()
         with self.terraform.scratch() as scratch:
             try:
@@ -286,7 +303,7 @@ class PowerTerraform:
                 self.terraform.checked(f"import {address}", "import", "-input=false", "-lock=false", address, identity, scratch=scratch)
             self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), {why}")
 
-    def plan(self) -> list[dict]:
+    def plan(self) -> list[Change]:
         """What an apply would change now. Nothing is locked and nothing written."""
         plan = self._plan(destroy=False)
         return terraform_plan.changes(plan) if plan else []
@@ -296,13 +313,13 @@ class PowerTerraform:
             dirty, path, _diagnostics = terraform_run.make_plan(self.terraform, scratch, lock_timeout=None, parallelism=self.parallelism, destroy=destroy)
             return self.terraform.json("read its own plan", "show", "-json", path, scratch=scratch) if dirty else {}
 
-    def destroy_plan(self) -> tuple[list[dict], dict]:
+    def destroy_plan(self) -> tuple[list[Change], dict[str, Any]]:
         """(changes, {address: values as they are}) of a plan that takes everything away. Nothing is locked and nothing written."""
         plan = self._plan(destroy=True)
         before = {change["address"]: change["change"]["before"] or {} for change in plan.get("resource_changes", [])}
         return terraform_plan.changes(plan) if plan else [], before
 
-    def apply(self, allow_destroy=(), *, destroy: bool = False, targets=()) -> dict:
+    def apply(self, allow_destroy: Iterable[str] = (), *, destroy: bool = False, targets: Iterable[str] = ()) -> dict[str, Any]:
         """Plans, inspects and applies; under `locked`. Returns terraform.run's result with `lines`. targets: addresses, where not all is to be applied.
 
         What the power gate makes holds nothing: where AWS failed half-way in making it, such as for want of a right, it is made anew.
@@ -324,7 +341,7 @@ class PowerTerraform:
             self._tell("nothing to change")
         return {**result, "lines": [terraform_plan.describe(change) for change in result["changes"]]}
 
-    def _announce(self, changes: list[dict]) -> None:
+    def _announce(self, changes: list[Change]) -> None:
         self._branches.guard()
         for change in changes:
             # What is created and destroyed Terraform tells itself, as it happens.
@@ -332,6 +349,6 @@ class PowerTerraform:
                 self._tell(terraform_plan.describe(change))
 
 
-def teller(say):
+def teller(say: Say | None) -> Say | None:
     """Terraform's own lines, each marked as such; None if nobody listens. What it reads is no news: it is the same each time."""
     return None if say is None else terraform_run.teller(lambda line: None if line.startswith("data.") else say(f"terraform: {line}"))

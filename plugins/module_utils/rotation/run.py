@@ -119,7 +119,9 @@ class Rotation:
         if named is None:
             return {}
         found = {
-            name: secret_plan.superseded(histories.get(name, []), value, self.params["placeholder"]) for name, value in self.wanted().items() if name not in named
+            name: secret_plan.superseded(histories.get(name, []), value, self.params["placeholder"])
+            for name, value in self.wanted().items()
+            if name not in named
         }
         return {name: version for name, version in found.items() if version is not None}
 
