@@ -90,8 +90,8 @@ class PowerRun:
         """[{"step", "says"}] that are left to do, in order."""
         raise NotImplementedError
 
-    def after(self) -> dict:
-        """What is to be, as power_text.picture takes it."""
+    def after(self) -> Any:
+        """What is to be, as this run's `diff` takes it: power_text.picture's arguments."""
         raise NotImplementedError
 
     def diff(self) -> dict:

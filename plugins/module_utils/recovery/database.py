@@ -11,6 +11,7 @@ Each step may be repeated: instances are known by their resource id, whatever th
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
@@ -27,6 +28,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import read as 
 from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_plan import ADDRESS
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -59,7 +61,7 @@ def swap_begun(record: dict, original: dict | None, restored: dict | None, ident
     """
     begun = power_journal.last_step(record, "swap") is not None
     if original is None:
-        return bool(restored) and (begun or restored["DBInstanceIdentifier"] == identifier)
+        return restored is not None and (begun or restored["DBInstanceIdentifier"] == identifier)
     return begun or bool(pending_name(original)) or original["DBInstanceIdentifier"] != identifier
 
 
@@ -122,14 +124,14 @@ class DatabaseRun(RecoveryRun):
     def _tell(self, text: str) -> None:
         self.say(f"database: {text}")
 
-    def _look(self, resource: str) -> dict | None:
+    def _look(self, resource: str) -> dict[str, Any] | None:
         return stands(recovery_read.instances(self.call), resource)
 
-    def _await(self, resource: str, name: str, what: str) -> dict:
+    def _await(self, resource: str, name: str, what: str) -> dict[str, Any]:
         """The instance when it is available under this name ('' for any)."""
         last: dict = {}
 
-        def reasons():
+        def reasons() -> list[str]:
             found = self._look(resource)
             if found is None:
                 return [f"the instance {resource} is not listed"]
@@ -180,7 +182,7 @@ class DatabaseRun(RecoveryRun):
                     raise
             self._tell(f"{name} is being deleted{f', into the snapshot {final}' if final else ''}")
 
-        def reasons():
+        def reasons() -> list[str]:
             found = self._look(resource)
             return [f"{name} is {found['DBInstanceStatus']}"] if found else []
 
@@ -191,9 +193,9 @@ class DatabaseRun(RecoveryRun):
         """Under Terraform's lock: a plan in between would propose to rename everything back."""
         identifier = self.params["database_id"]
 
-        def work():
+        def work() -> None:
             with self.terraform.locked():
-                for resource, name in names(self.journal.record if undo else self._standing(), identifier, undo):
+                for resource, name in names(self.journal.held if undo else self._standing(), identifier, undo):
                     self._rename(resource, name)
                 self._database_url()
                 with self.journal.step("terraform") as step:
@@ -223,10 +225,10 @@ class DatabaseRun(RecoveryRun):
         """Whether what is left to do has a swap, and so an apply at its end."""
         return True
 
-    def _in_the_way(self) -> list[dict]:
-        found: list[dict] = []
+    def _in_the_way(self) -> list[Change]:
+        found: list[Change] = []
 
-        def look():
+        def look() -> None:
             found.extend(restore_plan.in_the_way(self.terraform.plan(), self.params["terraform"]["allow_destroy"]))
 
         self.branches.side_by_side({"plan": look})
@@ -265,15 +267,22 @@ class DatabaseRun(RecoveryRun):
             against = str(failed)
         return {**result, "would": [*([f"WOULD FAIL: {against}"] if against else []), *result["would"]]}
 
-    def _standing(self) -> dict:
+    def _standing(self) -> dict[str, Any]:
         """The record, without an original that somebody deleted since: that has no name to give away, and stays as nothing."""
-        record = self.journal.record
+        record = self.journal.held
         gone = record["original"] and self._look(record["original"]["resource"]) is None
         return {**record, "original": None} if gone else record
 
+    def _endpoint(self) -> dict[str, Any]:
+        """Where the database is that has the environment's name."""
+        found = describe_database(self.call, self.params["database_id"])
+        if found is None:
+            raise CallFailed(f"RDS does not list {self.params['database_id']}, which a database was renamed to.")
+        return found["Endpoint"]
+
     def _database_url(self) -> None:
         name = self.params["database_url_parameter"]
-        endpoint = describe_database(self.call, self.params["database_id"])["Endpoint"]
+        endpoint = self._endpoint()
         with self.journal.step("database_url") as step:
             parameter, wanted = address_secret.read_and_move(
                 self.call, name, lambda url: database_url.with_address(url, endpoint["Address"], endpoint["Port"]), self.PLAYBOOK
@@ -289,7 +298,7 @@ class DatabaseRun(RecoveryRun):
         last = power_journal.last_step(self.journal.record, "services")
         goes_on = last is not None and last["outcome"] in ("", power_journal.INTERRUPTED)
         now = recovery_read.services(self.call, self.cluster)
-        before = self.journal.record["deployments_before"] if goes_on else primaries(now)
+        before = self.journal.held["deployments_before"] if goes_on else primaries(now)
         counts = {name: service["desiredCount"] for name, service in now.items() if service["desiredCount"]}
         if not counts:
             self.warnings.append("No service runs, so that none was deployed anew.")
@@ -360,7 +369,7 @@ class Restore(DatabaseRun):
         identifier, seen = self.params["database_id"], self.seen
         if self.wrong:
             return [{"step": "restore", "says": "Would restore the database"}]
-        stamp = (seen["record"] or {}).get("stamp") if self.going_on() else "<time>"
+        stamp = (seen["record"] or {}).get("stamp", "") if self.going_on() else "<time>"
         new, aside = (recovery_read.aside_name(identifier, kind, stamp) for kind in (recovery_read.RESTORED, recovery_read.BEFORE))
         command = self.params["check_command"]
         counts = f"by {' '.join(command['command'])}, as a task" if command else "not: no command is set that counts (atena_restore_check_command)"
@@ -388,8 +397,8 @@ class Restore(DatabaseRun):
         self._services()
         original = self._standing()["original"]
         self.journal.change(kept=original["resource"] if original else "")
-        lines = [f"Restored {restore_plan.told(self.source)}, at {describe_database(self.call, self.params['database_id'])['Endpoint']['Address']}"]
-        lines += self.journal.record["counted"]
+        lines = [f"Restored {restore_plan.told(self.source)}, at {self._endpoint()['Address']}"]
+        lines += self.journal.held["counted"]
         lines.append(f"DATABASE_URL: {self.result.get('database_url', 'unchanged')}")
         if original:
             aside = original["aside"]
@@ -417,8 +426,8 @@ class Restore(DatabaseRun):
             counted=[],
         )
 
-    def _like(self) -> dict:
-        original = self.journal.record["original"]
+    def _like(self) -> dict[str, Any]:
+        original = self.journal.held["original"]
         found = self._look(original["resource"]) if original else None
         if found:
             return found
@@ -427,8 +436,8 @@ class Restore(DatabaseRun):
         groups = self.call.pages("ec2", "describe_security_groups", f"read the security group {settings['security_group']}", "SecurityGroups", Filters=filters)
         return fallback(settings, [group["GroupId"] for group in groups])
 
-    def _restore(self) -> dict:
-        record = self.journal.record
+    def _restore(self) -> dict[str, Any]:
+        record = self.journal.held
         name = record["restored"]["aside"]
         found = stands(recovery_read.instances(self.call), record["restored"]["resource"]) or describe_database(self.call, name)
         if found is None:
@@ -443,6 +452,8 @@ class Restore(DatabaseRun):
                         raise
                 self._tell(f"{name} is made from {restore_plan.told(self.source)}")
                 found = describe_database(self.call, name)
+                if found is None:
+                    raise CallFailed(f"RDS does not list {name} yet, which it was told to make.")
                 step.says = name
                 step.records(restored={**record["restored"], "resource": found["DbiResourceId"]})
         elif not record["restored"]["resource"]:
@@ -480,7 +491,7 @@ class Restore(DatabaseRun):
 
     # --- What it holds ------------------------------------------------------------------------------------------------
     def _check(self) -> None:
-        record, command = self.journal.record, self.params["check_command"]
+        record, command = self.journal.held, self.params["check_command"]
         last = power_journal.last_step(record, "check")
         if last and last["outcome"] == power_journal.DONE:
             return
@@ -489,7 +500,10 @@ class Restore(DatabaseRun):
                 self.warnings.append("Nobody looked at what the restored database holds: no command is set that counts (atena_restore_check_command).")
                 step.says = "not looked at"
                 return
-            restored = self._count(self._look(record["restored"]["resource"]))
+            instance = self._look(record["restored"]["resource"])
+            if instance is None:
+                raise CallFailed("The restored database is gone: somebody deleted it. Nothing was swapped.")
+            restored = self._count(instance)
             if not restored["migrations"]:
                 raise CallFailed("The restored database has no migrations: it is empty, or another application's. Nothing was swapped.")
             original = self._count_original(record)
@@ -578,8 +592,8 @@ class Undo(DatabaseRun):
             return found
         if self._swapped():
             found.append("The original is gone: there is nothing to go back to.")
-        elif record.get("original") and lives(self._copy()):
-            found.append(self._last_copy(record))
+        elif record.get("original") and (copy := self._copy()) and lives(copy):
+            found.append(self._last_copy(record, copy))
         return found
 
     def swaps(self) -> bool:
@@ -591,9 +605,9 @@ class Undo(DatabaseRun):
         name = (record.get("restored") or {}).get("aside")
         return restored or next((one for one in self.seen["instances"] if one["DBInstanceIdentifier"] == name), None)
 
-    def _last_copy(self, record: dict) -> str:
+    def _last_copy(self, record: dict[str, Any], copy: dict[str, Any]) -> str:
         """Why a copy is not deleted whose original was deleted since."""
-        name, identifier = self._copy()["DBInstanceIdentifier"], self.params["database_id"]
+        name, identifier = copy["DBInstanceIdentifier"], self.params["database_id"]
         go_on = ""
         if record["state"] == RESTORING and not lives(self.seen["database"]):
             go_on = f" To put it in the place of {identifier}, go on with the restore: restore_database.yml -e restore_database_confirm={self.params['name']}."
@@ -614,7 +628,7 @@ class Undo(DatabaseRun):
             kept = [f"What the copy held is in the snapshot {final}"] if final else []
             self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was", *kept])
             return
-        record = self.journal.record
+        record = self.journal.held
         if not record["restored"]["resource"]:
             raise CallFailed("The record does not say which database was restored. Rename by hand, then run infra.yml.")
         self._swap(undo=True)
@@ -654,11 +668,16 @@ class Remove(DatabaseRun):
         guarded = ", whose deletion protection is taken away first" if found.get("DeletionProtection") else ""
         return [{"step": "remove", "says": f"Would delete {name}{guarded}, into the final snapshot {name}-final; its automatic backups stay until they expire"}]
 
-    def refuse(self) -> None:
+    def _confirmed(self) -> dict[str, Any]:
+        """What is to be deleted, which is what was typed."""
         found, typed = self.kept(), self.params["confirm"]
         if found is None or typed != found["DBInstanceIdentifier"] or typed == self.params["database_id"]:
             there = f"it is {found['DBInstanceIdentifier']}" if found else "there is none"
             raise CallFailed(f"restore_database_remove_original is '{typed}', but of what the last restore left aside {there}. Nothing was deleted.")
+        return found
+
+    def refuse(self) -> None:
+        self._confirmed()
 
     def after(self) -> str:
         return f"{self.params['database_id']}: {(self.seen['database'] or {}).get('DbiResourceId', 'not there')}\n"
@@ -671,7 +690,7 @@ class Remove(DatabaseRun):
         return "Run it again: it goes on."
 
     def work(self) -> None:
-        found = self.kept()
+        found = self._confirmed()
         name = found["DBInstanceIdentifier"]
         with self.journal.step("remove") as step:
             self._delete(found, f"{name}-final")

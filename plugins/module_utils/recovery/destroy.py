@@ -13,6 +13,8 @@ from __future__ import annotations
 import collections
 import datetime
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, gates as power_gates, journal as power_journal
@@ -26,6 +28,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import read as 
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, restore as redis_restore, snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan
+from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
 DATABASE, FINAL_NAME = "aws_db_instance.main", "random_id.final_snapshot"
 # What stays though Terraform made it: the releases on record, and what is known of the time before.
@@ -37,9 +40,9 @@ _TAGS = {"atena:recovery": "destroy"}
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
-def kept(addresses) -> dict:
+def kept(addresses: Iterable[str]) -> dict[str, list[str]]:
     """{kind of KEPT: [service]} of the addresses that stay."""
-    found = {kind: [] for kind in KEPT.values()}
+    found: dict[str, list[str]] = {kind: [] for kind in KEPT.values()}
     for address in sorted(addresses):
         match = re.fullmatch(r'(\w+)\.service\["(.+)"\]', address)
         if match and match[1] in KEPT:
@@ -51,9 +54,12 @@ def stays(address: str) -> bool:
     return any(kept([address]).values())
 
 
-def goes(seen: dict) -> list[dict]:
+def goes(seen: dict) -> list[Change]:
     """What Terraform would destroy, with what it is made to take in before, and without what it is made to let go of."""
-    taken_in = [{"address": address, "type": address.split(".")[0], "action": "destroy", "attributes": []} for address, _identity in seen["orphans"]]
+    taken_in = [
+        Change(address=address, type=address.split(".")[0], action="destroy", reason="", attributes=[], destroys=True, outside=[])
+        for address, _identity in seen["orphans"]
+    ]
     return [change for change in [*seen["changes"], *taken_in] if not stays(change["address"])]
 
 
@@ -89,7 +95,7 @@ def remaining(seen: dict) -> list[dict]:
     """[{"step", "says"}] in order; [] if there is nothing left."""
     record, going, cache, found = seen["record"] or {}, goes(seen), seen["redis"], []
 
-    def add(step, says):
+    def add(step: str, says: str) -> None:
         found.append({"step": step, "says": says})
 
     if not going and seen["database"] is None and cache is None and record.get("state") != DESTROYING:
@@ -123,7 +129,7 @@ def remaining(seen: dict) -> list[dict]:
     return found
 
 
-def summed(changes: list[dict]) -> str:
+def summed(changes: Iterable[Change]) -> str:
     """'2 aws_subnet, 1 aws_vpc'."""
     counts = collections.Counter(change["type"] for change in changes)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
@@ -149,10 +155,10 @@ def first_record(before: dict | None, database: dict | None) -> dict:
     A redeploy that did not get to its end has put into the environment what is there now; what it had not yet put there is still in the snapshots that it
     was made from.
     """
-    half = (before or {}).get("state") == REDEPLOYING
+    half = before if before and before.get("state") == REDEPLOYING else None
     return {
-        "database": dict(before["database"] or {}) if half and database is None else {},
-        "redis": dict(before["redis"] or {}) if half else {},
+        "database": dict(half["database"] or {}) if half and database is None else {},
+        "redis": dict(half["redis"] or {}) if half else {},
         "kept": {},
         "destroyed": [],
     }
@@ -200,7 +206,7 @@ class Destroy(RecoveryRun):
         """Whether a stop or start may have left in AWS what is not in the state. A stop closes the gate only when it has taken that in."""
         return bool((self.power.record or {}).get("unsettled")) and self.gates.now["power"] == power_gates.ON
 
-    def _terraform(self, work):
+    def _terraform(self, work: Callable[[], Any]) -> Any:
         return self.branches.side_by_side({"terraform": work})["terraform"]
 
     def remaining(self) -> list[dict]:
@@ -231,7 +237,7 @@ class Destroy(RecoveryRun):
             with self.journal.step("services") as step:
                 step.says = ", ".join(f"{name} to 0" for name in down.to_zero(self.seen["services"]))
                 down.all_stopped(self.params["timeouts"]["tasks"])
-        parts = {"Redis": self._redis}
+        parts: dict[str, Callable[[], object]] = {"Redis": self._redis}
         if self.needs("database"):
             parts["Database"] = self.database.start
         self.branches.side_by_side(parts)
@@ -239,7 +245,7 @@ class Destroy(RecoveryRun):
         self._terraform(self._destroy)
         self._verify()
         self._open_gates()
-        self.journal.save(final_record(self.journal.record, power_journal.stamp()))
+        self.journal.save(final_record(self.journal.held, power_journal.stamp()))
         self.end_record(DESTROYED)
         self.result["lines"] = self._told()
 
@@ -259,8 +265,8 @@ class Destroy(RecoveryRun):
     def _redis(self) -> None:
         """The queue, as it is when nobody works on it any more: of a Redis that lives, always anew, since it may have been used after an earlier run."""
         cache = redis_read.find(self.call, self.params["redis_id"])
-        self.redis = cache, None
-        if power_redis.at_stop(cache) != power_redis.SNAPSHOT:
+        self.redis: tuple[dict[str, Any] | None, dict[str, Any] | None] = cache, None
+        if cache is None or power_redis.at_stop(cache) != power_redis.SNAPSHOT:
             return
         name = f"{cache['id']}-final-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
         with self.journal.step("redis_snapshot") as step:
@@ -270,7 +276,7 @@ class Destroy(RecoveryRun):
             wrong = redis_snapshot.problems(snapshot, cache)
             if wrong:
                 raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Nothing was destroyed.")
-            changes, note = power_redis.after_snapshot(self.power.record, cache, name, self.ran)
+            changes, note = power_redis.after_snapshot(self.power.held, cache, name, self.ran)
             self.power.change(redis=changes)
             step.says = name
             step.records(redis={"snapshot": power_journal.unrestored(self.power.record)})
@@ -306,7 +312,7 @@ class Destroy(RecoveryRun):
             final = self._final_name()
             if final:
                 self.journal.change(database={"snapshot": final})
-            state, known = self.terraform.state(), self.journal.record["kept"]
+            state, known = self.terraform.state(), self.journal.held["kept"]
             found = kept(state)
             self.journal.change(kept={kind: sorted({*known.get(kind, []), *found[kind]}) for kind in found})
             self.terraform.let_go(*(address for address in state if stays(address)))
@@ -314,7 +320,7 @@ class Destroy(RecoveryRun):
                 self._delete_redis()
             done = self.terraform.apply(["*"], destroy=True)
             step.says = summed(done["changes"])
-            self.journal.change(destroyed=[*self.journal.record["destroyed"], *(change["address"] for change in done["changes"])])
+            self.journal.change(destroyed=[*self.journal.held["destroyed"], *(change["address"] for change in done["changes"])])
 
     def _delete_redis(self) -> None:
         """What Terraform does not know would keep Redis's subnet group and security group from going. The gate is closed before, as by a stop: should this
@@ -333,7 +339,7 @@ class Destroy(RecoveryRun):
         lets go of anything, since it would make that anew - unless it is the one that a run before had asked for."""
         before = self.terraform.destroy_plan()[1].get(DATABASE) or {}
         taken = {one["DBSnapshotIdentifier"] for one in recovery_read.snapshots(self.call, self.params["database_id"])}
-        taken.discard((self.journal.record["database"] or {}).get("snapshot"))
+        taken.discard((self.journal.held["database"] or {}).get("snapshot"))
         if before.get("final_snapshot_identifier") in taken:
             self.terraform.let_go(FINAL_NAME)
             self.terraform.apply()
@@ -342,11 +348,11 @@ class Destroy(RecoveryRun):
 
     def _verify(self) -> None:
         """Nothing is said to be in a snapshot that was not seen."""
-        name = (self.journal.record["database"] or {}).get("snapshot")
+        name = (self.journal.held["database"] or {}).get("snapshot")
         if not name:
             return
 
-        def reasons():
+        def reasons() -> list[str]:
             found = recovery_read.snapshot(self.call, name)
             return [] if found and found["Status"] == "available" else [f"the final snapshot {name} is {found['Status'] if found else 'not there'}"]
 

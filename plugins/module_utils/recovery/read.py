@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.power.read import services_of, tasks_of
 
 BEFORE, RESTORED = "before", "restored"
@@ -42,11 +45,11 @@ def listed(snapshots: list[dict], most: int = 5) -> str:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def instances(call) -> list[dict]:
+def instances(call: Aws) -> list[dict[str, Any]]:
     return call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
 
 
-def snapshots(call, identifier: str, resource_id: str = "") -> list[dict]:
+def snapshots(call: Aws, identifier: str, resource_id: str = "") -> list[dict[str, Any]]:
     """Snapshots of the instance of this name, and of this resource id, whatever it was called when they were taken."""
     found = call.pages("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
     if not resource_id:
@@ -56,8 +59,8 @@ def snapshots(call, identifier: str, resource_id: str = "") -> list[dict]:
     return found + [one for one in every if one.get("DbiResourceId") == resource_id and one["DBSnapshotIdentifier"] not in known]
 
 
-def snapshot(call, name: str) -> dict | None:
-    found = absent_as(
+def snapshot(call: Call, name: str) -> dict[str, Any] | None:
+    found: list[dict[str, Any]] = absent_as(
         [],
         "DBSnapshot",
         lambda: call("rds", "describe_db_snapshots", f"read the snapshot {name}", DBSnapshotIdentifier=name)["DBSnapshots"],
@@ -65,29 +68,29 @@ def snapshot(call, name: str) -> dict | None:
     return found[0] if found else None
 
 
-def services(call, cluster: str) -> dict:
+def services(call: Aws, cluster: str) -> dict[str, dict[str, Any]]:
     return absent_as({}, "Cluster", lambda: services_of(call, cluster))
 
 
-def tasks(call, cluster: str) -> list[dict]:
+def tasks(call: Aws, cluster: str) -> list[dict[str, Any]]:
     return absent_as([], "Cluster", lambda: tasks_of(call, cluster))
 
 
-def image_counts(call, names: list[str]) -> dict:
+def image_counts(call: Aws, names: list[str]) -> dict[str, int]:
     """{repository: how many images it holds} of those that exist."""
     found = {}
     for name in names:
         images = absent_as(
             None,
             "Repository",
-            lambda name=name: call.pages("ecr", "describe_images", f"list the images of {name}", "imageDetails", repositoryName=name),
+            functools.partial(call.pages, "ecr", "describe_images", f"list the images of {name}", "imageDetails", repositoryName=name),
         )
         if images is not None:
             found[name] = len(images)
     return found
 
 
-def lifecycle_policies(call, names: list[str]) -> list[str]:
+def lifecycle_policies(call: Call, names: list[str]) -> list[str]:
     """Those of these repositories that have one."""
     found = []
     for name in names:
@@ -98,12 +101,12 @@ def lifecycle_policies(call, names: list[str]) -> list[str]:
     return found
 
 
-def log_groups(call, prefix: str) -> list[str]:
+def log_groups(call: Aws, prefix: str) -> list[str]:
     groups = call.pages("logs", "describe_log_groups", f"list the log groups {prefix}*", "logGroups", logGroupNamePrefix=prefix)
     return sorted(group["logGroupName"] for group in groups)
 
 
-def parameter_names(call, path: str) -> list[str]:
+def parameter_names(call: Aws, path: str) -> list[str]:
     """Names only: no value is asked for."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [path]}]
     found = call.pages("ssm", "describe_parameters", f"list the parameters below {path}", "Parameters", ParameterFilters=filters)

@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
@@ -25,7 +28,7 @@ def no_empty_database(record: dict | None, redeploying: bool) -> str:
     state = (record or {}).get("state", "")
     if state == DESTROYING:
         return "A destroy of this environment has not got to its end. Run destroy.yml again; redeploy.yml then makes the environment again."
-    if redeploying or state not in (DESTROYED, REDEPLOYING):
+    if record is None or redeploying or state not in (DESTROYED, REDEPLOYING):
         return ""
     snapshot = choice(record, "database", "")
     rows = f"whose rows are in the snapshot {snapshot}" if snapshot else "which had none"
@@ -47,7 +50,7 @@ def no_empty_redis(record: dict | None, redeploying: bool, waiting: str) -> str:
             f"start.yml -e start_without_queue={waiting}"
         )
     snapshot = choice(record, "redis", "")
-    if redeploying or not snapshot or record["state"] not in (DESTROYED, REDEPLOYING):
+    if record is None or redeploying or not snapshot or record["state"] not in (DESTROYED, REDEPLOYING):
         return ""
     return (
         f"{_destroyed(record)}, and no redeploy has got to its end since: its queue is in the snapshot {snapshot}. Run redeploy.yml, which makes Redis from "
@@ -91,7 +94,7 @@ def unclear(record: dict | None, snapshots: list[dict]) -> str:
         return "The environment was made again since the destroy on record"
     if not snapshot:
         return "The record of the destroy names no snapshot of the database" if record else "No destroy is on record"
-    if state == REDEPLOYING and lived_since(record, snapshots):
+    if record and state == REDEPLOYING and lived_since(record, snapshots):
         return f"A redeploy from the snapshot {snapshot} is on record without its end, but there are newer snapshots, of a database that was there since"
     return ""
 
@@ -184,12 +187,12 @@ def begun(record: dict, database: str, redis: str, operator: str, chosen: dict) 
 class Redeploy:
     """begin() before the apply, end() when the application is healthy. The record is that of the destroy."""
 
-    def __init__(self, call, params: dict, *, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict, *, check_mode: bool = False) -> None:
         self.call, self.params, self.check_mode, self.rows_of = call, params, check_mode, ""
         storage = params["storage"]
         self.journal = destroy_record.journal(call, storage["bucket"], storage["record_key"])
 
-    def begin(self, prove=lambda: None) -> dict:
+    def begin(self, prove: Callable[[], object] = lambda: None) -> dict[str, Any]:
         """Raises CallFailed. prove: what shows that the environment's lock is held."""
         params, call = self.params, self.call
         keys, name = params["services"], params["name"]
@@ -214,7 +217,7 @@ class Redeploy:
         if seen["database"] is None:
             self._must_be_usable(database, redis)
         kept = still_there(name, keys, list(seen["images"]), seen["policies"], seen["groups"])
-        result = {
+        result: dict[str, Any] = {
             "changed": False,
             "already_there": seen["database"] is not None,
             "terraform_variables": variables(database, redis, kept),
@@ -229,7 +232,7 @@ class Redeploy:
             self.journal.save(begun(before, database, redis, params["operator"], chosen))
         return {**result, "lines": told(result)}
 
-    def end(self, prove=lambda: None) -> dict:
+    def end(self, prove: Callable[[], object] = lambda: None) -> dict[str, Any]:
         """Writes that it is done. Whether it was to be written."""
         record = self.journal.read()
         if not record or record["state"] != REDEPLOYING:

@@ -10,6 +10,7 @@ import json
 from ansible_collections.atena.aws.plugins.module_utils.power.terraform import POWER_RESOURCES
 from ansible_collections.atena.aws.plugins.module_utils.recovery.read import listed, newest
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan
+from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
 SNAPSHOT, MOMENT, LATEST = "snapshot", "moment", "latest"
 # A described instance's settings that a restore takes as they are ...
@@ -114,7 +115,7 @@ def afterwards(like: dict, restored: dict) -> dict:
 
 
 # --- What was not applied ---------------------------------------------------------------------------------------------
-def in_the_way(changes: list[dict], allowed: list[str]) -> list[dict]:
+def in_the_way(changes: list[Change], allowed: list[str]) -> list[Change]:
     """The changes of a plan for which Terraform's apply after the swap would be refused: what it would destroy or replace, and nobody allowed by name.
 
     A database that is to be replaced for its half-failed creation alone is no reason: another one takes its place. For what the inventory says, such as its
@@ -123,7 +124,7 @@ def in_the_way(changes: list[dict], allowed: list[str]) -> list[dict]:
     return terraform_plan.refused(changes, allowed, [*POWER_RESOURCES, ADDRESS])
 
 
-def unapplied(found: list[dict], verb: str, begun: bool) -> str:
+def unapplied(found: list[Change], verb: str, begun: bool) -> str:
     """What to tell of them. begun: an earlier run died in the swap, so that an apply by other means would make it worse."""
     lines = [f"  {change['address']} would be {'replaced' if 'replace' in change['action'] else 'destroyed'}{_because(change)}" for change in found]
     way = "Take the change of the inventory or of infra/ that causes it back" if begun else "Apply it (infra.yml), or take it back,"
@@ -134,7 +135,7 @@ def unapplied(found: list[dict], verb: str, begun: bool) -> str:
     )
 
 
-def _because(change: dict) -> str:
+def _because(change: Change) -> str:
     return f", because {change['reason']}" if change["reason"] else ""
 
 

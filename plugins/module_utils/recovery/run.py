@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed, PowerRun
@@ -24,7 +27,7 @@ class RecoveryRun(PowerRun):
 
     RECORD, CONFIRM, WHAT = "the record", "", ""
 
-    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict, *, say: Say | None = None, check_mode: bool = False) -> None:
         super().__init__(call, params, say=say, check_mode=check_mode)
         storage = params["storage"]
         self.power, self.journal = self.journal, power_journal.Journal(call, storage["bucket"], storage["record_key"], what=self.RECORD)
@@ -58,7 +61,7 @@ class RecoveryRun(PowerRun):
         against = self.objections() if self.steps else []
         return {**result, "would": [f"WOULD FAIL: {sentence}" for sentence in against] + result["would"]}
 
-    def begin_record(self, **changes) -> dict:
+    def begin_record(self, **changes: Any) -> dict[str, Any]:
         record = self.journal.record or {**power_journal.new(self.params["name"]), "state": ""}
         record = power_journal.begun(record, self.GOING, self.params["operator"], this_host())
         self.result["changed"] = True
@@ -71,7 +74,7 @@ class RecoveryRun(PowerRun):
     def ready_terraform(self) -> None:
         """In a thread of its own: a signal is not to tear the main thread from a Terraform that goes on."""
 
-        def ready():
+        def ready() -> None:
             # A stop or a start that was killed named its lock in a journal of its own.
             self.terraform.recover(self.power)
             self.terraform.recover()

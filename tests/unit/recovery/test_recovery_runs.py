@@ -322,6 +322,29 @@ def test_one_that_dies_is_gone_on_with_or_taken_back(aws, terraform, where, what
     assert other.names()["e-db"] == "db-1" and "@old:" in other.url
 
 
+def test_a_copy_that_is_not_listed_yet_is_told_and_gone_on_with(aws, terraform):
+    aws.restore_db_instance_from_db_snapshot = lambda **_: None
+    with pytest.raises(PowerFailed, match=r"RDS does not list e-db-restored-\S+ yet.*\nThe restore has not ended"):
+        made(restore_run.Restore, aws, terraform).run()
+    del aws.restore_db_instance_from_db_snapshot
+    assert made(restore_run.Restore, aws, terraform).run()["outcome"] == "restored"
+
+
+def test_a_copy_that_somebody_deletes_before_it_was_looked_at_is_told_and_nothing_is_swapped(aws, terraform, monkeypatch):
+    monkeypatch.setattr(restore_run.Restore, "_as_the_original", lambda self, restored: aws.instances.remove(aws._named(restored["DBInstanceIdentifier"])))
+    with pytest.raises(PowerFailed, match="The restored database is gone: somebody deleted it. Nothing was swapped."):
+        made(restore_run.Restore, aws, terraform, check_command={"command": ["c"]}).run()
+    assert aws.names() == {"e-db": "db-1"} and aws.url == URL
+
+
+def test_a_database_that_is_not_listed_under_its_new_name_is_told(aws, terraform, monkeypatch):
+    monkeypatch.setattr(restore_run.Restore, "_rename", lambda *_: None)
+    listed = restore_run.describe_database
+    monkeypatch.setattr(restore_run, "describe_database", lambda call, name: None if name == "e-db" and len(aws.instances) > 1 else listed(call, name))
+    with pytest.raises(PowerFailed, match="RDS does not list e-db, which a database was renamed to."):
+        made(restore_run.Restore, aws, terraform).run()
+
+
 def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(aws, terraform):
     made(restore_run.Restore, aws, terraform).run()
     with pytest.raises(PowerFailed, match="of the last restore still stands"):
