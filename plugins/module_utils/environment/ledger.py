@@ -12,10 +12,15 @@ import datetime
 import json
 import secrets as random_source
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import no_bucket, put_over
+
+_Found = TypeVar("_Found")
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
@@ -36,8 +41,21 @@ def new_id(now: datetime.datetime, sha: str, rand: str) -> str:
 
 
 def new_record(
-    *, environment, release, operator, host, kind="deploy", images=None, services=None, schema="", secrets=None, build=None, reason="", now=None, rand=None
-) -> dict:
+    *,
+    environment: str,
+    release: str,
+    operator: str,
+    host: str,
+    kind: str = "deploy",
+    images: Mapping[str, str] | None = None,
+    services: list[dict[str, Any]] | None = None,
+    schema: str = "",
+    secrets: Mapping[str, int] | None = None,
+    build: Mapping[str, Any] | None = None,
+    reason: str = "",
+    now: datetime.datetime | None = None,
+    rand: str | None = None,
+) -> dict[str, Any]:
     """A record of a release that begins, with every key that a record has."""
     now = now or datetime.datetime.now(datetime.UTC)
     return {
@@ -66,7 +84,7 @@ def new_record(
     }
 
 
-def ended(record: dict, outcome: str, reason: str = "", now=None) -> dict:
+def ended(record: dict, outcome: str, reason: str = "", now: datetime.datetime | None = None) -> dict[str, Any]:
     """The record with its end written into it. A copy."""
     return {**record, "outcome": outcome, "reason": reason, "ended_at": stamp(now), "step": "done" if outcome == SUCCEEDED else record["step"]}
 
@@ -145,7 +163,7 @@ def kept(records: list[dict], count: int) -> list[dict]:
     return [record for record in records if record["release"] in keep or record["outcome"] == RUNNING]
 
 
-def _revision(arn: str) -> str:
+def _revision(arn: str | None) -> str:
     return (arn or "").rsplit("/", 1)[-1]
 
 
@@ -223,7 +241,7 @@ def decode(body: bytes, where: str) -> dict:
 class Ledger:
     """The records below `prefix` in `bucket`. It remembers the version of each record that it read or wrote, and changes no other."""
 
-    def __init__(self, call, bucket: str, prefix: str, *, sleep=time.sleep):
+    def __init__(self, call: Aws, bucket: str, prefix: str, *, sleep: Sleep = time.sleep) -> None:
         self.bucket, self.prefix = bucket, prefix
         self._call, self._sleep = call, sleep
         self._etags: dict[str, str] = {}
@@ -234,7 +252,7 @@ class Ledger:
     def _where(self, identity: str) -> str:
         return f"s3://{self.bucket}/{self._key(identity)}"
 
-    def _asked(self, asking):
+    def _asked(self, asking: Callable[[], _Found]) -> _Found:
         """What `asking`, a call to S3, gives."""
         try:
             return asking()
@@ -243,7 +261,7 @@ class Ledger:
                 raise
             raise no_bucket(error, self.bucket) from error
 
-    def _s3(self, operation: str, doing: str, **arguments) -> dict:
+    def _s3(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
         return self._asked(lambda: self._call("s3", operation, doing, Bucket=self.bucket, **arguments))
 
     def _get(self, identity: str) -> dict:
@@ -256,7 +274,7 @@ class Ledger:
         """Whether it was written over this version; over none if it is ''."""
         identity = record["id"]
 
-        def put(**condition):
+        def put(**condition: str) -> dict[str, Any]:
             asked = {"Key": self._key(identity), "Body": encode(record), "ContentType": "application/json"}
             return self._s3("put_object", f"write {self._where(identity)}", **asked, **condition)
 

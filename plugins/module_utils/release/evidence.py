@@ -8,10 +8,11 @@ import json
 import os
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, rules as diagnosis
 
 
-def gather_evidence(call, params: dict, cluster: str, identity: str, tasks: list[str]) -> tuple[str, str, str]:
+def gather_evidence(call: Aws, params: dict, cluster: str, identity: str, tasks: list[str]) -> tuple[str, str, str]:
     """Diagnoses and saves. Returns (what to add to the failure's text, the S3 key or '', the local path or '').
 
     Never fails: what went wrong with the release matters more than what went wrong here, which is told in the text.

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 
 
-def digest_of_tag(call, match, container: str) -> str:
+def digest_of_tag(call: Call, match: re.Match[str], container: str) -> str:
     """The digest that an ECR tag has now. `match`: ecs_revision.ecr_name's. Raises CallFailed, naming what there is instead."""
     tag, repository = match["tag"] or "latest", match["repository"]
     where = {"registryId": match["account"], "repositoryName": repository}
@@ -26,7 +29,7 @@ def digest_of_tag(call, match, container: str) -> str:
     return answer["imageDetails"][0]["imageDigest"]
 
 
-def pin(call, template: dict, images: dict) -> dict:
+def pin(call: Call, template: dict, images: dict) -> dict[str, str]:
     """{container: image by digest}: the given images, and those that the template names by a tag in ECR."""
     named = {container["name"]: container.get("image", "") for container in template["containerDefinitions"]}
     pinned = dict(images)
@@ -44,7 +47,7 @@ class Preparation:
     ValueError for an image of a container that the template does not have.
     """
 
-    def __init__(self, call, item: dict, service: dict):
+    def __init__(self, call: Call, item: dict, service: dict) -> None:
         self.name, self.service = item["name"], service
         self.family = item.get("family") or item["name"]
         self.template = describe_task_definition(call, item.get("template") or resource_names.template(self.name))
@@ -70,7 +73,7 @@ class Preparation:
     def rollout_needed(self) -> bool:
         return self.arn != self.service["taskDefinition"]
 
-    def register(self, call, release: str, tags: dict) -> None:
+    def register(self, call: Call, release: str, tags: dict) -> None:
         """Registers the revision, unless one like it is there. Its tags: the template's, `tags`, and where it comes from."""
         if self.same:
             return

@@ -7,7 +7,9 @@ The rules are asked in order and the first that holds keeps a thing; what none k
 
 from __future__ import annotations
 
+import datetime
 import re
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import KEPT
@@ -25,12 +27,12 @@ def brief(digest: str) -> str:
     return digest[:19]
 
 
-def age_days(moment, now) -> int | None:
+def age_days(moment: datetime.datetime | None, now: datetime.datetime) -> int | None:
     """Whole days; None for a thing whose age is not known."""
     return None if moment is None else max(0, int((now - moment).total_seconds() // _DAY))
 
 
-def _first(*reasons) -> str:
+def _first(*reasons: str | None) -> str:
     return next((reason for reason in reasons if reason), "")
 
 
@@ -43,23 +45,27 @@ def _young(age: int | None, min_age_days: int) -> str:
 # --- Task definitions -------------------------------------------------------------------------------------------------
 def on_record(records: list[dict], unfinished: dict | None) -> dict:
     """{family:revision: the release that has it}: of the records to keep, and what an unfinished release may have to go back to."""
-    found = {}
+    found: dict[str, str] = {}
     for record in records:
         for entry in record["services"]:
             found.setdefault(short(entry["task_definition"]), f"the release {record['id']} has it")
-    for entry in (unfinished or {}).get("services", []):
-        for arn in (entry["task_definition"], (entry.get("previous") or {}).get("task_definition")):
-            found.setdefault(short(arn or ""), f"the unfinished release {unfinished['id']} needs it")
+    if unfinished:
+        for entry in unfinished.get("services", []):
+            for arn in (entry["task_definition"], (entry.get("previous") or {}).get("task_definition")):
+                found.setdefault(short(arn or ""), f"the unfinished release {unfinished['id']} needs it")
     return found
 
 
-def plan_revisions(revisions: list[dict], used: dict, recorded: dict, *, keep_newest: int, min_age_days: int, now) -> tuple[list[dict], list[dict]]:
+def plan_revisions(
+    revisions: list[dict], used: dict, recorded: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(those that go, those that stay), oldest first. `used`: {family:revision: what uses it}; `recorded`: see on_record."""
-    newest = {}
+    numbers: dict[str, list[int]] = {}
     for definition in revisions:
-        newest.setdefault(definition["family"], []).append(definition["revision"])
-    newest = {family: sorted(numbers)[-keep_newest:] for family, numbers in newest.items()}
-    go, stay = [], []
+        numbers.setdefault(definition["family"], []).append(definition["revision"])
+    newest = {family: sorted(found)[-keep_newest:] for family, found in numbers.items()}
+    go: list[dict[str, Any]] = []
+    stay: list[dict[str, Any]] = []
     for definition in sorted(revisions, key=lambda definition: (definition["family"], definition["revision"])):
         name = short(definition["taskDefinitionArn"])
         moment = definition.get("registeredAt")
@@ -86,7 +92,7 @@ def plan_revisions(revisions: list[dict], used: dict, recorded: dict, *, keep_ne
 # --- Images -----------------------------------------------------------------------------------------------------------
 def references(definitions: list[dict], records: list[dict]) -> dict:
     """{digest, or (repository, tag): who needs it} of the images that task definitions and records name."""
-    found = {}
+    found: dict[Any, str] = {}
     for definition in definitions:
         for container in definition["containerDefinitions"]:
             _refer(found, container.get("image", ""), f"{short(definition['taskDefinitionArn'])} needs it")
@@ -106,7 +112,9 @@ def _refer(found: dict, image: str, why: str) -> None:
         found.setdefault((name["repository"], name["tag"] or "latest"), why)
 
 
-def plan_images(repository: str, images: list[dict], parts: dict, needed: dict, running: dict, *, keep_newest: int, min_age_days: int, now):
+def plan_images(
+    repository: str, images: list[dict], parts: dict, needed: dict, running: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(those that go, those that stay) of one repository, oldest first; what holds others goes before what it holds.
 
     `images`: DescribeImages' details. `parts`: {digest of a multi-platform image: its images' digests}, which stay and go with it.
@@ -129,7 +137,8 @@ def plan_images(repository: str, images: list[dict], parts: dict, needed: dict, 
             "" if digest in inside else _young(age, min_age_days),
         )
     _hold_together(because, parts)
-    go, stay = [], []
+    go: list[dict[str, Any]] = []
+    stay: list[dict[str, Any]] = []
     for image in sorted(images, key=lambda image: (image["imageDigest"] in inside, str(image.get("imagePushedAt") or ""), image["imageDigest"])):
         moment = image.get("imagePushedAt")
         entry = {
@@ -162,9 +171,9 @@ def _hold_together(because: dict, parts: dict) -> None:
 
 
 # --- All of it --------------------------------------------------------------------------------------------------------
-def plan(facts: dict, *, keep_newest: int, min_age_days: int, now) -> dict:
+def plan(facts: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime) -> dict:
     """What goes and what stays. `facts`: see prune_read.gather. Images that a revision needs stay exactly as long as the revision does."""
-    rules = {"keep_newest": keep_newest, "min_age_days": min_age_days, "now": now}
+    rules: dict[str, Any] = {"keep_newest": keep_newest, "min_age_days": min_age_days, "now": now}
     revisions, left = plan_revisions(facts["revisions"], facts["used"], on_record(facts["kept"], facts["unfinished"]), **rules)
     going = {entry["task_definition"] for entry in revisions}
     definitions = [definition for definition in facts["revisions"] if definition["taskDefinitionArn"] not in going]

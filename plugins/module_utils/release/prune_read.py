@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
+from ansible_collections.atena.aws.plugins.module_utils.environment.ledger import Ledger
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 from ansible_collections.atena.aws.plugins.module_utils.release.prune_plan import short
 from ansible_collections.atena.aws.plugins.module_utils.release.targets import unfinished_release
@@ -24,7 +27,7 @@ _WHOLE = ("application/vnd.docker.distribution.manifest.list.v2+json", "applicat
 _HARMLESS = {"ImageNotFound": "was gone already", "ImageReferencedByManifestList": "is part of a multi-platform image that stays"}
 
 
-def records_to_keep(ledger, count: int) -> tuple[list[dict], dict | None]:
+def records_to_keep(ledger: Ledger, count: int) -> tuple[list[dict], dict | None]:
     """The records of the last `count` commits that succeeded, however many failed ones lie between; and the release that is unfinished, or None."""
     wanted = max(50, 2 * count)
     while True:
@@ -35,9 +38,10 @@ def records_to_keep(ledger, count: int) -> tuple[list[dict], dict | None]:
         wanted *= 4
 
 
-def what_runs(call, cluster: str) -> tuple[dict, dict]:
+def what_runs(call: Aws, cluster: str) -> tuple[dict[str, str], dict[str, str]]:
     """({family:revision: what uses it}, {image's digest: the task that runs it}) of all services and tasks of the cluster, not only the environment's."""
-    used, running = {}, {}
+    used: dict[str, str] = {}
+    running: dict[str, str] = {}
     arns = call.pages("ecs", "list_services", f"list the services of {cluster}", "serviceArns", cluster=cluster)
     for start in range(0, len(arns), _SERVICES_A_CALL):
         answer = call("ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=arns[start : start + _SERVICES_A_CALL])
@@ -62,13 +66,13 @@ def what_runs(call, cluster: str) -> tuple[dict, dict]:
     return used, running
 
 
-def _revisions_of(call, family: str) -> list[str]:
+def _revisions_of(call: Aws, family: str) -> list[str]:
     # AWS takes familyPrefix for the whole name; the filter makes sure that no longer one is meant.
     arns = call.pages("ecs", "list_task_definitions", f"list the revisions of {family}", "taskDefinitionArns", familyPrefix=family, status="ACTIVE")
     return [arn for arn in arns if short(arn).rsplit(":", 1)[0] == family]
 
 
-def _images_of(call, repository: str) -> tuple[list[dict], dict]:
+def _images_of(call: Aws, repository: str) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """(DescribeImages' details, {digest of a multi-platform image: its images' digests})."""
     details = call.pages("ecr", "describe_images", f"list the images of {repository}", "imageDetails", repositoryName=repository)
     whole = [image["imageDigest"] for image in details if image.get("imageManifestMediaType") in _WHOLE]
@@ -82,7 +86,7 @@ def _images_of(call, repository: str) -> tuple[list[dict], dict]:
     return details, parts
 
 
-def gather(call, *, names: list[str], cluster: str, ledger, kept_releases: int) -> dict:
+def gather(call: Aws, *, names: list[str], cluster: str, ledger: Ledger, kept_releases: int) -> dict[str, Any]:
     """The facts that prune_plan.plan judges. `names`: the services, which are also the names of their families and repositories.
 
     {'revisions': the families' ACTIVE revisions, 'others': what else may need an image (templates, and what runs of other families), 'used', 'running',
@@ -114,12 +118,12 @@ def gather(call, *, names: list[str], cluster: str, ledger, kept_releases: int) 
         }
 
 
-def deregister(call, entry: dict) -> None:
+def deregister(call: Call, entry: dict) -> None:
     """Takes one revision out of use. It can still be looked at; what runs from it, runs on."""
     call("ecs", "deregister_task_definition", f"deregister {short(entry['task_definition'])}", taskDefinition=entry["task_definition"])
 
 
-def delete_images(call, repository: str, entries: list[dict]) -> list[str]:
+def delete_images(call: Call, repository: str, entries: list[dict]) -> list[str]:
     """Deletes images with all their tags. Returns a sentence for each that was spared; raises CallFailed for one that could not be deleted."""
     spared, refused = [], []
     for part in (False, True):  # ECR deletes nothing that a multi-platform image holds

@@ -8,11 +8,14 @@ The order and what is written when are here; each step's work is in the file tha
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task as ecs_task, task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, described_task
@@ -24,13 +27,14 @@ from ansible_collections.atena.aws.plugins.module_utils.images import tags as ec
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.release import targets as release_targets
 from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
+from ansible_collections.atena.aws.plugins.module_utils.release.targets import Target
 from ansible_collections.atena.aws.plugins.module_utils.secrets.store import parameters_below
 
 
 class ReleaseFailed(Exception):
     """The release did not succeed; its text is what the user reads, `outcome` what the ledger says."""
 
-    def __init__(self, message: str, outcome: str = ledger.FAILED):
+    def __init__(self, message: str, outcome: str = ledger.FAILED) -> None:
         super().__init__(message)
         self.outcome = outcome
 
@@ -38,18 +42,22 @@ class ReleaseFailed(Exception):
 class Release:
     """One run. `params` are ecs_release's options; `result` grows as it goes, so that a failure returns what was known."""
 
-    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict, *, say: Say | None = None, check_mode: bool = False) -> None:
         self.call, self.params, self.check_mode = call, params, check_mode
         self.tell = say  # None if nobody listens: what is read only to be told is not read then
         self.say = say or (lambda text: None)
-        self._redactor = None
+        self._redactor: Redactor | None = None
         self.cluster = params["cluster"] or resource_names.cluster(params["name"])
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
         self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
         self.begin = time.monotonic()
-        self.records, self.targets, self.record, self.goal, self.rollout = [], [], None, None, None
-        self.warnings = []
-        self.result = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
+        self.records: list[dict[str, Any]] = []
+        self.targets: list[release_targets.Target] = []
+        self.record: dict[str, Any] | None = None
+        self.goal: dict[str, Any] | None = None
+        self.rollout: RolloutRun | None = None
+        self.warnings: list[str] = []
+        self.result: dict[str, Any] = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
 
     # --- What is to be done -------------------------------------------------------------------------------------------
     def plan(self) -> None:
@@ -58,9 +66,9 @@ class Release:
         services = describe_services(self.call, self.cluster, [item["name"] for item in items])
         self.records = self.ledger.recent()
         if self.params["rollback_to"]:
-            self.goal = self._rollback_goal(services)
-            self.result["release"] = self.goal["release"]
-            self.targets = release_targets.of_record(self.call, self.goal, items, services)
+            goal = self.goal = self._rollback_goal(services)
+            self.result["release"] = goal["release"]
+            self.targets = release_targets.of_record(self.call, goal, items, services)
         else:
             self.targets = [release_targets.Preparation(self.call, item, services[item["name"]]) for item in items]
         self.unfinished = release_targets.unfinished_release(self.records)
@@ -72,6 +80,7 @@ class Release:
 
     def _rollback_goal(self, services: dict) -> dict:
         running = ledger.running_record(ledger.mark_running(self.records, {name: service["taskDefinition"] for name, service in services.items()}))
+        goal: dict[str, Any] | None
         if self.params["rollback_to"] != "previous":
             goal = self.ledger.find(self.params["rollback_to"])
         else:
@@ -101,7 +110,7 @@ class Release:
             if not target.is_first and target.service["desiredCount"] != configured[target.name]
         ]
 
-    def _entry(self, target) -> dict:
+    def _entry(self, target: Target) -> dict[str, Any]:
         return {
             "name": target.name,
             "task_definition": target.arn,
@@ -334,11 +343,11 @@ class Release:
                 "service": target.name,
                 "task_definition": target.arn,
                 "container_overrides": [{"name": options["container"], "command": options["command"]}],
-                "started_by": self._started_by(self.record["id"]),
-                "client_token": self.record["id"],
+                "started_by": self._started_by(self.written["id"]),
+                "client_token": self.written["id"],
             },
         )
-        self._save(step="migrating", migration={**self.record["migration"], "outcome": "running"})
+        self._save(step="migrating", migration={**self.written["migration"], "outcome": "running"})
         began, arn = time.monotonic(), ""
         try:
             arn = self._start_migration(arguments)
@@ -367,7 +376,7 @@ class Release:
         say = self.tell or (lambda text: None)
         return task_run.start(self.call, arguments, patience=options["timeout"], delay=self.params["wait_delay"], say=say, guard=self.lock.check)
 
-    def _follow(self, definition: dict, arn: str, say=None) -> dict:
+    def _follow(self, definition: dict, arn: str, say: Say | None = None) -> dict[str, Any]:
         """What became of a migration's task, when it has ended."""
         timeout = (self.params["migration"] or {}).get("timeout", 900)
         options = {"wait_timeout": timeout, "wait_delay": self.params["wait_delay"], "say": say, "guard": self.lock.check}
@@ -383,27 +392,27 @@ class Release:
         return rollout
 
     def _roll_out(self) -> None:
-        self.rollout = self._new_rollout({entry["name"]: entry["previous"] for entry in self.record["services"]})
-        counts = {entry["name"]: entry["desired_count"] for entry in self.rollout.entries()}
-        self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.record["services"]])
-        failed = self.rollout.roll_out()
+        rollout = self.rollout = self._new_rollout({entry["name"]: entry["previous"] for entry in self.written["services"]})
+        counts = {entry["name"]: entry["desired_count"] for entry in rollout.entries()}
+        self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.written["services"]])
+        failed = rollout.roll_out()
         for entry in self.result["services"]:
-            entry["deployment_id"] = self.rollout.deployments.get(entry["name"], "")
+            entry["deployment_id"] = rollout.deployments.get(entry["name"], "")
         words = ""
         if not failed:
             health = self._health()
             if health["healthy"]:
                 return
             words = f"All services were stable on {self.result['release'][:12]}, but {self._health_words(health)}."
-        evidence = self.rollout.evidence(failed or self.rollout.items)
+        evidence = rollout.evidence(failed or rollout.items)
         found = self._evidence([task["task_arn"] for tasks in evidence.values() for task in tasks if task.get("task_arn")])
         self._save(step="reverting")
         self.say("going back: " + (words or " ".join(failed.values())))
-        lost = self.rollout.revert()
+        lost = rollout.revert()
         # What somebody else deployed meanwhile is theirs: it stays, and the release is not simply taken back.
-        taken = self.rollout.taken
+        taken = rollout.taken
         lost = {**{name: failed.get(name, "") for name in taken}, **lost}
-        reverted = [name for name in self.rollout.items if name not in lost]
+        reverted = [name for name in rollout.items if name not in lost]
         self._save(reverted=reverted, not_reverted=sorted(lost))
         self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence, taken_over=taken)
         text = failure_text(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken)
@@ -428,8 +437,15 @@ class Release:
         return self.application.words(health)
 
     # --- The record ---------------------------------------------------------------------------------------------------
-    def _save(self, **changes) -> None:
-        self.record = self.ledger.save({**self.record, **changes})
+    @property
+    def written(self) -> dict[str, Any]:
+        """The record, which is there once the release is prepared."""
+        if self.record is None:
+            raise ValueError("a release is recorded before it does anything")
+        return self.record
+
+    def _save(self, **changes: Any) -> None:
+        self.record = self.ledger.save({**self.written, **changes})
 
     def _end(self, outcome: str, reason: str) -> None:
         """Writes the end into the record. Where that cannot be written, the record stays `running`, which the next run reads as interrupted."""
@@ -443,14 +459,14 @@ class Release:
 
     def _evidence(self, tasks: list[str]) -> str:
         """Diagnoses before AWS forgets. Returns what to add to the message."""
-        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.record["id"], tasks)
-        self.record = {**self.record, "evidence": key}
+        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.written["id"], tasks)
+        self.record = {**self.written, "evidence": key}
         return words
 
     def _protect(self) -> None:
         """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""
         try:
-            ecr_tags.keep(self.call, ledger.kept([self.record, *(r for r in self.records if r["id"] != self.record["id"])], self.params["kept_releases"]))
+            ecr_tags.keep(self.call, ledger.kept([self.written, *(r for r in self.records if r["id"] != self.written["id"])], self.params["kept_releases"]))
         except CallFailed as failed:
             self.warnings.append(f"The images of the last releases could not be protected from prune: {failed}")
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation
@@ -13,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.release.prepare import P
 class Recorded:
     """The very revision that an earlier release ran with, for going back to it: the same interface as a Preparation, and nothing to register."""
 
-    def __init__(self, call, name: str, definition: dict, service: dict):
+    def __init__(self, call: Call, name: str, definition: dict, service: dict) -> None:
         self.name, self.service = name, service
         self.definition, self.arn = definition, definition["taskDefinitionArn"]
         self.same = definition
@@ -29,7 +30,7 @@ class Recorded:
     def rollout_needed(self) -> bool:
         return self.arn != self.service["taskDefinition"]
 
-    def register(self, call, release: str, tags: dict) -> None:
+    def register(self, call: Call, release: str, tags: dict) -> None:
         """It is registered."""
 
     def diff(self) -> list[dict]:
@@ -39,13 +40,16 @@ class Recorded:
         return []
 
 
-def of_record(call, record: dict, items: list[dict], services: dict) -> list:
+Target = Recorded | Preparation
+
+
+def of_record(call: Call, record: dict, items: list[dict], services: dict) -> list[Target]:
     """The targets of going back to `record`: its own revisions where they still can run, else new ones with its images.
 
     A service that the record does not know stays as it is. Raises CallFailed if it knows none of them.
     """
     known = {entry["name"]: entry["task_definition"] for entry in record["services"]}
-    targets = []
+    targets: list[Target] = []
     for item in items:
         if item["name"] not in known:
             continue
@@ -60,12 +64,12 @@ def of_record(call, record: dict, items: list[dict], services: dict) -> list:
     return targets
 
 
-def state_of(target) -> dict:
+def state_of(target: Target) -> dict:
     """What the service has now, as a record keeps it under `previous`."""
     return {"task_definition": target.service["taskDefinition"], "desired_count": target.service["desiredCount"], "is_first": target.is_first}
 
 
-def come_back_to(target, unfinished: dict | None) -> dict:
+def come_back_to(target: Target, unfinished: dict | None) -> dict:
     """What to go back to if the release fails: what the service has, or what it had before a release that was interrupted half-way.
 
     `unfinished`: that release's record. Only what it did is taken back: a service that somebody moved elsewhere since stays there.
