@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import collections
 import os
-from typing import Any
+from typing import Generic, TypeVar
 
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress, plain
+
+_Kept = TypeVar("_Kept")
 
 
 class Unheard(Exception):
     """Who watched is gone: there is nobody to go on for."""
 
 
-class LineOutput:
+class LineOutput(Generic[_Kept]):
     """progress: of the run. path: a file instead of the screen, made anew. keep: how many lines the result has at the most."""
 
     def __init__(self, progress: Progress, path: str | None = None, keep: int = 100) -> None:
         self._progress, self._file = progress, None
         self._watched = progress.heard and not path
         self.count = 0
-        self.last: collections.deque[str | dict[str, Any]] = collections.deque(maxlen=keep)
+        self.last: collections.deque[_Kept] = collections.deque(maxlen=keep)
         if path:
             self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w", encoding="utf-8")
 
@@ -32,7 +34,7 @@ class LineOutput:
         """Whether somebody sees the lines as they come."""
         return self._watched
 
-    def add(self, line: str, kept: str | dict[str, Any], raw: bool = False) -> None:
+    def add(self, line: str, kept: _Kept, raw: bool = False) -> None:
         """kept: what the result has of it. raw: shown as it is, such as JSON that is harmless already. Raises Unheard, and OSError of the file."""
         self.count += 1
         self.last.append(kept)

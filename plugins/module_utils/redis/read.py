@@ -19,7 +19,7 @@ import datetime
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as
@@ -27,6 +27,12 @@ from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import s
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_view import stamp
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+    # A cache or a snapshot as it is looked at; None where there is none.
+    Seen = dict[str, Any] | None
 
 CLUSTER, GROUP = "cluster", "replication_group"
 
@@ -246,10 +252,6 @@ class Witness(Caller):
             raise
         self.wrote = True
         return answer
-
-
-# A cache or a snapshot as it is looked at; None where there is none.
-Seen = dict[str, Any] | None
 
 
 def status_of(seen: Seen) -> str:

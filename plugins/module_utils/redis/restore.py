@@ -12,7 +12,7 @@ restore() leaves a cache that is there as it is, and waits for it: compare what 
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Guard, Say
@@ -32,6 +32,9 @@ from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     status_of,
     write,
 )
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 arguments, differences = redis_parameters.arguments, redis_parameters.differences
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call, Guard, Say
@@ -42,6 +42,9 @@ from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     tags_of,
     write,
 )
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 SOURCE_TAG = "atena:source"
 # The API's rules; uppercase letters it would quietly change to lower ones.

@@ -27,7 +27,6 @@ from ansible_collections.atena.aws.plugins.module_utils.images import tags as ec
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.release import targets as release_targets
 from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
-from ansible_collections.atena.aws.plugins.module_utils.release.targets import Target
 from ansible_collections.atena.aws.plugins.module_utils.secrets.store import parameters_below
 
 
@@ -110,7 +109,7 @@ class Release:
             if not target.is_first and target.service["desiredCount"] != configured[target.name]
         ]
 
-    def _entry(self, target: Target) -> dict[str, Any]:
+    def _entry(self, target: release_targets.Target) -> dict[str, Any]:
         return {
             "name": target.name,
             "task_definition": target.arn,

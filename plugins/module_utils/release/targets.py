@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
@@ -40,7 +42,8 @@ class Recorded:
         return []
 
 
-Target = Recorded | Preparation
+if TYPE_CHECKING:
+    Target = Recorded | Preparation
 
 
 def of_record(call: Call, record: dict, items: list[dict], services: dict) -> list[Target]:
