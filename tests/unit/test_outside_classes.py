@@ -23,7 +23,7 @@ IN_OTHER_VERSIONS = {
 # What the base wants to be set or answered by its subclasses (Ansible's own plugins do).
 MEANT_FOR_IT = {"_supports_check_mode", "_supports_async", "_requires_connection"}
 # No class to be made from, but what generates one.
-GENERATED = {"typing.NamedTuple"}
+GENERATED = {"typing.NamedTuple", "typing.TypedDict"}
 # Of the offline Terraform provider's own virtual environment.
 ELSEWHERE = ("rpc.ProviderServicer", "runner._ShutdownInterceptor")
 
@@ -71,7 +71,7 @@ def _outside(path, name):
     """The dotted names of the outside classes that this class of ours is made from, however far up."""
     node, imported = CLASSES[path][name]
     for base in node.bases:
-        dotted = ast.unparse(base)
+        dotted = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)  # Generic[T] is Generic's
         if dotted in CLASSES[path]:
             if dotted != name:
                 yield from _outside(path, dotted)

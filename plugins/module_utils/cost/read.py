@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -144,15 +143,12 @@ def _logs(call: Aws, name: str, services: list[str]) -> float:
 
 def _images(call: Aws, services: list[str]) -> float:
     """As ECR adds them up; layers that images share are stored once, so that it is this much at the most."""
-    total = 0
-    for repository in services:
-        images: list[dict[str, Any]] = absent_as(
-            [],
-            "Repository",
-            functools.partial(call.pages, "ecr", "describe_images", f"read the images of {repository}", "imageDetails", repositoryName=repository),
-        )
-        total += sum(image.get("imageSizeInBytes", 0) for image in images)
-    return round(total / _GB, 6)
+    return round(sum(image.get("imageSizeInBytes", 0) for repository in services for image in _images_of(call, repository)) / _GB, 6)
+
+
+def _images_of(call: Aws, repository: str) -> list[dict[str, Any]]:
+    doing = f"read the images of {repository}"
+    return absent_as([], "Repository", lambda: call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=repository))
 
 
 def _advanced(call: Aws, path: str) -> int:

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
-import functools
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import health, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, explain
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import facts as facts_of, rules as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
@@ -54,30 +53,28 @@ class _Reading:
     # --- What depends on nothing ---
 
     def services(self) -> dict[str, dict[str, Any]]:
-        cluster, names = self.request["cluster"], self.request["services"]
-        found = []
+        names, found = self.request["services"], []
         for start in range(0, len(names), _SERVICES_A_CALL):
-            some = names[start : start + _SERVICES_A_CALL]
-            answer: Answer = absent_as(
-                {"services": []},
-                "Cluster",
-                functools.partial(self.call, "ecs", "describe_services", f"read the services of {cluster}", cluster=cluster, services=some),
-            )
-            found += [service for service in answer["services"] if service["status"] == "ACTIVE"]
+            found += [service for service in self._described(names[start : start + _SERVICES_A_CALL]) if service["status"] == "ACTIVE"]
         return {service["serviceName"]: facts_of.service_entry(service) for service in found}
+
+    def _described(self, some: list[str]) -> list[dict[str, Any]]:
+        cluster = self.request["cluster"]
+        doing = f"read the services of {cluster}"
+        return absent_as([], "Cluster", lambda: self.call("ecs", "describe_services", doing, cluster=cluster, services=some)["services"])
 
     def tasks(self) -> list[dict[str, Any]]:
         """Running tasks, and those that ended within about the last hour; AWS forgets the others."""
         cluster, arns = self.request["cluster"], list(self.request.get("tasks") or [])
         for status in ("STOPPED", "RUNNING"):
-            doing = f"list the tasks of {cluster}"
-            arns += absent_as(
-                [],
-                "Cluster",
-                functools.partial(self.call.pages, "ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status),
-            )
+            arns += self._listed(status)
         described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))
         return [facts_of.task_entry(task) for task in described]
+
+    def _listed(self, status: str) -> list[str]:
+        cluster = self.request["cluster"]
+        doing = f"list the tasks of {cluster}"
+        return absent_as([], "Cluster", lambda: self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=cluster, desiredStatus=status))
 
     def load_balancer(self) -> dict[str, Any] | None:
         name = resource_names.load_balancer(self.request["name"])

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import NotFound, absent_as
@@ -78,16 +77,13 @@ def tasks(call: Aws, cluster: str) -> list[dict[str, Any]]:
 
 def image_counts(call: Aws, names: list[str]) -> dict[str, int]:
     """{repository: how many images it holds} of those that exist."""
-    found = {}
-    for name in names:
-        images = absent_as(
-            None,
-            "Repository",
-            functools.partial(call.pages, "ecr", "describe_images", f"list the images of {name}", "imageDetails", repositoryName=name),
-        )
-        if images is not None:
-            found[name] = len(images)
-    return found
+    found = {name: _images_of(call, name) for name in names}
+    return {name: len(images) for name, images in found.items() if images is not None}
+
+
+def _images_of(call: Aws, name: str) -> list[dict[str, Any]] | None:
+    doing = f"list the images of {name}"
+    return absent_as(None, "Repository", lambda: call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=name))
 
 
 def lifecycle_policies(call: Call, names: list[str]) -> list[str]:
