@@ -142,7 +142,7 @@ def started_by(call: Aws, cluster: str, name: str) -> list[str]:
     ]
 
 
-def left_by(call, cluster, name):
+def left_by(call: Aws, cluster: str, name: str) -> list[str]:
     """Like started_by, of a run that died: its task may have been started a moment ago, and not be listed yet. One look is no proof that there is none."""
     for look in range(_LOOKS):
         found = started_by(call, cluster, name)

@@ -197,7 +197,7 @@ class DatabaseRotation(Rotation):
             self.say(f"A task of an earlier rotation still runs ({task_id(arn)}); waiting for its end.")
             self._follow(describe_task_definition(self.call, self._described(arn)["taskDefinitionArn"]), arn)
 
-    def _earlier_ones(self):
+    def _earlier_ones(self) -> list[str]:
         """ARNs of tasks that run. What died left its mark; what it started a moment before may not be listed yet, so that one look is no proof."""
         doing, arns = "look for tasks of an earlier rotation", []
         for look in range(_LOOKS if self.found[self.secret].before_version is not None else 1):
@@ -208,7 +208,7 @@ class DatabaseRotation(Rotation):
                 break
         return arns
 
-    def _described(self, arn):
+    def _described(self, arn: str) -> dict[str, Any]:
         """A listed task. That ECS does not describe it ('MISSING') is no proof that it has ended: it may only just have been started."""
         deadline = Deadline(self.params["wait_timeout"])
         while not (found := describe_tasks(self.call, self.cluster, [arn])):
