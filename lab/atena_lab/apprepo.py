@@ -19,7 +19,7 @@ AUTHOR = "Atena Lab"
 EMAIL = "lab@atena.invalid"
 DATE = "2025-01-01T00:00:00Z"
 BRANCH = "main"
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache", ".mypy_cache")
 
 
 def git(repository: Path, *arguments: str, check: bool = True) -> str:

@@ -105,7 +105,7 @@ def unavailable() -> str | None:
 def check(settings: Settings) -> str:
     """For `lab/lab doctor`: which Terraform the lab will use."""
     problem, numbers = problem_of_machine()
-    if not problem:
+    if numbers is not None and not problem:
         return described(numbers)
     why_not = unavailable()
     if why_not:

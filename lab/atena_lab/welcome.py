@@ -15,7 +15,7 @@ from .settings import Settings
 def greet(lab: Settings) -> None:
     if emulator.running(lab) is None or not emulator.healthy(lab):
         raise LabError(f"The lab {lab.prefix} is not up.", "Start it: lab/lab up.")
-    deployed = {name: answer for name in load_balancers(lab) if (answer := health(address(lab, name))) is not None}
+    deployed = {name: found for name in load_balancers(lab) if (found := health(address(lab, name))) is not None}
     if not deployed:
         raise LabError(
             "No application answers in the lab yet.", "Deploy it: ansible-playbook -i inventories/lab playbooks/site.yml. If that was done: lab/lab logs api."

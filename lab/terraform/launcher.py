@@ -6,6 +6,7 @@
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 # They reach no account and no state.
 HARMLESS = ("version", "fmt")
@@ -17,14 +18,14 @@ ONLY = (
 )
 
 
-def is_harmless(arguments):
+def is_harmless(arguments: list[str]) -> bool:
     """Whether they ask for the version, for help or for formatting. Help is asked for anywhere before `--`."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     command = next((argument for argument in arguments if not argument.startswith("-")), None)
     return command in (None, *HARMLESS) or not HELP.isdisjoint(options)
 
 
-def is_near(url):
+def is_near(url: str) -> bool:
     """Whether this endpoint can be a lab's: on this machine, or in a private network."""
     import ipaddress
     from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ def is_near(url):
         return False
 
 
-def refusal(arguments, environment):
+def refusal(arguments: list[str], environment: Mapping[str, str]) -> str | None:
     """Why this command is not run, or None: whatever reaches AWS's API has to be pointed at a lab's."""
     if is_harmless(arguments):
         return None
@@ -49,7 +50,7 @@ def refusal(arguments, environment):
     return f"Refused, as {far} is {endpoints[far]}, which is no lab's: neither on this machine nor in a private network. {ONLY}." if far else None
 
 
-def main():
+def main() -> None:
     # What Python changed for itself: with its own handler an early Ctrl-C would be a traceback, and an ignored SIGPIPE would reach the providers.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -175,7 +175,7 @@ class Aws:
         return names
 
     def update(self, row: Row, prior: Values, planned: Values, changed: list[str]) -> Values:
-        values = {name: prior.get(name) if value is Unknown else known_only(value) for name, value in planned.items()}
+        values: Values = {name: prior.get(name) if value is Unknown else known_only(value) for name, value in planned.items()}
         ctx = self.context(row, values)
         touched = False
         for update in row.updates:

@@ -77,8 +77,9 @@ class Provider:
         if "tags_all" in planned:
             tags = config.get("tags")
             everything = Unknown if tags is Unknown else {**self.backend.default_tags, **(tags or {})}
-            kept = prior and is_known(everything) and same(prior.get("tags_all"), everything, ["map", "string"])
-            planned["tags_all"] = prior["tags_all"] if kept else everything
+            planned["tags_all"] = everything
+            if prior and is_known(everything) and same(prior.get("tags_all"), everything, ["map", "string"]):
+                planned["tags_all"] = prior["tags_all"]
         if planned.get("region", "") is Unknown:
             planned["region"] = self.backend.region
 

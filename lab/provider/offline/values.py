@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -89,7 +90,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def match_sets(left: list, right: list, alike) -> list[tuple] | None:
+def match_sets(left: list, right: list, alike: Callable[[Any, Any], bool]) -> list[tuple] | None:
     """Pair each element of one set with one of the other, or None where that is impossible."""
     rest, pairs = list(right), []
     for item in left:

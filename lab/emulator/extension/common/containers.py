@@ -13,6 +13,8 @@ from typing import Any
 from docker.models.containers import ContainerCollection
 from docker.models.volumes import VolumeCollection
 
+from .patching import replace
+
 LABEL = "atena.lab"
 THEIRS = "ministack-"
 
@@ -59,6 +61,6 @@ def apply() -> None:
     def get_volume_in_lab(self: VolumeCollection, volume_id: str) -> Any:
         return get_volume(self, own_name(volume_id, prefix))
 
-    ContainerCollection.create = create_in_lab
-    ContainerCollection.get = get_in_lab
-    VolumeCollection.get = get_volume_in_lab
+    replace(ContainerCollection, "create", lambda _: create_in_lab)
+    replace(ContainerCollection, "get", lambda _: get_in_lab)
+    replace(VolumeCollection, "get", lambda _: get_volume_in_lab)

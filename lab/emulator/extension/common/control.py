@@ -37,7 +37,7 @@ def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
 
 async def read_body(receive: Any) -> tuple[bytes, bool]:
     """The whole body, and whether it is whole: the client may have gone away."""
-    chunks = []
+    chunks: list[bytes] = []
     while True:
         message = await receive()
         if message["type"] != "http.request":

@@ -1,4 +1,4 @@
-"""Replacing a function of MiniStack everywhere it is known by."""
+"""Replacing a function of MiniStack, or a method of a library that it uses, everywhere it is known by."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from types import ModuleType
 from typing import Any
 
 
-def replace(module: ModuleType, name: str, make: Callable[[Any], Any]) -> None:
-    """Put make(original) in the original's place, in the module and in its table of API actions, whatever that is called."""
+def replace(module: ModuleType | type, name: str, make: Callable[[Any], Any]) -> None:
+    """Put make(original) in the original's place, in the module or class and in its table of API actions, whatever that is called."""
     original = getattr(module, name)
     replacement = make(original)
     setattr(module, name, replacement)

@@ -93,7 +93,7 @@ def to_make_room(states: dict[str, tuple[bool, str]], most: int, rollout: str | 
 def waits(service: dict[str, Any] | None, since_failure: float) -> bool:
     """Whether to start no other task now: the last one could not be started. A deployment that goes on is ended by its circuit breaker instead."""
     primary = ecs._primary_deployment(service) if service and service.get("desiredCount") else None
-    return bool(primary) and primary.get("rolloutState") == "COMPLETED" and since_failure < LOOK_EVERY
+    return primary is not None and primary.get("rolloutState") == "COMPLETED" and since_failure < LOOK_EVERY
 
 
 def _look_for_ever() -> None:

@@ -130,7 +130,7 @@ def wrong(request: dict[str, Any], before: dict[str, Any] | None) -> str:
 
 def merged(before: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """What a registration leaves out stays as it was."""
-    bounds = {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
+    bounds: dict[str, Any] = {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
     suspended = {**before["SuspendedState"], **request.get("SuspendedState", {})}
     return {**before, **bounds, "SuspendedState": suspended}
 

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shlex
+import socket
 import struct
 import time
 import uuid
@@ -159,7 +160,8 @@ class _Agent:
     def __init__(self, session: str, receive: Any, send: Any) -> None:
         self._id, self._session = session, _sessions.pop(session, None)
         self._receive, self._send = receive, send
-        self._sequence, self._terminal, self._running = 0, None, ""
+        self._sequence, self._running = 0, ""
+        self._terminal: socket.socket | None = None
         self._unacknowledged: dict[int, bytes] = {}
         self._agreed = asyncio.Event()
 
@@ -174,7 +176,7 @@ class _Agent:
             await self._send({"type": "websocket.close", "code": 1008})
             return
         listening = asyncio.create_task(self._listen())
-        working = asyncio.create_task(self._work())
+        working = asyncio.create_task(self._work(self._session))
         done, _ = await asyncio.wait({listening, working}, return_when=asyncio.FIRST_COMPLETED)
         if listening in done:  # the client is gone, and with it the terminal
             await self._interrupt()
@@ -222,15 +224,16 @@ class _Agent:
             for message in list(self._unacknowledged.values()):
                 await self._send({"type": "websocket.send", "bytes": message})
 
-    async def _work(self) -> None:
+    async def _work(self, session: dict[str, Any]) -> None:
         wish = {"ActionType": "SessionType", "ActionParameters": {"SessionType": "InteractiveCommands", "Properties": {}}}
         await self._output(json.dumps({"AgentVersion": "3.3.0.0", "RequestedClientActions": [wish]}).encode(), HANDSHAKE_REQUEST)
         await self._agreed.wait()
         await self._output(json.dumps({"HandshakeTimeToComplete": 1_000_000, "CustomerMessage": ""}).encode(), HANDSHAKE_COMPLETE)
         said = ""
         try:
-            self._terminal, self._running = await asyncio.to_thread(_started, self._session["container"], self._session["command"])
-            while data := await asyncio.to_thread(self._terminal.recv, CHUNK):
+            terminal, self._running = await asyncio.to_thread(_started, session["container"], session["command"])
+            self._terminal = terminal
+            while data := await asyncio.to_thread(terminal.recv, CHUNK):
                 await self._output(data, PLAIN)
         except Exception as error:  # the container is gone, or has no such program
             said = f"Unable to start command: {error}"
@@ -239,7 +242,7 @@ class _Agent:
         await self._send({"type": "websocket.send", "bytes": pack("channel_closed", json.dumps({**closed, "SchemaVersion": 1, "Output": said}).encode())})
 
 
-def _started(container: str, command: str) -> tuple[Any, str]:
+def _started(container: str, command: str) -> tuple[socket.socket, str]:
     """The socket of a terminal in the container, in which the command runs; the engine's id of it."""
     engine = ecs._get_docker().api
     made = engine.exec_create(container, shlex.split(command), stdin=True, tty=True, user="0", environment={"TERM": "xterm-256color", "LANG": "C.UTF-8"})
@@ -249,7 +252,7 @@ def _started(container: str, command: str) -> tuple[Any, str]:
     return terminal, made["Id"]
 
 
-def _end(terminal: Any, running: str) -> None:
+def _end(terminal: socket.socket, running: str) -> None:
     """Ctrl-C until the command has ended: one that comes before a shell has started its program is lost."""
     engine, deadline = ecs._get_docker().api, time.monotonic() + PATIENCE
     with contextlib.suppress(OSError):

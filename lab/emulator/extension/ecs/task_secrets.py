@@ -19,7 +19,8 @@ def apply() -> None:
 
 def _decrypting(resolve: Any) -> Any:
     def resolve_all(container: dict[str, Any]) -> dict[str, str]:
-        ours, theirs = [], []
+        ours: list[dict[str, str]] = []
+        theirs: list[dict[str, str]] = []
         for secret in container.get("secrets") or []:
             (theirs if "secretsmanager" in secret.get("valueFrom", "") else ours).append(secret)
         values = {secret["name"]: ssm.resolve_parameter_value(secret["valueFrom"], decrypt=True) for secret in ours}

@@ -56,7 +56,7 @@ def apply() -> None:
             container.put_archive("/data", packed("dump.rdb", seeds[labels.get("node_group", "0001")]))
         return container
 
-    ContainerCollection.create = create_with_data
+    replace(ContainerCollection, "create", lambda _: create_with_data)
 
 
 # -- what is asked for and refused -----------------------------------------------------------------------------------------------

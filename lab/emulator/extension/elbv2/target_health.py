@@ -143,9 +143,11 @@ def forget(address: str) -> None:
 def _forget_drained() -> None:
     now = time.monotonic()
     with _lock:
-        for key in [key for key, health in _health.items() if health.draining_until is not None]:
-            is_idle = _in_flight.get(key[1], 0) == 0 and lab_settings.values["draining"] != "whole" and not _health[key].still_asked
-            if is_idle or now >= _health[key].draining_until:
+        for key, health in list(_health.items()):
+            if health.draining_until is None:
+                continue
+            is_idle = _in_flight.get(key[1], 0) == 0 and lab_settings.values["draining"] != "whole" and not health.still_asked
+            if is_idle or now >= health.draining_until:
                 del _health[key]
 
 

@@ -64,7 +64,7 @@ def with_faults(app: Any) -> Any:
         seconds, fault = book.decide(call.name, body.decode("utf-8", "replace")) if call else (0.0, None)
         if seconds:
             await asyncio.sleep(seconds)
-        if fault is None:
+        if call is None or fault is None:
             await app(scope, _again(body, receive), send)
             return
         if fault.kind == "hold":
@@ -79,7 +79,7 @@ def with_faults(app: Any) -> Any:
             await _reset(receive)
         elif fault.kind == "rewrite":
             if real.status < 300:
-                real.body = fault_rules.rewritten(fault, bytes(real.body))
+                real.body = bytearray(fault_rules.rewritten(fault, bytes(real.body)))
             await control.send_answer(send, real.status, real.headers, bytes(real.body))
         else:
             await control.send_answer(send, *fault_rules.failure(fault, call), head=scope["method"] == "HEAD")

@@ -32,9 +32,10 @@ def matcher(pattern: str) -> Callable[[str], bool]:
         raise ValueError("the lab knows no patterns for JSON lines or columns")
     if len(pattern) > 1 and pattern[0] == pattern[-1] == "%":
         try:
-            return lambda message, wanted=re.compile(pattern[1:-1]): bool(wanted.search(message))
+            wanted = re.compile(pattern[1:-1])
         except re.error as error:
             raise ValueError(f"Invalid regular expression: {error}") from error
+        return lambda message: bool(wanted.search(message))
     terms: dict[str, list[str]] = {"": [], "?": [], "-": []}
     for sign, phrase, word in TERM.findall(pattern):
         terms[sign].append(re.sub(r"\\(.)", r"\1", phrase) or word)
@@ -78,7 +79,8 @@ def _filter_log_events(request: dict[str, Any]) -> Any:
     wanted = request.get("logStreamNames") or list(streams)
     with cloudwatch_logs._log_events_lock:
         parts = [keyed(streams[name]["events"], name, begin, request.get("endTime")) for name in wanted if name in streams]
-    found, size, most, last = [], 0, min(request.get("limit") or PAGE, PAGE), after
+    found: list[dict[str, Any]] = []
+    size, most, last = 0, min(request.get("limit") or PAGE, PAGE), after
     for key, event in heapq.merge(*parts, key=lambda part: part[0]):
         if after is not None and key <= after or not matches(event["message"]):
             continue

@@ -15,6 +15,7 @@ from typing import Any
 from docker.models.containers import ContainerCollection
 
 from ..common.containers import LABEL
+from ..common.patching import replace
 
 _lock = threading.Lock()
 
@@ -32,7 +33,7 @@ def apply() -> None:
                 settings["networking_config"] = {network: self.client.api.create_endpoint_config(ipv4_address=address)}
             return create(self, image, command, **settings)
 
-    ContainerCollection.create = create_with_address
+    replace(ContainerCollection, "create", lambda _: create_with_address)
 
 
 def taken(api: Any, prefix: str, network: str) -> set[str]:
@@ -46,7 +47,7 @@ def free_address(config: list[dict[str, str]], used: Iterable[str]) -> str | Non
     """The first address outside the range from which Docker hands out; None for a network without such a range."""
     for part in config:
         if part.get("IPRange"):
-            subnet, dynamic = ipaddress.ip_network(part["Subnet"]), ipaddress.ip_network(part["IPRange"])
+            subnet, dynamic = ipaddress.IPv4Network(part["Subnet"]), ipaddress.IPv4Network(part["IPRange"])
             kept = {part.get("Gateway"), *used}
             for other in subnet.address_exclude(dynamic):
                 found = next((str(address) for address in other.hosts() if str(address) not in kept), None)

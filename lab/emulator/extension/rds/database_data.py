@@ -77,7 +77,7 @@ def apply() -> None:
             container.put_archive(PGDATA, archive)
         return container
 
-    ContainerCollection.create = create_with_data
+    replace(ContainerCollection, "create", lambda _: create_with_data)
 
 
 def run(container: Any, script: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..failure import Failure
@@ -39,7 +40,7 @@ def text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def set_attributes(operation: str, target: str, table: dict[str, str]):
+def set_attributes(operation: str, target: str, table: dict[str, str]) -> Callable[[Any, Values | None, Values], None]:
     def run(ctx: Any, prior: Values | None, v: Values) -> None:
         wanted = {key: text(v[name]) for name, key in table.items() if v.get(name) is not None}
         reader = operation.replace("modify", "describe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..failure import Failure
@@ -17,7 +18,7 @@ DESTINATIONS = {"destination_cidr_block": "DestinationCidrBlock", "destination_i
                 "destination_prefix_list_id": "DestinationPrefixListId"}  # fmt: skip
 
 
-def ec2_arn(kind: str):
+def ec2_arn(kind: str) -> Callable[[dict, Values, Any], Values]:
     return lambda answer, v, ctx: {"arn": ctx.arn("ec2", f"{kind}/{v['id']}"), "owner_id": answer.get("OwnerId") or ctx.aws.account}
 
 
