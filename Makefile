@@ -43,7 +43,7 @@ demo: setup ## Everything up on this machine, to a healthy, deployed application
 demo-down: venv ## Stop the demo and remove what it made (base images stay)
 	@lab/lab down
 
-lint: venv ## yamllint, ruff, terraform fmt, ansible-lint, ansible-test sanity
+lint: venv ## yamllint, ruff, mypy, terraform fmt, ansible-lint, ansible-test sanity
 	@tests/bin/lint
 
 # A process for each processor; each begins at its own place, and takes from the others' rest when it is done.
