@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: caller_identity_info
 version_added: 0.1.0
@@ -67,6 +69,7 @@ region:
 """
 
 import re
+from collections.abc import Collection
 
 try:
     import botocore.session
@@ -79,7 +82,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 
 
-def region_problem(region, known):
+def region_problem(region: str | None, known: Collection[str]) -> str | None:
     """Why this region cannot be right, or None. `known`: region names of the installed botocore."""
     if not region:
         return "No AWS region is set. Set atena_region in the inventory, or AWS_REGION."
@@ -94,7 +97,7 @@ def region_problem(region, known):
     )
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={"expected_account_id": {"type": "str"}},
         supports_check_mode=True,

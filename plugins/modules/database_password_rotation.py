@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: database_password_rotation
 version_added: 0.1.0
@@ -178,7 +180,7 @@ from ansible_collections.atena.aws.plugins.module_utils.rotation.database import
 from ansible_collections.atena.aws.plugins.module_utils.rotation.run import run_module, ROTATION_OPTIONS
 
 
-def main():
+def main() -> None:
     program = {
         "service": {"type": "str", "required": True},
         "container": {"type": "str", "required": True},

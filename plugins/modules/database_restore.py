@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: database_restore
 version_added: 0.1.0
@@ -140,6 +142,8 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.power.run import find_terraform, run_module
 from ansible_collections.atena.aws.plugins.module_utils.recovery.database import Remove, Restore, Undo
@@ -148,7 +152,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_argumen
 KINDS = {"restored": Restore, "undone": Undo, "original_removed": Remove}
 
 
-def summary(result):
+def summary(result: dict[str, Any]) -> list[str]:
     name, took = result["name"], result.get("duration_seconds", 0)
     head = {
         "restored": f"Restored the database of {name} in {took} s",
@@ -160,7 +164,7 @@ def summary(result):
     return [head[result["outcome"]], *result.get("would", []), *result.get("lines", [])]
 
 
-def main():
+def main() -> None:
     module = AwsModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     find_terraform(module)
     run_module(module, KINDS[module.params["mode"]], summary)

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecr_image
 version_added: 0.1.0
@@ -177,10 +179,13 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, told
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed
 from ansible_collections.atena.aws.plugins.module_utils.images import build_context, docker as docker_cli, labels as ecr_labels, plan as ecr_plan
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import put_tag
@@ -188,10 +193,10 @@ from ansible_collections.atena.aws.plugins.module_utils.images.tags import put_t
 _UNKNOWN = "sha256:known-after-push"
 
 
-def images_by_tag(call, repository, tags):
+def images_by_tag(call: Caller, repository: str, tags: list[str]) -> list[dict[str, Any]]:
     """DescribeImages for each tag, one by one: with several it fails on the first that is missing."""
 
-    def look(tag):
+    def look(tag: str) -> list[dict[str, Any]]:
         return call("ecr", "describe_images", f"look for {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
 
     return [detail for tag in tags for detail in absent_as([], "Image", functools.partial(look, tag))]
@@ -200,10 +205,10 @@ def images_by_tag(call, repository, tags):
 class Builder:
     """Builds and pushes; one for each run of the module."""
 
-    def __init__(self, params, context, engine, registry, environment):
+    def __init__(self, params: dict[str, Any], context: str, engine: dict[str, str], registry: str, environment: dict[str, str]) -> None:
         self.params, self.context, self.engine, self.registry, self.environment = params, context, engine, registry, environment
 
-    def __call__(self, item):
+    def __call__(self, item: dict[str, Any]) -> None:
         reference = f"{self.registry}/{item['repository']}:{self.params['tag']}"
         arguments = ["build", "--file", os.path.join(self.context, item["dockerfile"]), "--tag", reference]
         platform = ecr_plan.PLATFORMS[item["architecture"]]
@@ -219,7 +224,7 @@ class Builder:
         docker_cli.run(["push", reference], f"push {reference}", self.environment)
 
 
-def build_all(params, call, items, context):
+def build_all(params: dict[str, Any], call: Caller, items: list[dict[str, Any]], context: str) -> None:
     """Builds and pushes, side by side. The first failure is raised after all have ended."""
     engine = docker_cli.engine()
     token = call("ecr", "get_authorization_token", "log in to ECR")["authorizationData"][0]
@@ -232,13 +237,13 @@ def build_all(params, call, items, context):
                 done.result()
 
 
-def origin(params, item):
+def origin(params: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """What an image of this run is built from."""
     return {"from": ecr_plan.COMMIT if params["commit"] else ecr_plan.WORKING_TREE, "include": params["include"], "target": item["target"] or ""}
 
 
 @contextlib.contextmanager
-def context_of(params, says):
+def context_of(params: dict[str, Any], says: list[str]) -> Iterator[str]:
     """The directory to build in."""
     if not params["commit"]:
         yield params["path"]
@@ -248,7 +253,7 @@ def context_of(params, says):
         yield context
 
 
-def look(call, params, item):
+def look(call: Caller, params: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     """What ECR has of an image: {'details', 'origin', 'unread'}."""
     details = images_by_tag(call, item["repository"], [params["tag"], *params["also_tags"]])
     digest = next((image["imageDigest"] for image in details if params["tag"] in image.get("imageTags", [])), None)
@@ -256,7 +261,7 @@ def look(call, params, item):
     return {"details": details, "origin": ecr_plan.origin_of(labels), "unread": unread}
 
 
-def refuse_absent(module, items, has):
+def refuse_absent(module: Module, items: list[dict[str, Any]], has: Callable[[str], bool]) -> None:
     """Fails if a Dockerfile is not there. `has`: whether one is."""
     absent = [item["dockerfile"] for item in items if not has(item["dockerfile"])]
     if absent:
@@ -266,7 +271,7 @@ def refuse_absent(module, items, has):
         )
 
 
-def build(module, call, items, says):
+def build(module: Module, call: Caller, items: list[dict[str, Any]], says: list[str]) -> None:
     """Builds and pushes what is missing; in check mode it looks whether that could begin."""
     params = module.params
     if module.check_mode and params["commit"]:
@@ -279,7 +284,7 @@ def build(module, call, items, says):
             build_all(params, call, items, context)
 
 
-def run(module):
+def run(module: Module) -> dict[str, Any]:
     params, call = module.params, Caller(module)
     images, says = params["images"], []
     wanted = {item["name"]: origin(params, item) for item in images}
@@ -330,7 +335,7 @@ def run(module):
     }
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "path": {"type": "path", "required": True},

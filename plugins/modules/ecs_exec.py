@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_exec
 version_added: 0.1.0
@@ -124,12 +126,14 @@ duration_seconds:
 """
 
 import time
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import plain, Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import exit_code_means
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
@@ -137,7 +141,7 @@ from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun,
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
 
 
-def run(module):
+def run(module: Module) -> dict[str, Any]:
     params, progress, call = module.params, Progress(module.params["progress_file"]), Caller(module)
     redactor, unknown = redactor_of(call, params["ssm_path"])
     result = {"changed": False, "command": redactor.text(params["command"])}
@@ -154,11 +158,11 @@ def run(module):
         progress.say(unknown)
     output, began = LineOutput(progress, keep=params["limit"]), time.monotonic()
 
-    def deliver(line):
+    def deliver(line: str) -> None:
         line = plain(redactor.text(line), None)
         output.add(line, line, raw=True)
 
-    def so_far(rc):
+    def so_far(rc: int) -> dict[str, Any]:
         lines = {"stdout": "\n".join(output.last), "stdout_lines": list(output.last), "line_count": output.count, "shown": output.shown}
         return {**result, **lines, "rc": rc, "duration_seconds": round(time.monotonic() - began, 1)}
 
@@ -181,7 +185,7 @@ def run(module):
     return so_far(rc)
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},

@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_release
 version_added: 0.1.0
@@ -359,7 +361,7 @@ from ansible_collections.atena.aws.plugins.module_utils.release.run import Relea
 from ansible_collections.atena.aws.plugins.module_utils.release.text import summary
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec=ARGUMENTS, required_one_of=[("release", "rollback_to")], mutually_exclusive=[("release", "rollback_to")], supports_check_mode=True
     )

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_release_revision
 version_added: 0.1.0
@@ -123,7 +125,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe
 from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},

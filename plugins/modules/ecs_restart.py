@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_restart
 version_added: 0.1.0
@@ -93,18 +95,21 @@ failed_tasks:
   type: dict
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import state as power_state
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.services import restart as service_restart
 
 
-def refuse(call, params, restart):
+def refuse(call: Caller, params: dict[str, Any], restart: service_restart.RestartRun) -> None:
     """Before anything is changed: the environment is on, and every service runs a release."""
     off = power_state.why_not_on(power_state.read(call, params["power"]))
     found = [off] if off else service_restart.refusals(restart.previous)
@@ -112,7 +117,7 @@ def refuse(call, params, restart):
         raise CallFailed("\n".join([*found, "Nothing was changed."]))
 
 
-def run(module, call, lock):
+def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     params, progress = module.params, Progress(module.params["progress_file"])
     options = {name: params[name] for name in ("wait_timeout", "wait_delay", "stable_seconds", "log_lines")}
     say = progress.say if progress.heard else None
@@ -143,7 +148,7 @@ def run(module, call, lock):
     module.fail_json(msg="\n".join(filter(None, [text, still])), **{**result, "failed_tasks": evidence})
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_rollout
 version_added: 0.1.0
@@ -150,15 +152,18 @@ duration_seconds:
   type: float
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text, RolloutRun
 
 
-def run(module):
+def run(module: Module) -> dict[str, Any]:
     params, progress = module.params, Progress(module.params["progress_file"])
     options = {name: params[name] for name in ("wait_timeout", "wait_delay", "stable_seconds", "log_lines")}
     say = progress.say if progress.heard else None
@@ -196,7 +201,7 @@ def run(module):
     )
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_run_task
 version_added: 0.1.0
@@ -195,17 +197,19 @@ duration_seconds:
 """
 
 import time
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 
 
-def run(module):
+def run(module: Module) -> dict[str, Any]:
     params, call, progress = module.params, Caller(module), Progress(module.params["progress_file"])
     definition, arguments = task_run.plan_run(call, params)
     result = {"changed": True, "task_arn": "", "task_definition": definition["taskDefinitionArn"], "images": task_run.images(definition)}
@@ -239,7 +243,7 @@ def run(module):
     return result
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "cluster": {"type": "str", "required": True},

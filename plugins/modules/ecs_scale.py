@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_scale
 version_added: 0.1.0
@@ -131,23 +133,26 @@ failed_tasks:
   type: dict
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import facts_of, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import state as power_state
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.services import scale as service_scale
 
 
-def wanted(service):
+def wanted(service: dict[str, Any]) -> dict[str, Any]:
     bounds = {side: service[side] for side in ("min", "max") if service[side] is not None}
     return {"name": service["name"], "key": service["key"] or service["name"], "count": service["count"], "bounds": bounds or None}
 
 
-def refuse(call, params, scaling):
+def refuse(call: Caller, params: dict[str, Any], scaling: service_scale.ScaleRun) -> None:
     """Before anything is changed: the environment is on, and every count and bound is one that will stay."""
     off = power_state.why_not_on(power_state.read(call, params["power"]))
     found = [off] if off else service_scale.refusals(scaling.items, scaling.previous)
@@ -155,7 +160,7 @@ def refuse(call, params, scaling):
         raise CallFailed("\n".join([*found, "Nothing was changed."]))
 
 
-def run(module, call, lock):
+def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     params, progress = module.params, Progress(module.params["progress_file"])
     options = {name: params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
     say = progress.say if progress.heard else None
@@ -189,7 +194,7 @@ def run(module, call, lock):
     )
 
 
-def main():
+def main() -> None:
     service = {
         "name": {"type": "str", "required": True},
         "key": {"type": "str", "no_log": False},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ecs_service_logs_info
 version_added: 0.1.0
@@ -166,19 +168,23 @@ interrupted:
 """
 
 import datetime
+import zoneinfo
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.logs import lines as log_lines
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
 from ansible_collections.atena.aws.plugins.module_utils.logs.search import GroupReader, LogSearch
 
 
-def span(params, now):
+def span(params: dict[str, Any], now: datetime.datetime) -> tuple[zoneinfo.ZoneInfo, datetime.datetime, datetime.datetime | None]:
     """(zone, since, until or None) of what is asked for. Raises ValueError."""
     zone = log_lines.zone_named(params["timezone"])
     since = log_lines.moment(params["since"], now, zone, "since")
@@ -192,7 +198,7 @@ def span(params, now):
     return zone, since, until
 
 
-def show(params, search, output, counts, zone, redactor):
+def show(params: dict[str, Any], search: LogSearch, output: LineOutput, counts: dict[str, int], zone: datetime.tzinfo, redactor: Redactor) -> None:
     """Writes the lines as they come; ends with the last, at the end of the time, or when nobody watches any more."""
     width = max(len(service["name"]) for service in params["services"])
     found = search.follow(params["follow_seconds"]) if params["follow"] else search.once()
@@ -208,7 +214,7 @@ def show(params, search, output, counts, zone, redactor):
         output.add(line, (entry, line), raw=in_json)
 
 
-def run(module):
+def run(module: Module) -> dict[str, Any]:
     params, now = module.params, datetime.datetime.now(datetime.UTC)
     zone, since, until = span(params, now)
     progress, call = Progress(params["progress_file"]), Caller(module)
@@ -246,7 +252,7 @@ def run(module):
     }
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "services": {

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: elasticache_restore
@@ -178,11 +180,13 @@ differences:
 """
 
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.redis import (
     parameters as redis_parameters,
@@ -195,48 +199,49 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import (
 class Run:
     """One run of the module. `result` is what it returns, also when it fails."""
 
-    def __init__(self, module, progress):
+    def __init__(self, module: Module, progress: Progress) -> None:
         self.params, self.check, self.name = module.params, module.check_mode, module.params["name"]
         self.call = redis_read.Witness(module)
         self.given = {name: value for name, value in (self.params["parameters"] or {}).items() if value is not None}
         self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
-        self.result = {"changed": False, "cache": None, "address": "", "port": None, "snapshot": "", "taken": "", "unknown": []}
+        self.result: dict[str, Any] = {"changed": False, "cache": None, "address": "", "port": None, "snapshot": "", "taken": "", "unknown": []}
         if self.params["auth_token"] is not None:
             self.given["auth"] = True
 
-    def present(self):
+    def present(self) -> None:
         cache = redis_read.find(self.call, self.name)
         # What never came up, or is going, is as good as gone.
-        lives = cache is not None and cache["status"] not in redis_read.STILLBORN and redis_read.standing(cache["status"]) != redis_read.LEAVING
-        if lives and not self.params["replace"]:
+        if cache is not None and (cache["status"] in redis_read.STILLBORN or redis_read.standing(cache["status"]) == redis_read.LEAVING):
+            cache = None
+        if cache is not None and not self.params["replace"]:
             if not self.check and self.params["wait"]:
                 cache = redis_restore.await_available(self.call, self.name, **self._options)
             return self._compare(cache, self.given)
         snapshot = self._snapshot()
         parameters, self.result["unknown"] = redis_parameters.effective(snapshot, self.given)
         problems = redis_parameters.refusals(parameters, snapshot, self.name, self.params["auth_token"])
-        problems += redis_snapshot.refusals(cache) if lives else []
+        problems += redis_snapshot.refusals(cache) if cache is not None else []
         if problems:
             raise CallFailed(f"{self.name} was not restored from {snapshot['name']}: {' '.join(problems)} Nothing was changed.")
         self.result.update(snapshot=snapshot["name"], changed=True)
-        self.result["diff"] = {"before": cache["parameters"] if lives else {}, "after": {**parameters, "id": self.name}}
+        self.result["diff"] = {"before": cache["parameters"] if cache is not None else {}, "after": {**parameters, "id": self.name}}
         if self.check:
-            return self._tell(cache if lives else None)
+            return self._tell(cache)
         with holding(self.call, self.params["lock"]) as lock:
             options = {**self._options, "guard": lock.check}
-            if lives:
+            if cache is not None:
                 self._make_room(cache, options)
             options.update(identifier=self.name, auth_token=self.params["auth_token"], wait=self.params["wait"])
             cache = redis_restore.restore(self.call, parameters, snapshot["name"], **options)
         return self._compare(cache, parameters)
 
-    def _snapshot(self):
+    def _snapshot(self) -> dict[str, Any]:
         if self.params["snapshot"]:
-            found = redis_snapshot.read(self.call, self.params["snapshot"])
-            if found is None or found["status"] in redis_snapshot.GONE:
-                but = f": {found['name']} is {found['status']}" if found else f" {self.params['snapshot']}"
+            named = redis_snapshot.read(self.call, self.params["snapshot"])
+            if named is None or named["status"] in redis_snapshot.GONE:
+                but = f": {named['name']} is {named['status']}" if named else f" {self.params['snapshot']}"
                 raise CallFailed(f"There is no snapshot{but}. Nothing was changed.")
-            return found
+            return named
         source = self.params["source"] or self.given.get("id") or self.name
         found = redis_snapshot.list_snapshots(self.call, source)
         # One that is still being taken is the newest, and is waited for: an older one in its place would lose data quietly.
@@ -246,13 +251,13 @@ class Run:
             raise CallFailed(f"There is no snapshot of {source} to restore{others}. Nothing was changed.")
         return usable[0]
 
-    def _make_room(self, cache, options):
+    def _make_room(self, cache: dict[str, Any], options: dict[str, Any]) -> None:
         """Deletes a living cache, whose own state is in a verified snapshot then."""
         self.result["taken"] = f"{self.name}-replaced-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
         taken = redis_snapshot.create(self.call, cache, self.result["taken"], **options)
         redis_restore.delete(self.call, cache, taken, **options)
 
-    def absent(self):
+    def absent(self) -> None:
         cache = redis_read.find(self.call, self.name)
         if cache is None:
             return
@@ -267,7 +272,7 @@ class Run:
         with holding(self.call, self.params["lock"]) as lock:
             redis_restore.delete(self.call, cache, snapshot, **self._options, guard=lock.check)
 
-    def _compare(self, cache, parameters):
+    def _compare(self, cache: dict[str, Any], parameters: dict[str, Any]) -> None:
         self._tell(cache)
         if redis_read.standing(cache["status"]) == redis_read.READY:
             self.result["differences"] = redis_parameters.differences(cache, parameters)
@@ -276,11 +281,11 @@ class Run:
             raise CallFailed(f"{self.name} {made} not as recorded: {'; '.join(self.result['differences'])}.")
         self.result.pop("differences", None)
 
-    def _tell(self, cache):
+    def _tell(self, cache: dict[str, Any] | None) -> None:
         self.result.update(cache=cache, address=cache["address"] if cache else "", port=cache["port"] if cache else None)
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

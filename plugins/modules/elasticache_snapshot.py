@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: elasticache_snapshot
@@ -166,10 +168,13 @@ cache:
       type: dict
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, snapshot as redis_snapshot
 
@@ -177,22 +182,24 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import read as red
 class Run:
     """One run of the module. `changed`: what it changes, or in check mode would."""
 
-    def __init__(self, module, progress):
+    def __init__(self, module: Module, progress: Progress) -> None:
         self.params, self.check = module.params, module.check_mode
-        self.call, self.changed, self.diff = redis_read.Witness(module), False, None
+        self.call, self.changed = redis_read.Witness(module), False
+        self.diff: dict[str, str] | None = None
         self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
-        self.cache = None
+        self.cache: dict[str, Any] | None = None
 
-    def do(self):
+    def do(self) -> dict[str, Any]:
         self.cache = redis_read.find(self.call, self.params["source"])
         return getattr(self, self.params["state"])()
 
-    def present(self):
-        name, found = self.params["name"], redis_snapshot.read(self.call, self.params["name"], self.cache)
+    def present(self) -> dict[str, Any]:
+        name, cache = self.params["name"], self.cache
+        found = redis_snapshot.read(self.call, name, cache)
         self._must_be_ours(found)
         problems = [redis_snapshot.name_problem(name)] if redis_snapshot.name_problem(name) else []
         if found is None:
-            problems += redis_snapshot.refusals(self.cache) if self.cache else [f"There is no cache cluster or replication group {self.params['source']}."]
+            problems += redis_snapshot.refusals(cache) if cache else [f"There is no cache cluster or replication group {self.params['source']}."]
         elif found["status"] in redis_snapshot.GONE:
             problems.append(f"There is one already, which is {found['status']}. Delete it, or take another name.")
         if problems:
@@ -200,29 +207,29 @@ class Run:
         if found is None:
             self.diff = {"before": "", "after": f"snapshot {name} of {self.params['source']}\n"}
         self.changed = found is None
-        if self.check or (found and (found["status"] == "available" or not self.cache)):
+        if self.check or cache is None or (found and found["status"] == "available"):
             return {"snapshot": found}
         with holding(self.call, self.params["lock"]) as lock:
-            taken = redis_snapshot.create(*(self.call, self.cache, name), **self._options, guard=lock.check, tags=self.params["tags"], wait=self.params["wait"])
-        if self.cache["parameters"]["tags"] is None:
+            taken = redis_snapshot.create(*(self.call, cache, name), **self._options, guard=lock.check, tags=self.params["tags"], wait=self.params["wait"])
+        if cache["parameters"]["tags"] is None:
             # It was busy before; what is recorded of it now should be whole.
             self.cache = redis_read.find(self.call, self.params["source"])
         return {"snapshot": taken}
 
-    def absent(self):
+    def absent(self) -> dict[str, Any]:
         found = redis_snapshot.read(self.call, self.params["name"], self.cache)
         self._must_be_ours(found)
         self.changed = found is not None and found["status"] != "deleting"
-        if self.changed:
+        if found is not None and self.changed:
             self.diff = {"before": f"snapshot {found['name']} of {found['source']}\n", "after": ""}
         if not self.check and found:
             self._delete([found["name"]])
         return {"snapshot": found if self.check else None}
 
-    def listed(self):
+    def listed(self) -> dict[str, Any]:
         return {"snapshots": redis_snapshot.list_snapshots(self.call, self.params["source"], self.cache)}
 
-    def pruned(self):
+    def pruned(self) -> dict[str, Any]:
         params, before = self.params, self.listed()["snapshots"]
         prefix = params["prefix"] if params["prefix"] is not None else f"{params['source']}-"
         names = redis_snapshot.prune_plan(before, params["keep"], params["protect"], prefix, params["restored"])
@@ -233,18 +240,18 @@ class Run:
         self.changed = bool(names)
         return {"pruned": names, "snapshots": before if self.check or not names else self.listed()["snapshots"]}
 
-    def _delete(self, names):
+    def _delete(self, names: list[str]) -> None:
         with holding(self.call, self.params["lock"]) as lock:
             for name in names:
                 redis_snapshot.delete(self.call, name, **self._options, guard=lock.check, wait=self.params["wait"])
 
-    def _must_be_ours(self, found):
+    def _must_be_ours(self, found: dict[str, Any] | None) -> None:
         source = self.params["source"]
         if found and found["source"] != source and not (self.cache and redis_snapshot.is_of(found, self.cache)):
             raise CallFailed(f"The snapshot {found['name']} is of {found['source']}, not of {source}. Nothing was changed.")
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "source": {"type": "str", "required": True},

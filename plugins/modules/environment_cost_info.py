@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_cost_info
 version_added: 0.1.0
@@ -186,11 +188,13 @@ comparison_lines:
 """
 
 import os
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.partitions import global_region
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, plan as cost_plan, read as cost_read, run as cost_run
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.cost.prices import PricesUnusable
@@ -198,7 +202,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import state
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, TerraformError
 
 
-def find_terraform(module):
+def find_terraform(module: Module) -> str:
     """Terraform's path; fails where it, or its working copy, is not there."""
     options = module.params["plan"]
     executable = executable_path(options["executable"])
@@ -209,7 +213,7 @@ def find_terraform(module):
     return executable
 
 
-def read_sizes(module, counts):
+def read_sizes(module: Module, counts: dict[str, int]) -> tuple[dict[str, Any], dict[str, Any]]:
     """(before, after): before and after the plan, or without and with the asked for counts."""
     params, described = module.params, module.params["cost"]["described"]
     if params["source"] == "plan":
@@ -222,7 +226,7 @@ def read_sizes(module, counts):
     return found, cost_run.counted(found, counts)
 
 
-def result(module):
+def result(module: AwsModule) -> dict[str, Any]:
     params = module.params
     counts = {f"{params['name']}-{key}": int(count) for key, count in params["counts"].items()}
     report = cost_run.Report(params["cost"], params["schedule"])
@@ -234,7 +238,7 @@ def result(module):
     return report.told(after, before if changes else None, params["reference"])
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

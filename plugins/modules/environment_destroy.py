@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_destroy
 version_added: 0.1.0
@@ -103,13 +105,15 @@ summary: {description: The same for people., returned: success, type: list, elem
 duration_seconds: {description: How long it took., returned: but for check mode, type: float}
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.power.run import find_terraform, run_module
 from ansible_collections.atena.aws.plugins.module_utils.recovery.arguments import COMMON
 from ansible_collections.atena.aws.plugins.module_utils.recovery.destroy import Destroy
 
 
-def summary(result):
+def summary(result: dict[str, Any]) -> list[str]:
     name = result["name"]
     head = {
         "destroyed": f"Destroyed {name} in {result.get('duration_seconds', 0)} s",
@@ -119,7 +123,7 @@ def summary(result):
     return [head[result["outcome"]], *result.get("would", []), *result.get("lines", [])]
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             **COMMON,

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_diagnosis_info
 version_added: 0.1.0
@@ -157,10 +159,13 @@ key:
   type: str
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
@@ -170,7 +175,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import unfin
 _REQUEST = ("ssm_path", "gates_bucket", "gates_key", "records", "url", "health_path", "tasks", "log_lines", "playbook_command")
 
 
-def request_of(params):
+def request_of(params: dict[str, Any]) -> dict[str, Any]:
     name = params["name"]
     return {
         "name": name,
@@ -182,7 +187,7 @@ def request_of(params):
     }
 
 
-def keep(module, call, diagnosis):
+def keep(module: Module, call: Caller, diagnosis: dict[str, Any]) -> dict[str, Any]:
     """Saves what is asked for. What cannot be kept is still shown, so it is no failure."""
     params, saved, key = module.params, [], ""
     if params["save_to"]:
@@ -198,7 +203,7 @@ def keep(module, call, diagnosis):
     return {"saved": saved, "key": key}
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

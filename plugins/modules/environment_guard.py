@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_guard
 version_added: 0.1.0
@@ -106,7 +108,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.lock import 
 from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import GuardRun
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "database_id": {"type": "str", "required": True},

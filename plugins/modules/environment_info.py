@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_info
 version_added: 0.1.0
@@ -158,6 +160,8 @@ problems:
   elements: str
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed
@@ -182,7 +186,7 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets import store as 
 from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
 
 
-def read_services(call, name, keys):
+def read_services(call: Caller, name: str, keys: list[str]) -> dict[str, Any]:
     cluster, wanted, entries = resource_names.cluster(name), [f"{name}-{key}" for key in keys], []
     found = absent_as({}, "Cluster", lambda: active_services(call, cluster, wanted))
     for service in found.values():
@@ -208,12 +212,12 @@ def read_services(call, name, keys):
     return {"services": entries, "missing_services": [item for item in wanted if item not in {entry["name"] for entry in entries}]}
 
 
-def read_load_balancer(call, name):
+def read_load_balancer(call: Caller, name: str) -> dict[str, Any]:
     found = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
     return {"load_balancer": {"dns_name": found["DNSName"], "state": found.get("State", {}).get("Code", "")} if found else None}
 
 
-def read_database(call, name):
+def read_database(call: Caller, name: str) -> dict[str, Any]:
     identifier = resource_names.database(name)
     database = environment_read.describe_database(call, identifier)
     if not database:
@@ -233,7 +237,7 @@ def read_database(call, name):
     }
 
 
-def read_redis(call, name):
+def read_redis(call: Caller, name: str) -> dict[str, Any]:
     cluster = environment_read.describe_redis(call, resource_names.redis(name))
     if not cluster:
         return {"redis": None}
@@ -246,12 +250,12 @@ def read_redis(call, name):
     }
 
 
-def read_redis_snapshot(call, name):
+def read_redis_snapshot(call: Caller, name: str) -> dict[str, Any]:
     newest = next(iter(redis_snapshot.list_snapshots(call, resource_names.redis(name))), None)
     return {"redis_snapshot": {key: newest[key] for key in ("name", "status", "created_at", "size")} if newest else None}
 
 
-def read_lock(call, options, name):
+def read_lock(call: Caller, options: dict[str, Any] | None, name: str) -> dict[str, Any]:
     if not options:
         return {"lock": None}
     lock = environment_lock.Lock(call, options["table"], options["name"] or name)
@@ -260,7 +264,7 @@ def read_lock(call, options, name):
     return {"lock": {"locked": locked, "holder": environment_lock.public(found), "says": environment_lock.standing_text(lock.name, found, lock.now)}}
 
 
-def read_cost(call, params):
+def read_cost(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
     basis = params["cost"]
     if not basis:
         return {"cost": None}
@@ -270,12 +274,12 @@ def read_cost(call, params):
         return {"cost": {"error": str(failed)}}
 
 
-def read_secrets(call, path):
+def read_secrets(call: Caller, path: str) -> dict[str, Any]:
     entries = [parameter_store.parameter_entry(parameter) for parameter in parameter_store.parameters_below(call, path)]
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
 
 
-def read_power(call, where):
+def read_power(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
     found = power_state.read(call, where)
     if found is None:
         return {"power": None}
@@ -283,11 +287,11 @@ def read_power(call, where):
     return {"power": {"gates": found["gates"] or {}, **power_journal.standing(found["journal"]), "counts": counts}}
 
 
-def read_destroyed(call, where):
+def read_destroyed(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
     return {"destroyed": destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None}
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: environment_lock
@@ -143,22 +145,24 @@ says:
   sample: ["Waiting up to 900 s for the lock of atena-prod, held by arn:aws:iam::123456789012:user/ana on ana@desk ('deploy', since 2026-01-31T12:00:00Z)."]
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.environment import lock as locks
 
 
-def hold(module, call, lock):
+def hold(module: Module, call: Caller, lock: locks.Lock) -> dict[str, Any]:
     params = module.params
     if module.check_mode:
         found = lock.read()
-        mine = bool(found) and found["token"] == lock.token
-        free = found is None or locks.expired(found, lock.now)
-        if not mine and not free:
+        mine = found is not None and found["token"] == lock.token
+        if found is not None and not mine and not locks.expired(found, lock.now):
             raise locks.LockTaken(locks.taken_text(found, lock.now), locks.public(found))
         return {"changed": not mine, "lock": None, "taken_over": None if mine else locks.public(found), "says": []}
-    says = []
+    says: list[str] = []
     operator = params["operator"] or call("sts", "get_caller_identity", "read the caller's identity from STS")["Arn"]
     taken = lock.acquire(params["reason"], operator, params["wait"], says.append)
     if taken["taken_over"]:
@@ -171,21 +175,21 @@ def hold(module, call, lock):
     }
 
 
-def release(module, lock):
+def release(module: Module, lock: locks.Lock) -> dict[str, Any]:
     if not module.check_mode and lock.release():
         return {"changed": True, "holder": None, "says": []}
     found = lock.read()
-    mine = bool(found) and found["token"] == lock.token
+    mine = found is not None and found["token"] == lock.token
     return {"changed": mine, "holder": None if mine else locks.public(found), "says": []}
 
 
-def force(module, lock):
+def force(module: Module, lock: locks.Lock) -> dict[str, Any]:
     found = lock.read() if module.check_mode else lock.force_release()
     says = [f"{'Would take' if module.check_mode else 'Took'} the lock of {lock.name} away from {locks.whose(found)}."] if found else []
     return {"changed": found is not None, "holder": locks.public(found), "says": says}
 
 
-def work(module, call):
+def work(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     lock = locks.Lock(call, params["table"], params["name"], params["token"], params["expires_in"])
     try:
@@ -199,7 +203,7 @@ def work(module, call):
         raise
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "table": {"type": "str", "required": True},

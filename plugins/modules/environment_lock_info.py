@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: environment_lock_info
@@ -85,7 +87,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.environment import lock as locks
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "table": {"type": "str", "required": True},

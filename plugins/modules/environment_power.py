@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_power
 version_added: 0.1.0
@@ -195,7 +197,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power.text import summar
 from ansible_collections.atena.aws.plugins.module_utils.recovery.redis import RestoreRedis
 
 
-def main():
+def main() -> None:
     module = AwsModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     find_terraform(module)
     kind = {"stopped": Stop, "started": Start, "redis_restored": RestoreRedis}[module.params["state"]]

@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_redeploy
 version_added: 0.1.0
@@ -97,7 +99,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.lock import 
 from ansible_collections.atena.aws.plugins.module_utils.recovery.redeploy import Redeploy
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

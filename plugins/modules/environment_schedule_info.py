@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: environment_schedule_info
 version_added: 0.1.0
@@ -146,6 +148,7 @@ lines:
 """
 
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
@@ -154,7 +157,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.state import
 from ansible_collections.atena.aws.plugins.module_utils.schedule import render as schedule_render, working_hours
 
 
-def moment(text):
+def moment(text: str | None) -> datetime.datetime:
     try:
         at = datetime.datetime.fromisoformat(text) if text else datetime.datetime.now(datetime.UTC)
     except ValueError:
@@ -164,7 +167,7 @@ def moment(text):
     return at.astimezone(datetime.UTC)
 
 
-def what_is_due(call, params, schedule, now):
+def what_is_due(call: Caller, params: dict[str, Any], schedule: working_hours.Schedule, now: datetime.datetime) -> dict[str, str] | None:
     if not params["power"]:
         return None
     state, changed_at = journal_standing(read_journal(call, params["power"]["bucket"], params["power"]["journal_key"]))
@@ -172,7 +175,7 @@ def what_is_due(call, params, schedule, now):
     return {"action": found["action"], "says": found["says"]}
 
 
-def result(call, params):
+def result(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
     now = moment(params["now"])
     schedule = working_hours.parse(params["schedule"])
     coming = working_hours.next_actions(schedule, now, params["count"])
@@ -196,7 +199,7 @@ def result(call, params):
     }
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

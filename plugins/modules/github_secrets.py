@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: github_secrets
@@ -98,22 +100,25 @@ repository:
   type: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.github import secrets
 from ansible_collections.atena.aws.plugins.module_utils.github.api import GitHub, GitHubFailed
 
 
-def existing(github):
+def existing(github: GitHub) -> dict[str, str]:
     found = github.pages("actions/secrets", "secrets", "list the secrets")
     return {entry["name"]: entry["updated_at"] for entry in found}
 
 
-def write(github, wanted, planned, record, lock):
+def write(github: GitHub, wanted: dict[str, str], planned: list[dict[str, Any]], record: tuple[StoredObject, dict[str, Any]], lock: Lock | NoLock) -> None:
     """Writes what is planned. What was written is remembered even if a later one fails. record: StoredObject and what it says."""
     stored, known = record
     key = github("GET", "actions/secrets/public-key", "read the public key")
@@ -132,7 +137,7 @@ def write(github, wanted, planned, record, lock):
             stored.write({"repository": github.repository, "secrets": known})
 
 
-def work(module, caller, lock):
+def work(module: Module, caller: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     github = GitHub(module.params["api_url"], module.params["token"], module.params["repository"])
     wanted = {name: str(value) for name, value in module.params["secrets"].items()}
     stored = StoredObject(caller, module.params["record"]["bucket"], module.params["record"]["key"], "what GitHub was told")
@@ -148,7 +153,7 @@ def work(module, caller, lock):
     return {**result, "diff": secrets.diff(planned, there)} if module._diff else result
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "repository": {"type": "str", "required": True},

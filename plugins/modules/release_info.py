@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: release_info
@@ -183,18 +185,21 @@ obstacle:
   type: str
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import running_task_definitions
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
 
 
-def name_of(record):
+def name_of(record: dict[str, Any] | None) -> str:
     return record["id"] if record else ""
 
 
-def work(module, call):
+def work(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     ledger = ledgers.Ledger(call, params["bucket"], params["prefix"])
     records = ledger.recent(params["count"])
@@ -202,7 +207,7 @@ def work(module, call):
     running = running_task_definitions(call, params["cluster"], names) if params["cluster"] and names else {}
     marked = ledgers.mark_running(records, running)
     current = ledgers.running_record(marked)
-    result = {
+    result: dict[str, Any] = {
         "changed": False,
         "releases": marked,
         "running": name_of(current),
@@ -219,7 +224,7 @@ def work(module, call):
     return result
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},

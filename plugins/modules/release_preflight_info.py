@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: release_preflight_info
 version_added: 0.1.0
@@ -176,7 +178,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import unfin
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

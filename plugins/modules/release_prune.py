@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: release_prune
@@ -158,17 +160,18 @@ lines:
 """
 
 import datetime
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.environment.ledger import Ledger
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.release import prune_plan, prune_read
 
 
-def judge(call, params):
+def judge(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
     facts = prune_read.gather(
         call,
         names=[f"{params['name']}-{service}" for service in params["services"]],
@@ -180,7 +183,7 @@ def judge(call, params):
     return prune_plan.plan(facts, keep_newest=params["keep_newest"], min_age_days=params["min_age_days"], now=now)
 
 
-def take_away(call, planned, lock, done):
+def take_away(call: Caller, planned: dict[str, Any], lock: Lock | NoLock, done: dict[str, Any]) -> list[str]:
     """Revisions first: as long as one is registered, its image is there. `done` grows, so that a failure can tell how far it came."""
     spared = []
     for entry in planned["task_definitions"]:
@@ -196,7 +199,7 @@ def take_away(call, planned, lock, done):
     return spared
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "name": {"type": "str", "required": True},

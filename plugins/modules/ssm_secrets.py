@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: ssm_secrets
@@ -133,15 +135,18 @@ lines:
   sample: ["ADMIN_TOKEN  set      version 2, last changed 2026-01-31T12:00:00+00:00"]
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import LABEL
 from ansible_collections.atena.aws.plugins.module_utils.secrets import plan as ssm_secrets, store as parameter_store
 
 
-def write(call, params, name, value, action, kept=None):
+def write(call: Caller, params: dict[str, Any], name: str, value: str, action: str, kept: parameter_store.Kept | None = None) -> None:
     if action == "update":
         # A value that a person sets is what counts from now on. A rotation that died must not come back to the one from before it.
         for item in parameter_store.history(call, params["path"], name):
@@ -152,7 +157,7 @@ def write(call, params, name, value, action, kept=None):
         parameter_store.create(call, params["path"], name, value, params["description"], params["tags"])
 
 
-def older(call, params, planned):
+def older(call: Caller, params: dict[str, Any], planned: list[tuple[str, str, str]]) -> dict[str, tuple[int, int]]:
     """{name: (version that had the given value, newest version)} of those that nobody named and that were changed since."""
     found = {}
     for name, value, action in planned:
@@ -164,7 +169,7 @@ def older(call, params, planned):
     return found
 
 
-def difference(name, current, action, params):
+def difference(name: str, current: dict[str, dict[str, Any]], action: str, params: dict[str, Any]) -> dict[str, str]:
     if name not in current:
         before = "absent"
     else:
@@ -173,7 +178,7 @@ def difference(name, current, action, params):
     return {"before": f"{name}: {before}\n", "after": f"{name}: {after}{' (another value)' if before == after else ''}\n"}
 
 
-def work(module, call):
+def work(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     path, names, values, placeholder = params["path"], params["names"], params["values"], params["placeholder"]
     problems = ssm_secrets.findings(names, values, placeholder)
@@ -205,7 +210,7 @@ def work(module, call):
     return result
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "path": {"type": "str", "required": True},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ssm_secrets_info
 version_added: 0.1.0
@@ -154,16 +156,19 @@ differs:
   elements: str
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 
-def look(module, call):
+def look(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     path, placeholder = params["path"], params["placeholder"]
     readers = {
@@ -189,7 +194,7 @@ def look(module, call):
     }
 
 
-def main():
+def main() -> None:
     record = {"bucket": {"type": "str", "required": True}, "key": {"type": "str", "required": True, "no_log": False}}
     module = AwsModule(
         argument_spec={

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 module: ssm_secrets_rotation
 version_added: 0.1.0
@@ -132,7 +134,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.rotation.run import run_module, ROTATION_OPTIONS, Rotation
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             **ROTATION_OPTIONS,

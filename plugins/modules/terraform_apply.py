@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: terraform_apply
@@ -234,60 +236,63 @@ terraform_version:
 
 import contextlib
 import os
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.cost import plan as cost_plan, prices, text as cost_text
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import usage, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS, LockLost
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, LockLost, NoLock
 from ansible_collections.atena.aws.plugins.module_utils.recovery import redeploy as redeploy_run
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as plans, run as terraform_run, saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
 
-def record_of_destroy(module):
+def record_of_destroy(module: Module) -> dict[str, Any] | None:
     """The record that a destroy left; None if there is none, or none is named."""
     where = module.params["destroy_record"]
     return destroy_record.read(Caller(module), where["bucket"], where["key"]) if where else None
 
 
-def redeploying(module):
+def redeploying(module: Module) -> bool:
     """Whether this is the apply that begins with the snapshots."""
     return bool(module.params["destroy_record"] and module.params["destroy_record"]["redeploying"])
 
 
-def no_database(module):
+def no_database(module: Module) -> str:
     """Why this apply must not make a database: it was destroyed, and its rows wait in a snapshot. '' if it may."""
     return redeploy_run.no_empty_database(record_of_destroy(module), redeploying(module))
 
 
-def no_redis(module):
+def no_redis(module: Module) -> str:
     """Why this apply must not make a Redis: the queue waits in a snapshot, of a stop or of a destroy. '' if it may."""
     return redeploy_run.no_empty_redis(record_of_destroy(module), redeploying(module), unrestored(module))
 
 
-def unrestored(module):
+def unrestored(module: Module) -> str:
     """Name of the Redis snapshot that a stop took and no start restored yet; '' if there is none, or no journal is named."""
     where = module.params["power_journal"]
     return power_journal.unrestored(power_journal.Journal(Caller(module), where["bucket"], where["key"]).read()) if where else ""
 
 
-def chosen(module):
+def chosen(module: Module) -> dict[str, Any] | None:
     """With which snapshots a redeploy begins; None where this is none. A check recorded nothing of what it was asked for: nothing holds it."""
     return redeploy_run.chosen(record_of_destroy(module)) if redeploying(module) and not module.check_mode else None
 
 
-def reckoner(module):
+def reckoner(module: Module) -> Callable[[dict[str, Any]], dict[str, Any] | None] | None:
     """What tells a plan's costs; None if nobody asked. A price table that cannot be read is a warning: infrastructure does not wait for an estimate."""
     basis = module.params["cost"]
     if not basis:
         return None
 
-    def reckon(plan):
+    def reckon(plan: dict[str, Any]) -> dict[str, Any] | None:
         try:
             return cost_plan.difference(plan, prices.load(basis["prices"]), basis["region"], usage(basis), basis["described"])
         except prices.PricesUnusable as unusable:
@@ -297,7 +302,7 @@ def reckoner(module):
     return reckon
 
 
-def work(module, terraform, scratch, lock):
+def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock) -> dict[str, Any]:
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
     result = terraform_run.plan_and_apply(
@@ -327,7 +332,7 @@ def work(module, terraform, scratch, lock):
     return result
 
 
-def locked_work(module, terraform):
+def locked_work(module: Module, terraform: Terraform) -> dict[str, Any]:
     """`work` under the environment's lock. Losing the lock stops Terraform like an interruption does, but is told as what it is."""
     with terraform.guarded(), terraform.scratch() as scratch, holding(Caller(module), module.params["lock"], module.check_mode, terraform.interrupt) as lock:
         try:
@@ -346,7 +351,7 @@ def locked_work(module, terraform):
                     lock.release()
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "project_path": {"type": "path", "required": True},

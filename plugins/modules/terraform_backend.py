@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: terraform_backend
@@ -100,7 +102,9 @@ gates:
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses, Caller, Deadline
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed, Conflict, Denied, NotFound
@@ -109,7 +113,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.stored_object impor
 from ansible_collections.atena.aws.plugins.module_utils.terraform import backend
 
 
-def read(call, service, operation, doing, **arguments):
+def read(call: Caller, service: str, operation: str, doing: str, **arguments: Any) -> dict[str, Any] | None:
     """The answer, or None if AWS says that there is nothing, or that this is not set (NoSuchBucketPolicy, NoSuchTagSet, …)."""
     try:
         return call(service, operation, doing, **arguments)
@@ -117,7 +121,7 @@ def read(call, service, operation, doing, **arguments):
         return None
 
 
-def read_bucket(call, bucket, account_id, region):
+def read_bucket(call: Caller, bucket: str, account_id: str, region: str) -> dict[str, Any] | None:
     try:
         there = read(call, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
         if there is None:
@@ -135,7 +139,7 @@ def read_bucket(call, bucket, account_id, region):
             f"only. Give the environments of {region} a bucket of their own, such as atena_state_bucket: {bucket}-{region}"
         )
 
-    def part(operation):
+    def part(operation: str) -> dict[str, Any]:
         return read(call, "s3", operation, f"read the settings of the bucket {bucket} ({operation})", Bucket=bucket) or {}
 
     policy = part("get_bucket_policy").get("Policy")
@@ -149,7 +153,7 @@ def read_bucket(call, bucket, account_id, region):
     }
 
 
-def read_table(call, table):
+def read_table(call: Caller, table: str) -> dict[str, Any] | None:
     answer = read(call, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
     if answer is None:
         return None
@@ -166,7 +170,7 @@ def read_table(call, table):
     }
 
 
-def read_gates(call, bucket, key):
+def read_gates(call: Caller, bucket: str, key: str) -> dict[str, str] | None:
     answer = read(call, "s3", "get_object", f"read s3://{bucket}/{key}", Bucket=bucket, Key=key)
     if answer is not None:
         try:
@@ -182,7 +186,7 @@ def read_gates(call, bucket, key):
     return None
 
 
-def create(call, service, operation, doing, **arguments):
+def create(call: Caller, service: str, operation: str, doing: str, **arguments: Any) -> None:
     """Environments of one project share the bucket and the table; in one run of several, another one may have been faster."""
     try:
         call(service, operation, doing, **arguments)
@@ -191,19 +195,20 @@ def create(call, service, operation, doing, **arguments):
             raise
 
 
-def once_backups_are_ready(act):
+def once_backups_are_ready(act: Callable[[], object]) -> None:
     """For some seconds after a table was made, DynamoDB refuses to set up its backups."""
     deadline = Deadline(120)
     for pause in pauses(5):
         try:
-            return act()
+            act()
+            return
         except CallFailed as error:
             if error.code != "ContinuousBackupsUnavailableException" or deadline.passed:
                 raise
         time.sleep(pause)
 
 
-def await_table(call, table):
+def await_table(call: Caller, table: str) -> None:
     """Until it is active. Not by botocore's waiter, which sends each call once."""
     deadline = Deadline(120)
     for pause in pauses(5):
@@ -216,7 +221,7 @@ def await_table(call, table):
         time.sleep(pause)
 
 
-def write_gates(call, bucket, key, gates):
+def write_gates(call: Caller, bucket: str, key: str, gates: dict[str, Any]) -> dict[str, Any] | None:
     """Only where there are none: of two first runs one writes them, and both go on with what is there then, which is returned."""
     try:
         StoredObject(call, bucket, key, "the gates").write(gates)
@@ -225,7 +230,7 @@ def write_gates(call, bucket, key, gates):
     return gates
 
 
-def change_table(call, table, arn, steps):
+def change_table(call: Caller, table: str, arn: str | None, steps: list[dict[str, Any]]) -> None:
     for step in steps:
         target = {"ResourceArn": arn} if step["operation"] == "tag_resource" else {"TableName": table}
         arguments = {**target, **step["arguments"]}
@@ -236,7 +241,7 @@ def change_table(call, table, arn, steps):
             await_table(call, table)
 
 
-def work(module, call):
+def work(module: AwsModule, call: Caller) -> dict[str, Any]:
     params = module.params
     bucket, table, key = params["bucket"], params["table"], params["gates_key"]
     bucket_now = read_bucket(call, bucket, params["account_id"], module.region)
@@ -268,7 +273,7 @@ def work(module, call):
     }
 
 
-def main():
+def main() -> None:
     module = AwsModule(
         argument_spec={
             "bucket": {"type": "str", "required": True},

@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: terraform_output_info
@@ -60,7 +62,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={"project_path": {"type": "path", "required": True}, "executable": {"type": "str", "default": "terraform"}},
         supports_check_mode=True,

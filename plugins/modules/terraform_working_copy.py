@@ -2,6 +2,8 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
+from __future__ import annotations
+
 DOCUMENTATION = r"""
 ---
 module: terraform_working_copy
@@ -89,6 +91,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -98,7 +101,7 @@ _SUFFIXES = (".tf", ".tf.json", ".tftpl", ".tfvars", ".tfvars.json")
 _VERSIONS = "versions_override.tf.json"
 
 
-def configuration_files(directory):
+def configuration_files(directory: Path) -> dict[str, bytes]:
     """{relative path: content} of the configuration below a directory, without Terraform's own data."""
     found = {}
     for path in sorted(Path(directory).rglob("*")):
@@ -108,10 +111,12 @@ def configuration_files(directory):
     return found
 
 
-def wanted_files(source_files, backend, variables, provider_versions=None):
+def wanted_files(
+    source_files: dict[str, bytes], backend: dict[str, Any], variables: dict[str, Any], provider_versions: dict[str, str] | None = None
+) -> dict[str, bytes]:
     """{relative path: content} of what the working copy must hold."""
 
-    def document(value):
+    def document(value: dict[str, Any]) -> bytes:
         return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
     providers = {source.rpartition("/")[2]: {"source": source, "version": version} for source, version in (provider_versions or {}).items()}
@@ -123,7 +128,7 @@ def wanted_files(source_files, backend, variables, provider_versions=None):
     }
 
 
-def write(path, content):
+def write(path: Path, content: bytes) -> None:
     """Writes a private file in one step, so that nobody ever reads half of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
@@ -136,7 +141,7 @@ def write(path, content):
         raise
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "source": {"type": "path", "required": True},

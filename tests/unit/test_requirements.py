@@ -162,6 +162,14 @@ def test_a_python_before_ours_can_import_it(path):
         elif isinstance(node, ast.Attribute):
             names.add(ast.unparse(node))
     assert not names & (NEW_IN_311 | {"tomllib"})
+    # Types are not run then, which an older Python could not.
+    assert "__future__.annotations" in names or not any(_has_types(node) for node in ast.walk(tree))
+
+
+def _has_types(node):
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return node.returns is not None or any(isinstance(inner, ast.arg) and inner.annotation is not None for inner in ast.walk(node.args))
+    return isinstance(node, ast.AnnAssign)
 
 
 def test_what_records_a_refusal_works_with_a_python_before_ours():
