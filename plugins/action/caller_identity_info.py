@@ -8,13 +8,14 @@ The module sees only the Python that runs modules, which may be another. The con
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from ansible.plugins.action.normal import ActionModule as AnyModule
 from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 
 
 class ActionModule(AnyModule):
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         problem = requirements.python_problem(
             "Ansible itself on this controller",
             requirements.this_python(),

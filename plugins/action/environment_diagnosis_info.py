@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -11,7 +13,7 @@ from ansible.utils.display import Display
 class ActionModule(ActionBase):
     _requires_connection = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         result.update(self._execute_module(task_vars=task_vars))
         shown = str(self._task.args.get("show", False)).lower() in ("true", "yes", "on", "1")

@@ -23,15 +23,20 @@ requirements:
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
+
+if TYPE_CHECKING:
+    from ansible.playbook import Playbook
+    from ansible.playbook.play import Play
 
 GROUP = "environments"
 _SHOWN = 5
 
 
-def _some(names) -> str:
+def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
@@ -59,17 +64,18 @@ class CallbackModule(CallbackBase):
     # The directory of playbooks that brings it along.
     BESIDE = ""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._play, self._ours = None, False
+        self._play: Play | None = None
+        self._ours = False
 
-    def v2_playbook_on_start(self, playbook):
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self._ours = bool(self.BESIDE) and os.path.realpath(getattr(playbook, "_basedir", "") or ".") == self.BESIDE
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Play) -> None:
         self._play = play
 
-    def v2_playbook_on_no_hosts_matched(self):
+    def v2_playbook_on_no_hosts_matched(self) -> None:
         if self._play is None or self._play.hosts not in (GROUP, [GROUP]):
             return
         variables = self._play.get_variable_manager().get_vars(play=self._play)

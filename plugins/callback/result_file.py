@@ -29,6 +29,8 @@ import atexit
 import datetime
 import os
 import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from ansible import context
 from ansible.executor.task_queue_manager import TaskQueueManager
@@ -36,11 +38,19 @@ from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
 from ansible_collections.atena.aws.plugins.plugin_utils import result_file
 
+if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
+    from ansible.executor.task_result import TaskResult
+    from ansible.inventory.host import Host
+    from ansible.playbook import Playbook
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
+
 try:
     from ansible.module_utils.secrets import mask_secrets  # ansible-core 2.22
 except ImportError:
 
-    def mask_secrets(value):
+    def mask_secrets(value: str) -> str:
         """Earlier ones keep no list of secrets, and cut none out."""
         return value
 
@@ -50,13 +60,13 @@ _DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
 _STATISTIC = "atena_result"
 
 
-def _now():
+def _now() -> datetime.datetime:
     return datetime.datetime.now(result_file.UTC)
 
 
-def _statistics():
+def _statistics() -> AggregateStats | None:
     """Where custom statistics are kept. Ansible hands it to callbacks only at the very end and in order, when the display (AWX's too) has read it."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         owner = frame.f_locals.get("self")
         if isinstance(owner, TaskQueueManager):
@@ -65,7 +75,7 @@ def _statistics():
     return None
 
 
-def _name(task):
+def _name(task: Task) -> str:
     """A task's name. Ansible cuts secrets out of results and of what it shows itself, not out of this."""
     return mask_secrets(task.get_name())
 
@@ -76,41 +86,42 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "atena.aws.result_file"
     CALLBACK_NEEDS_ENABLED = True
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # The forks that run tasks inherit all this and have no part in it.
         self._process = os.getpid()
         self._begin("")
         atexit.register(self._cut_short)
 
-    def _begin(self, playbook):
-        self._playbook, self._started, self._play, self._task = playbook, _now(), None, ""
-        self._hosts = {}
-        self._paths = {}
-        self._rescued_before = {}
+    def _begin(self, playbook: str) -> None:
+        self._playbook, self._started, self._task = playbook, _now(), ""
+        self._play: Play | None = None
+        self._hosts: dict[str, result_file.Outcome | None] = {}
+        self._paths: dict[str, str] = {}
+        self._rescued_before: dict[str, int] = {}
         self._open = True
 
     # --- Who is asked for ---------------------------------------------------------------------------------------------
-    def v2_playbook_on_start(self, playbook):
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
         self._begin(os.path.basename(getattr(playbook, "_file_name", "") or ""))
 
-    def v2_playbook_on_play_start(self, play):
+    def v2_playbook_on_play_start(self, play: Play) -> None:
         self._play = play
 
-    def v2_playbook_on_task_start(self, task, is_conditional):
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         self._task = _name(task)
 
-    def v2_runner_on_start(self, host, task):
+    def v2_runner_on_start(self, host: Host, task: Task) -> None:
         self._outcome(host)
 
-    def _outcome(self, host):
+    def _outcome(self, host: Host) -> result_file.Outcome | None:
         """The host's outcome, or None where no file is asked for."""
         name = host.get_name()
         if name not in self._hosts:
             self._hosts[name] = self._new(host)
         return self._hosts[name]
 
-    def _new(self, host):
+    def _new(self, host: Host) -> result_file.Outcome | None:
         if self._play is None:
             return None
         variables = self._play.get_variable_manager().get_vars(play=self._play, host=host)
@@ -138,16 +149,16 @@ class CallbackModule(CallbackBase):
         return result_file.Outcome(environment, self._playbook, bool(context.CLIARGS.get("check")), self._started)
 
     # --- What happens -------------------------------------------------------------------------------------------------
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: TaskResult) -> None:
         self._took_part(result)
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: TaskResult, ignore_errors: bool = False) -> None:
         self._took_part(result, failed=not ignore_errors)
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: TaskResult) -> None:
         self._took_part(result, failed=not result._task.ignore_unreachable)
 
-    def _took_part(self, result, failed=False):
+    def _took_part(self, result: TaskResult, failed: bool = False) -> None:
         outcome = self._outcome(result._host)
         if outcome is None:
             return
@@ -161,30 +172,30 @@ class CallbackModule(CallbackBase):
             self._set(statistics)
 
     # --- What is left of it -------------------------------------------------------------------------------------------
-    def _documents(self, statistics):
+    def _documents(self, statistics: AggregateStats | None) -> dict[str, dict[str, Any]]:
         rescued = statistics.rescued if statistics else {}
         return {
             name: outcome.document(_now(), rescued.get(name, 0) - self._rescued_before[name]) for name, outcome in self._hosts.items() if outcome is not None
         }
 
-    def _set(self, statistics):
+    def _set(self, statistics: AggregateStats) -> None:
         statistics.set_custom_stats(_STATISTIC, {document["environment"]: document for document in self._documents(statistics).values()})
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         self._open = False
         documents = self._documents(stats)
         if documents:
             self._set(stats)
         self._write(documents)
 
-    def _write(self, documents):
+    def _write(self, documents: dict[str, dict[str, Any]]) -> None:
         for path in dict.fromkeys(self._paths.values()):
             try:
                 result_file.write(path, result_file.together([document for name, document in documents.items() if self._paths[name] == path]))
             except OSError as problem:
                 self._display.warning(f"The result file {path} was not written: {problem}")
 
-    def _cut_short(self):
+    def _cut_short(self) -> None:
         """At the end of the process: Ctrl-C, or an error of Ansible's own, after which there are no statistics."""
         if not self._open or os.getpid() != self._process:
             return

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 
-def answer_list(given) -> list[str]:
+def answer_list(given: object) -> list[str]:
     """A list as it is; JSON; or text, one entry a line or separated by commas. Nothing means an empty list."""
     if given is None:
         return []
@@ -28,5 +30,5 @@ def answer_list(given) -> list[str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"answer_list": answer_list}

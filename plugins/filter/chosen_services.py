@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 _ALL = ("", "all")
 
 
-def chosen_services(given, order: list[str], name: str) -> list[str]:
+def chosen_services(given: str | Iterable[object] | None, order: list[str], name: str) -> list[str]:
     """Keys of the services that `given` names, in their order; all if it names none.
 
     `given`: a list, or text such as "api,workers": a survey has text fields only. `order`: the keys of all services. `name`: the environment's, which
@@ -26,5 +28,5 @@ def chosen_services(given, order: list[str], name: str) -> list[str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"chosen_services": chosen_services}

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.plugin_utils import ci_values
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"ci_literals": ci_values.literals, "ci_problems": ci_values.problems, "ci_scalar": ci_values.scalar}

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.atena.aws.plugins.plugin_utils import inputs
 
 
-def completed(given, name: str) -> dict:
+def completed(given: Mapping[str, Any] | None, name: str) -> dict:
     """`given`: the value of the variable `name`, whose other attributes are the defaults'."""
     if given is not None and not hasattr(given, "items"):
         raise AnsibleFilterError(f"{name} must be a dictionary.")
@@ -16,5 +19,5 @@ def completed(given, name: str) -> dict:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"completed": completed}

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.atena.aws.plugins.module_utils.cost import (
     arguments as cost_arguments,
@@ -50,5 +53,5 @@ def power_costs(basis: dict) -> dict:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"environment_sizes": environment_sizes, "power_costs": power_costs}

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 
 def release_images(services: dict, name: str) -> list[dict]:
     """ecr_image's `images`: one for each service, its repository called as the service is."""
@@ -40,5 +43,5 @@ def health_path(service: dict) -> dict:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"release_images": release_images, "release_services": release_services}

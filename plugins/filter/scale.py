@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
@@ -13,7 +15,7 @@ _HOW = 'Say it so: -e scale=api=2,workers=2, or -e \'{"scale": {"api": {"count":
 _PARTS = ("count", "min", "max")
 
 
-def scale_services(given, services: dict, name: str, order: list[str], single: dict | None = None) -> list[dict]:
+def scale_services(given: object, services: dict, name: str, order: list[str], single: dict | None = None) -> list[dict]:
     """`given`: {"api": 2, "workers": {"count": 2, "min": 1, "max": 4}}, the same as JSON, or "api=2,workers=2": a survey has text fields only.
     `services`: the inventory's; `order`: of their updates; `single`: {"api": "2"}, from -e api=2, where `given` does not name the service.
     """
@@ -27,7 +29,7 @@ def scale_services(given, services: dict, name: str, order: list[str], single: d
     return [{"name": f"{name}-{key}", "key": key, **_parts(key, wanted[key])} for key in ordered]
 
 
-def _as_dict(given) -> dict:
+def _as_dict(given: object) -> dict[str, Any]:
     if isinstance(given, str):
         given = given.strip()
         if given.startswith("{"):
@@ -47,11 +49,11 @@ def _as_dict(given) -> dict:
     return {str(key): value for key, value in given.items() if value not in ("", None)}
 
 
-def _is_number(value) -> bool:
+def _is_number(value: object) -> bool:
     return not isinstance(value, bool) and re.fullmatch(r"\s*[0-9]+\s*", str(value)) is not None
 
 
-def _parts(key: str, value) -> dict:
+def _parts(key: str, value: object) -> dict[str, int]:
     parts = value if isinstance(value, dict) else {"count": value}
     unknown = sorted(set(parts) - set(_PARTS))
     if unknown or not parts:
@@ -63,5 +65,5 @@ def _parts(key: str, value) -> dict:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"scale_services": scale_services}

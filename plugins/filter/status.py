@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
 
 
@@ -12,5 +15,5 @@ def status_table(documents: list[dict]) -> list[str]:
 
 
 class FilterModule:
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"status_table": status_table}

@@ -39,6 +39,7 @@ _raw:
 
 import multiprocessing
 import os
+from typing import Any
 
 import yaml
 from ansible.errors import AnsibleLookupError
@@ -74,7 +75,7 @@ def values(text: str, name: str) -> dict:
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, **kwargs):
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         if len(terms) != 1:
             raise AnsibleLookupError("standard_input takes one name, or 'variables'.")
         parent = multiprocessing.parent_process()

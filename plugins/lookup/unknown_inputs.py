@@ -50,12 +50,17 @@ _list:
 """
 
 import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.atena.aws.plugins.plugin_utils import inputs
+
+if TYPE_CHECKING:
+    from ansible.template import Templar
 
 try:
     from ansible._internal._datatag._tags import Origin  # ansible-core 2.19
@@ -68,7 +73,7 @@ _CUT = "_raw_params"
 _TELL_IT = {"exec_command", "logs_pattern"}
 
 
-def place(*things) -> str:
+def place(*things: object) -> str:
     """'file:line' of the first of a key and a value of which Ansible knows it; else ''."""
     for thing in things:
         origin = Origin.get_tag(thing) if Origin else None
@@ -81,10 +86,10 @@ def place(*things) -> str:
 class Inputs:
     """The variables of one host in one run."""
 
-    def __init__(self, variables, extra, templar):
+    def __init__(self, variables: Mapping[str, Any], extra: Mapping[str, Any], templar: Templar) -> None:
         self._variables, self._extra, self._templar = variables, extra, templar
 
-    def resolve(self, value):
+    def resolve(self, value: Any) -> Any:
         """What a template stands for; one that cannot be told yet is left to whoever needs it."""
         if not isinstance(value, str) or "{" not in value:
             return value
@@ -93,7 +98,7 @@ class Inputs:
         except Exception:  # which of Ansible's it is differs between its versions
             return None
 
-    def keys(self, shapes, defaults) -> list[str]:
+    def keys(self, shapes: dict[str, inputs.Shape], defaults: dict[str, Any]) -> list[str]:
         told = []
         for name, shape in shapes.items():
             if name not in self._variables or self._variables[name] == defaults.get(name):
@@ -104,7 +109,7 @@ class Inputs:
                 told.append(f"{where}{f' ({at})' if at else ''} has no key {key}.{meant} There are: {', '.join(known)}.")
         return told
 
-    def names(self, more) -> tuple[list[str], list[str]]:
+    def names(self, more: Iterable[str]) -> tuple[list[str], list[str]]:
         """(sentences on typing errors, sentences on what is unknown)."""
         given = self.resolve(self._variables.get(_ALLOWED))
         allowed = [str(self.resolve(entry)) for entry in ([given] if isinstance(given, str) else given or [])]
@@ -112,7 +117,7 @@ class Inputs:
         refused = [f"There is no variable {self._named(name)}. Is {near} meant?" for name, near in wrong]
         return refused, [f"atena.aws takes no variable {self._named(name)}: it has no effect there." for name in unknown]
 
-    def _named(self, name) -> str:
+    def _named(self, name: str) -> str:
         at = place(name, self._variables.get(name))
         told = [*(["given for this run with -e, or by AWX"] if name in self._extra else []), *([at] if at else [])]
         return f"{name} ({', '.join(told)})" if told else name
@@ -124,7 +129,14 @@ class Inputs:
 
 
 class LookupModule(LookupBase):
-    def run(self, terms, variables=None, dictionaries=None, names=None, **kwargs):
+    def run(
+        self,
+        terms: list[str],
+        variables: dict[str, Any] | None = None,
+        dictionaries: dict[str, dict[str, Any]] | None = None,
+        names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> list[str]:
         if terms or kwargs:
             raise AnsibleLookupError("unknown_inputs takes nothing but dictionaries and names.")
         found = Inputs(variables or {}, load_extra_vars(self._loader), self._templar)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import yaml
 
@@ -23,11 +24,18 @@ _EXPRESSION = "${{"
 # --- Cron -------------------------------------------------------------------------------------------------------------
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_Field = tuple[str, int, int, tuple[str, ...]]
 # (what it is, lowest, highest, names of which the first is the lowest), as GitHub takes them (POSIX cron).
-_FIELDS = (("minute", 0, 59, ()), ("hour", 0, 23, ()), ("day of the month", 1, 31, ()), ("month", 1, 12, _MONTHS), ("day of the week", 0, 6, _DAYS))
+_FIELDS: tuple[_Field, ...] = (
+    ("minute", 0, 59, ()),
+    ("hour", 0, 23, ()),
+    ("day of the month", 1, 31, ()),
+    ("month", 1, 12, _MONTHS),
+    ("day of the week", 0, 6, _DAYS),
+)
 
 
-def _number(text, field):
+def _number(text: str, field: _Field) -> int:
     what, low, high, names = field
     if text.lower() in names:
         return low + names.index(text.lower())
@@ -37,7 +45,7 @@ def _number(text, field):
     return int(text)
 
 
-def _check_field(text, field):
+def _check_field(text: str, field: _Field) -> None:
     """Raises ValueError unless it is *, numbers, ranges and steps, with commas between them."""
     for part in text.split(","):
         span, slash, step = part.partition("/")
@@ -51,7 +59,7 @@ def _check_field(text, field):
             raise ValueError(f"its {field[0]} has the range '{span}', which ends before it begins")
 
 
-def cron_problem(line) -> str:
+def cron_problem(line: object) -> str:
     """Why GitHub would not take this as a cron line, or would take more than one from it; '' if it is one."""
     fields = line.split(" ") if isinstance(line, str) else []
     if len(fields) != len(_FIELDS) or not all(fields):
@@ -65,22 +73,26 @@ def cron_problem(line) -> str:
 
 
 # --- What each value may be -------------------------------------------------------------------------------------------
-def _like(pattern, says):
+# Why a value is not what it must be; '' if it is.
+_Check = Callable[[object], str]
+
+
+def _like(pattern: str, says: str) -> _Check:
     return lambda value: "" if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) else says
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     """Free text of one line, which is quoted where that is needed."""
     if not isinstance(value, str) or any(not character.isprintable() for character in value):
         return "it must be text of one line, without control characters"
     return f"it has {_EXPRESSION}, which GitHub would evaluate" if _EXPRESSION in value else ""
 
 
-def _optional(check):
+def _optional(check: _Check) -> _Check:
     return lambda value: "" if value in ("", None) else check(value)
 
 
-def _branch(value) -> str:
+def _branch(value: str) -> str:
     says = "it must be a branch's name of letters, digits and . _ / @ = # -: in a workflow, other characters are patterns or end the name"
     if _like(r"[A-Za-z0-9_][A-Za-z0-9._/@=#-]*", says)(value):
         return says
@@ -93,7 +105,7 @@ _LABEL = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _ONE_RUNNER = _like(rf"{_LABEL}|\[ *{_LABEL}( *, *{_LABEL})* *\]", "it must be a runner's label, such as ubuntu-24.04, or [self-hosted, linux]")
 
 
-def _runner(value) -> str:
+def _runner(value: object) -> str:
     return next(filter(None, map(_ONE_RUNNER, value if isinstance(value, (list, tuple)) else [value])), "")
 
 
@@ -122,7 +134,7 @@ _CHECKS = {
 }
 
 
-def _service(value) -> str:
+def _service(value: object) -> str:
     return _like(r"[a-z][a-z0-9-]{0,19}", "a service's name is up to 20 lower-case letters, digits and hyphens")(value)
 
 
@@ -139,7 +151,7 @@ def problems(values: dict) -> list[str]:
 
 
 # --- How it is written ------------------------------------------------------------------------------------------------
-def scalar(text) -> str:
+def scalar(text: object) -> str:
     """A text as a YAML scalar in a block: as it is where YAML reads the same from it, else in quotes."""
     text = str(text)
     try:
@@ -149,7 +161,7 @@ def scalar(text) -> str:
     return text if plain else json.dumps(text, ensure_ascii=False)
 
 
-def _literal(node) -> None:
+def _literal(node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode):
         if node.tag == _STRING and _TEMPLATE.search(node.value):
             node.tag = "!unsafe"

@@ -10,7 +10,9 @@ from __future__ import annotations
 import fnmatch
 import functools
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -34,11 +36,14 @@ _TYPING_ERROR, _SHORT_NAME = 2, 5
 class Each:
     """Keys are the user's own."""
 
-    def __init__(self, shape):
+    def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
 
-def _keys(*names: str, **inner) -> dict:
+Shape: TypeAlias = "Mapping[str, Shape] | list[Shape] | Each | None"
+
+
+def _keys(*names: str, **inner: Shape) -> dict[str, Shape]:
     return {**dict.fromkeys(names), **inner}
 
 
@@ -49,7 +54,7 @@ _SERVICE = _keys(
 )
 _SCHEDULE = _keys("timezone", "holidays", "keep_on_until", hours=[_keys("days", "start", "stop")])
 # Those that the defaults write out are read there.
-SHAPES = {
+SHAPES: dict[str, Shape] = {
     "atena_services": Each(_SERVICE),
     "atena_domain": _keys("name", "zone_id"),
     "atena_github": _keys("repository", "subject", "branch", "deploy_environment", "toggle_environment", "plan", "oidc_provider", "issuer"),
@@ -65,15 +70,15 @@ FREE = {
 }
 
 
-def shape_of(default) -> dict | None:
+def shape_of(default: object) -> dict[str, Shape] | None:
     """Of a dictionary that the defaults write out."""
     return {key: shape_of(value) for key, value in default.items()} if isinstance(default, dict) and default else None
 
 
 @functools.lru_cache(maxsize=1)
-def defaults() -> dict:
+def defaults() -> dict[str, Any]:
     """The defaults of all roles, as they are written."""
-    found = {}
+    found: dict[str, Any] = {}
     for path in sorted(ROLES.glob("*/defaults/main.yml")):
         found.update(yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {})
     return found
@@ -91,16 +96,17 @@ def known_names() -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=1)
-def shapes() -> dict:
+def shapes() -> dict[str, Shape]:
     """By variable, what it may hold."""
-    written = {name: shape_of(value) for name, value in defaults().items() if name not in FREE and isinstance(value, dict) and value}
+    written: dict[str, Shape] = {name: shape_of(value) for name, value in defaults().items() if name not in FREE and isinstance(value, dict) and value}
     return {**written, **SHAPES}
 
 
 # --- Near names -----------------------------------------------------------------------------------------------------------------------------------------
 def distance(one: str, other: str) -> int:
     """How many letters are to be added, left out, changed or swapped with their neighbour to make one of the other."""
-    before, row = [], list(range(len(other) + 1))
+    before: list[int] = []
+    row = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):
         older, before, row = before, row, [i]
         for j, counterpart in enumerate(other, 1):
@@ -111,7 +117,7 @@ def distance(one: str, other: str) -> int:
     return row[-1]
 
 
-def meant(name: str, known) -> str:
+def meant(name: str, known: Iterable[str]) -> str:
     """The known name that `name` is a typing error of; '' if of none."""
     found = []
     for candidate in known:
@@ -121,7 +127,7 @@ def meant(name: str, known) -> str:
     return min(found)[1] if found else ""
 
 
-def nearest(key: str, known) -> str:
+def nearest(key: str, known: Iterable[str]) -> str:
     """The known key that is most like `key`; '' if none is like it."""
     key = key.lower().replace("-", "_")
     near = sorted((distance(key, other), other) for other in known)
@@ -132,11 +138,11 @@ def nearest(key: str, known) -> str:
 
 
 # --- Variables ------------------------------------------------------------------------------------------------------------------------------------------
-def _is_others(name: str, allowed) -> bool:
+def _is_others(name: str, allowed: Iterable[str]) -> bool:
     return name.startswith(_OTHERS) or any(fnmatch.fnmatchcase(name, pattern) for pattern in allowed)
 
 
-def strange(names, extra, allowed=(), more=()) -> tuple[list[tuple[str, str]], list[str]]:
+def strange(names: Iterable[str], extra: Collection[str], allowed: Collection[str] = (), more: Iterable[str] = ()) -> tuple[list[tuple[str, str]], list[str]]:
     """([(a name, the one that is meant)], [names that begin as ours and are none]).
 
     `names`: of all variables; `extra`: of those that are given for this run (-e, a survey), which alone may be named like nothing of ours. `allowed`: names
@@ -162,7 +168,7 @@ def strange(names, extra, allowed=(), more=()) -> tuple[list[tuple[str, str]], l
 
 
 # --- Keys -----------------------------------------------------------------------------------------------------------------------------------------------
-def unknown_keys(value, shape, where: str, resolve=lambda value: value) -> list[tuple[str, object, list[str]]]:
+def unknown_keys(value: Any, shape: Shape, where: str, resolve: Callable[[Any], Any] = lambda value: value) -> list[tuple[str, object, list[str]]]:
     """[(the dictionary, the unknown key as it is there, the known ones)], at every depth. `resolve`: makes of a template what it stands for."""
     if shape is None:
         return []
@@ -184,6 +190,6 @@ def unknown_keys(value, shape, where: str, resolve=lambda value: value) -> list[
 
 
 # --- Missing attributes ---------------------------------------------------------------------------------------------------------------------------------
-def completed(given, name: str) -> dict:
+def completed(given: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
     """A dictionary with the defaults' attributes where it names none; nothing given is the defaults."""
     return {**defaults()[name], **(given or {})}

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import uuid
+from typing import Any
 
 from ansible import constants as C
 from ansible.utils.display import Display
@@ -19,7 +20,7 @@ _LOOK_EVERY = 0.1
 _AT_ONCE = 1 << 16
 
 
-def by_pipe(prefix):
+def by_pipe(prefix: str) -> Tail:
     path = os.path.join(C.DEFAULT_LOCAL_TMP, f"lines-{uuid.uuid4().hex}")
     os.mkfifo(path, 0o600)
     # For both directions, so that neither opening it nor reading from it waits for the module.
@@ -29,7 +30,9 @@ def by_pipe(prefix):
 class _PipeTail(Tail):
     """Shows what comes through a pipe, many lines at a time where there are many."""
 
-    def _run(self):
+    _open = True
+
+    def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
             while not self._ended.is_set():
@@ -39,24 +42,24 @@ class _PipeTail(Tail):
         except Exception as problem:
             # Who writes must not wait for ever for who no longer reads.
             os.close(self._handle)
-            self._handle = None
+            self._open = False
             with contextlib.suppress(Exception):
                 Display().warning(f"The lines of this task can no longer be shown: {problem}")
 
-    def finish(self):
+    def finish(self) -> None:
         self._ended.set()
         self._thread.join()
-        if self._handle is not None:
+        if self._open:
             os.close(self._handle)
         self._remove()
 
-    def _read(self):
+    def _read(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while fresh := os.read(self._handle, _AT_ONCE):
                 *lines, self._rest = (self._rest + fresh).split(b"\n")
                 self._show([json.loads(line) for line in lines])
 
-    def _show(self, messages):
+    def _show(self, messages: list[dict[str, Any]]) -> None:
         told = []
         for message in messages:
             if "pid" in message:

@@ -10,6 +10,9 @@ import os
 import signal
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
@@ -25,10 +28,8 @@ class ProgressAction(ActionBase):
 
     _supports_check_mode = True
     _supports_async = True
-    # What makes the way from the module to the screen, given the prefix; None: a file.
-    _way = None
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
         del tmp  # tmp no longer has any effect
         variables = task_vars or {}
@@ -46,7 +47,12 @@ class ProgressAction(ActionBase):
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
 
-    def _is_shown(self, arguments, variables):
+    @staticmethod
+    def _way(prefix: str) -> Tail:
+        """What makes the way from the module to the screen: a file."""
+        return _by_file(prefix)
+
+    def _is_shown(self, arguments: dict[str, Any], variables: dict[str, Any]) -> bool:
         """A file on this machine helps only where the module runs on it, as the same user; and what is secret stays so."""
         if arguments.get("progress_file") or self._task.no_log:
             return False
@@ -55,14 +61,14 @@ class ProgressAction(ActionBase):
         return str(self._templar.template(variables.get("atena_progress", "full"))) != "quiet"
 
 
-def _prefix(variables):
+def _prefix(variables: dict[str, Any]) -> str:
     """The host's name in front of each line when there are several, whose lines come mixed."""
     several = len(variables.get("ansible_play_hosts_all") or []) > 1
     return f"  {variables.get('inventory_hostname', '')}: " if several else "  "
 
 
 @contextlib.contextmanager
-def _shown(prefix, way=None):
+def _shown(prefix: str, way: Callable[[str], Tail] | None = None) -> Iterator[str]:
     """Gives the path of a new private file, and shows each line that comes to be in it until the end."""
     tail = (way or _by_file)(prefix)
     tail.start()
@@ -73,7 +79,7 @@ def _shown(prefix, way=None):
             tail.finish()
 
 
-def _by_file(prefix):
+def _by_file(prefix: str) -> Tail:
     return Tail(*tempfile.mkstemp(prefix="progress-", dir=C.DEFAULT_LOCAL_TMP), prefix)
 
 
@@ -83,19 +89,20 @@ class Tail:
     It has the thread instead of being one: threading.Thread's private names are its own (`_handle` since Python 3.13), and may be any tomorrow.
     """
 
-    def __init__(self, handle, path, prefix):
+    def __init__(self, handle: int, path: str, prefix: str) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._handle, self.path, self._prefix = handle, path, prefix
-        self._rest, self._at, self._pid = b"", 0, None
-        self._ended, self._came = threading.Event(), []
-        self._direct = None
+        self._rest, self._at, self._ended = b"", 0, threading.Event()
+        self._pid: int | None = None
+        self._came: list[int] = []
+        self._direct: int | None = None
         # Whoever reads a JSON document from standard output wants nothing else there.
         self._to_stderr = C.DEFAULT_STDOUT_CALLBACK.endswith("json")
 
-    def start(self):
+    def start(self) -> None:
         self._thread.start()
 
-    def _run(self):
+    def _run(self) -> None:
         # A signal that the system hands to this thread would not wake the main one, whose handler is waited for.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         try:
@@ -106,37 +113,37 @@ class Tail:
             with contextlib.suppress(Exception):
                 Display().warning(f"The progress of this task can no longer be shown: {problem}")
 
-    def finish(self):
+    def finish(self) -> None:
         self._ended.set()
         self._thread.join()
         os.close(self._handle)
         self._remove()
 
-    def _remove(self):
+    def _remove(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
 
-    def _read(self):
+    def _read(self) -> None:
         while fresh := os.pread(self._handle, 65536, self._at):
             self._at += len(fresh)
             *lines, self._rest = (self._rest + fresh).split(b"\n")
             for line in lines:
                 self._tell(json.loads(line))
 
-    def _tell(self, message):
+    def _tell(self, message: dict[str, Any]) -> None:
         if "pid" in message:
-            self._pid = message["pid"]
+            pid = self._pid = message["pid"]
             # Both sides have it open: nothing is left behind, however this ends.
             self._remove()
             if self._came:
-                self._pass_on()
+                self._pass_on(pid)
         elif self._direct is not None:
             os.write(self._direct, f"{self._prefix}{message['text']}\n".encode())
         else:
             Display().display(f"{self._prefix}{message['text']}", stderr=self._to_stderr)
 
     @contextlib.contextmanager
-    def passing_signals_on(self):
+    def passing_signals_on(self) -> Iterator[None]:
         """Passes Ctrl-C and SIGTERM to the module and waits for its last words, before this process does with them what it would have done.
 
         Ansible's worker ends at once, and its main process no longer shows what workers send: so they go to its standard error directly,
@@ -147,11 +154,11 @@ class Tail:
             return
         error_output = _standard_error_of(os.getppid())
 
-        def remember(number, _frame):
+        def remember(number: int, _frame: FrameType | None) -> None:
             self._came.append(number)
             self._direct = error_output
             if self._pid is not None and len(self._came) == 1:
-                self._pass_on()
+                self._pass_on(self._pid)
 
         previous = {number: signal.signal(number, remember) for number in _SIGNALS}
         try:
@@ -164,12 +171,12 @@ class Tail:
             if self._came:
                 os.kill(os.getpid(), self._came[0])
 
-    def _pass_on(self):
+    def _pass_on(self, pid: int) -> None:
         with contextlib.suppress(OSError):
-            os.kill(self._pid, self._came[0])
+            os.kill(pid, self._came[0])
 
 
-def _standard_error_of(pid):
+def _standard_error_of(pid: int) -> int | None:
     try:
         return os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:

@@ -7,8 +7,11 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import operator
 import os
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import clean
 
@@ -22,21 +25,24 @@ _CUT = "$REDACTED$"
 
 
 # --- What a task's result says ----------------------------------------------------------------------------------------
-def _migration_task(result):
+_Read = Callable[[dict[str, Any]], Any]
+
+
+def _migration_task(result: dict[str, Any]) -> str | None:
     return (result.get("migration") or {}).get("task_arn")
 
 
-def _by_service(key):
+def _by_service(key: str) -> _Read:
     # Also the key of the name can have been cut.
     return lambda result: {entry["name"]: entry[key] for entry in result.get("services") or [] if entry.get("name") and entry.get(key)}
 
 
-def _same(*keys):
-    return {key: lambda result, key=key: result.get(key) for key in keys}
+def _same(*keys: str) -> dict[str, _Read]:
+    return {key: operator.methodcaller("get", key) for key in keys}
 
 
 # Only what is named here is taken from a module's result: whatever else one returns, now or later, cannot get into the file.
-_IDS = {
+_IDS: dict[str, dict[str, _Read]] = {
     "caller_identity_info": _same("account"),
     "ecs_release": {
         **_same("release", "release_id", "evidence"),
@@ -60,7 +66,7 @@ def _items(result: dict) -> list[dict]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else [result]
 
 
-def _table(action: str) -> dict:
+def _table(action: str) -> dict[str, _Read]:
     return _IDS.get(action.removeprefix(_COLLECTION), {}) if action.startswith(_COLLECTION) else {}
 
 
@@ -77,7 +83,7 @@ def ids_of(action: str, result: dict) -> dict:
     return found
 
 
-def is_cut(value) -> bool:
+def is_cut(value: object) -> bool:
     """Whether Ansible cut something out of it, at any depth."""
     if isinstance(value, dict):
         return any(is_cut(part) for pair in value.items() for part in pair)
@@ -92,14 +98,14 @@ def whole(ids: dict) -> dict:
     return {name: value for name, value in kept.items() if value and not is_cut(value)}
 
 
-def _keys_cut(value) -> bool:
+def _keys_cut(value: object) -> bool:
     """Whether something cannot be found any more, since its name was cut."""
     if isinstance(value, dict):
         return any(is_cut(key) or _keys_cut(item) for key, item in value.items())
     return isinstance(value, (list, tuple)) and any(_keys_cut(item) for item in value)
 
 
-def lines_of(message) -> list[str]:
+def lines_of(message: object) -> list[str]:
     """A debug message as lines: a text, or a list of texts."""
     if isinstance(message, (list, tuple)):
         return [line for part in message for line in lines_of(part)]
@@ -126,8 +132,10 @@ class Outcome:
 
     def __init__(self, environment: str, playbook: str, check_mode: bool, started: datetime.datetime):
         self.environment, self.playbook, self.check_mode, self.started = environment, playbook, check_mode, started
-        self.changed, self.did, self.ids, self.failures = False, [], {}, []
-        self.cut = False
+        self.changed = self.cut = False
+        self.did: list[str] = []
+        self.ids: dict[str, Any] = {}
+        self.failures: list[str] = []
         self.interrupted = ""
 
     def task(self, action: str, result: dict, changed: bool, told: bool) -> None:
