@@ -144,7 +144,7 @@ from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineO
 def run(module: Module) -> dict[str, Any]:
     params, progress, call = module.params, Progress(module.params["progress_file"]), Caller(module)
     redactor, unknown = redactor_of(call, params["ssm_path"])
-    result = {"changed": False, "command": redactor.text(params["command"])}
+    result: dict[str, Any] = {"changed": False, "command": redactor.text(params["command"])}
     places = {name: params[name] for name in ("task", "container", "agent_timeout")}
     execution = ExecRun(call, params["cluster"], params["service"], params["key"] or params["service"], say=progress.say, **places)
     try:
@@ -156,7 +156,8 @@ def run(module: Module) -> dict[str, Any]:
         return result
     if unknown:
         progress.say(unknown)
-    output, began = LineOutput(progress, keep=params["limit"]), time.monotonic()
+    output: LineOutput[str] = LineOutput(progress, keep=params["limit"])
+    began = time.monotonic()
 
     def deliver(line: str) -> None:
         line = plain(redactor.text(line), None)

@@ -124,7 +124,7 @@ def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     restart = service_restart.RestartRun(call, params["cluster"], params["services"], check_mode=module.check_mode, say=say, guard=lock.check, **options)
     restart.read()
     refuse(call, params, restart)
-    result = {"changed": bool(restart.updated), "services": restart.entries(), "diff": restart.diff()}
+    result: dict[str, Any] = {"changed": bool(restart.updated), "services": restart.entries(), "diff": restart.diff()}
     if module.check_mode:
         return {**result, "lines": service_restart.lines(result["services"], would=True)}
     try:

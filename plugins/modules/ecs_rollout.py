@@ -169,7 +169,7 @@ def run(module: Module) -> dict[str, Any]:
     say = progress.say if progress.heard else None
     rollout = RolloutRun(Caller(module), params["cluster"], params["services"], check_mode=module.check_mode, say=say, **options)
     rollout.read()
-    result = {"changed": bool(rollout.updated), "services": rollout.entries(), "diff": rollout.diff()}
+    result: dict[str, Any] = {"changed": bool(rollout.updated), "services": rollout.entries(), "diff": rollout.diff()}
     if module.check_mode:
         return result
     try:

@@ -212,7 +212,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.lock import 
 def run(module: Module) -> dict[str, Any]:
     params, call, progress = module.params, Caller(module), Progress(module.params["progress_file"])
     definition, arguments = task_run.plan_run(call, params)
-    result = {"changed": True, "task_arn": "", "task_definition": definition["taskDefinitionArn"], "images": task_run.images(definition)}
+    result: dict[str, Any] = {"changed": True, "task_arn": "", "task_definition": definition["taskDefinitionArn"], "images": task_run.images(definition)}
     if module.check_mode:
         return result
     begin = time.monotonic()

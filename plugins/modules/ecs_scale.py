@@ -168,7 +168,7 @@ def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     scaling = service_scale.ScaleRun(call, params["cluster"], services, check_mode=module.check_mode, say=say, guard=lock.check, **options)
     scaling.read()
     refuse(call, params, scaling)
-    result = {"changed": scaling.changed, "services": scaling.entries(), "diff": scaling.diff()}
+    result: dict[str, Any] = {"changed": scaling.changed, "services": scaling.entries(), "diff": scaling.diff()}
     if module.check_mode:
         return {**result, "lines": service_scale.lines(result["services"], would=True)}
     try:

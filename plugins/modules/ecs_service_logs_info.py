@@ -183,6 +183,9 @@ from ansible_collections.atena.aws.plugins.module_utils.logs import lines as log
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
 from ansible_collections.atena.aws.plugins.module_utils.logs.search import GroupReader, LogSearch
 
+# What the result has of a line: what it says, and how it was shown.
+_Output = LineOutput[tuple[dict[str, Any], str]]
+
 
 def span(params: dict[str, Any], now: datetime.datetime) -> tuple[zoneinfo.ZoneInfo, datetime.datetime, datetime.datetime | None]:
     """(zone, since, until or None) of what is asked for. Raises ValueError."""
@@ -198,12 +201,12 @@ def span(params: dict[str, Any], now: datetime.datetime) -> tuple[zoneinfo.ZoneI
     return zone, since, until
 
 
-def show(params: dict[str, Any], search: LogSearch, output: LineOutput, counts: dict[str, int], zone: datetime.tzinfo, redactor: Redactor) -> None:
+def show(params: dict[str, Any], search: LogSearch, output: _Output, counts: dict[str, int], zone: datetime.tzinfo, redactor: Redactor) -> None:
     """Writes the lines as they come; ends with the last, at the end of the time, or when nobody watches any more."""
     width = max(len(service["name"]) for service in params["services"])
     found = search.follow(params["follow_seconds"]) if params["follow"] else search.once()
     for reader, event in found:
-        if reader is None:
+        if reader is None or event is None:
             output.flush()
             continue
         counts[reader.service] += 1
@@ -223,7 +226,8 @@ def run(module: Module) -> dict[str, Any]:
     readers = [GroupReader(call, service["name"], service["group"], params["pattern"] or "", begin, end) for service in params["services"]]
     counts = {service["name"]: 0 for service in params["services"]}
     save_to = None if module.check_mode else params["save_to"]
-    output, interrupted = LineOutput(progress, save_to, params["limit"]), False
+    output: _Output = LineOutput(progress, save_to, params["limit"])
+    interrupted = False
     if unknown:
         progress.say(unknown)
     if params["format"] == "text" and output.shown:

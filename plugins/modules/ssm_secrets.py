@@ -193,7 +193,7 @@ def work(module: Module, call: Caller) -> dict[str, Any]:
     planned = ssm_secrets.writes(names, current, values, placeholder, params["create_placeholders"])
     left = older(call, params, planned)
     planned = [write for write in planned if write[0] not in left]
-    result = {"changed": bool(planned), "missing": missing, "left": list(left)}
+    result: dict[str, Any] = {"changed": bool(planned), "missing": missing, "left": list(left)}
     if module._diff:
         result["diff"] = [difference(name, current, action, params) for name, _value, action in planned]
     if planned and not module.check_mode:

@@ -352,7 +352,7 @@ def locked_work(module: Module, terraform: Terraform) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AwsModule(
+    module: Module = AwsModule(
         argument_spec={
             "project_path": {"type": "path", "required": True},
             "allow_destroy": {"type": "list", "elements": "str", "default": []},

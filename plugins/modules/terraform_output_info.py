@@ -58,12 +58,13 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.atena.aws.plugins.module_utils.core import requirements
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as plans
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module: Module = AnsibleModule(
         argument_spec={"project_path": {"type": "path", "required": True}, "executable": {"type": "str", "default": "terraform"}},
         supports_check_mode=True,
     )

@@ -35,6 +35,8 @@ IMPORTED_FROM_AMAZON_AWS = {"modules.AnsibleAWSModule", "botocore.get_aws_connec
 NOT_OF_AWS = {"modules/terraform_output_info.py", "modules/terraform_working_copy.py", "module_utils/cost/plan.py"}
 # Came with Python 3.11: a file that imports or runs them at its import ends in a traceback where its refusal should be.
 NEW_IN_311 = {"datetime.UTC", "enum.StrEnum", "typing.Self", "typing.assert_never", "typing.LiteralString", "typing.Never", "asyncio.TaskGroup"}
+# Came with 3.10: hosts that modules run on may have 3.9 (RHEL 9 has), where ansible-core itself, and with it all other plugins, needs 3.10.
+NEW_IN_310 = {"typing.TypeAlias", "typing.TypeGuard", "typing.ParamSpec", "typing.Concatenate", "types.UnionType", "types.NoneType"}
 
 
 class Ended(Exception):
@@ -138,9 +140,13 @@ def test_every_module_is_made_where_it_is_looked(path):
 
 
 def _at_import(tree):
-    """All that runs when a file is imported: not what functions hold, and no annotations."""
+    """All that runs when a file is imported: not what functions hold or only mypy looks at, and no annotations."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.AnnAssign):
+            yield from _at_import(ast.Tuple([node.target, *([node.value] if node.value else [])]))
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             defaults = node.args.defaults + [default for default in node.args.kw_defaults if default is not None]
             for inner in defaults + (getattr(node, "decorator_list", [])):
                 yield inner
@@ -162,6 +168,9 @@ def test_a_python_before_ours_can_import_it(path):
         elif isinstance(node, ast.Attribute):
             names.add(ast.unparse(node))
     assert not names & (NEW_IN_311 | {"tomllib"})
+    if path.relative_to(CHECKOUT / "plugins").parts[0] in ("modules", "module_utils"):
+        unions = [ast.unparse(node) for node in _at_import(tree) if isinstance(node, ast.BinOp) and ast.unparse(node).endswith("| None")]
+        assert (names & NEW_IN_310, unions) == (set(), [])
     # Types are not run then, which an older Python could not.
     assert "__future__.annotations" in names or not any(_has_types(node) for node in ast.walk(tree))
 
