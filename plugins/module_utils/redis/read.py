@@ -29,10 +29,10 @@ from ansible_collections.atena.aws.plugins.module_utils.core.redaction import sh
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_view import stamp
 
 if TYPE_CHECKING:
-    from typing import TypeGuard
+    from typing import TypeAlias, TypeGuard
 
     # A cache or a snapshot as it is looked at; None where there is none.
-    Seen = dict[str, Any] | None
+    Seen: TypeAlias = "dict[str, Any] | None"
 
 CLUSTER, GROUP = "cluster", "replication_group"
 

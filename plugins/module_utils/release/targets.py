@@ -43,7 +43,9 @@ class Recorded:
 
 
 if TYPE_CHECKING:
-    Target = Recorded | Preparation
+    from typing import TypeAlias
+
+    Target: TypeAlias = "Recorded | Preparation"
 
 
 def of_record(call: Call, record: dict, items: list[dict], services: dict) -> list[Target]:
