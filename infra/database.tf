@@ -58,6 +58,9 @@ resource "aws_db_instance" "main" {
   skip_final_snapshot       = false
   final_snapshot_identifier = "${local.names.database}-final-${random_id.final_snapshot.hex}"
 
+  # A person decides, in the inventory: RDS refuses another major version without it. Null is what the provider has for an instance that never was upgraded.
+  allow_major_version_upgrade = var.database.allow_major_version_upgrade ? true : null
+
   # Otherwise a change waits for the maintenance window, and every plan until then proposes it again.
   apply_immediately = true
 

@@ -237,6 +237,8 @@ variable "database" {
     sslmode               = string
     deletion_protection   = bool
     multi_az              = bool
+    # Another major version than the database has is planned only then.
+    allow_major_version_upgrade = optional(bool, false)
   })
 
   validation {

@@ -37,6 +37,7 @@ PIECES = (
     "elasticache.cache_snapshots",
     "elasticache.cache_states",
     "elasticache.cache_versions",
+    "elasticache.cache_nodes",
     "ec2.nat_states",
     "ec2.nat_addresses",
     "elbv2.load_balancer_delete",

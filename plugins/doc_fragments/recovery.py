@@ -33,6 +33,9 @@ options:
       gates_key: {description: The gates., type: str, required: true}
       journal_key: {description: The journal of stops and starts., type: str, required: true}
       record_key: {description: "This work's own record: what was done so far, and what it left.", type: str, required: true}
+      destroy_key:
+        description: Key of the record of a destroy, where that is another. While a redeploy has not got to its end, a restore makes no empty Redis.
+        type: str
   operator:
     description: "Who does this, for the records: the caller's ARN."
     type: str

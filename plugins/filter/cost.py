@@ -48,8 +48,14 @@ def power_costs(basis: dict) -> dict:
         "running": float(round(summed[cost_model.ALWAYS_ON])),
         "stopped": float(round(summed[cost_model.STOPPED])),
         "stopped_parts": parts,
-        "source": f"Estimated from the inventory's sizes and list prices{borrowed}{lacking}; cost.yml tells it line by line.",
+        "source": f"Estimated from the inventory's sizes, {_assumed(used)} and list prices{borrowed}{lacking}; status.yml and cost.yml count what is stored.",
     }
+
+
+def _assumed(usage: dict) -> str:
+    """What the figures of a stop stand on that status.yml and cost.yml measure: theirs differ by that."""
+    used = {**cost_items.USAGE, **usage}
+    return f"assumed {used['images_gb']:g} GB of images and {used['log_stored_gb']:g} GB of logs (atena_cost_usage)"
 
 
 class FilterModule:

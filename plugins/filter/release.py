@@ -22,14 +22,16 @@ def release_images(services: dict, name: str) -> list[dict]:
     ]
 
 
-def release_services(services: dict, order: list[str], name: str, images: dict, registry: str, tag: str, stable_seconds: int = 60) -> list[dict]:
+def release_services(
+    services: dict, order: list[str], name: str, images: dict, registry: str, tag: str, stable_seconds: int = 60, counts: dict | None = None
+) -> list[dict]:
     """ecs_release's `services`, in the order of the rollout. `images`: ecr_image's result; a service that is not in it has `tag` in `registry`.
-    `stable_seconds`: of a service that does not say it itself."""
+    `stable_seconds`: of a service that does not say it itself. `counts`: how often a service begins, by its name in ECS, whatever the inventory says."""
     return [
         {
             "name": f"{name}-{key}",
             "images": {key: images[key]["image"] if key in images else f"{registry}/{name}-{key}:{tag}"},
-            "initial_count": int(services[key].get("desired_count", 1)),
+            "initial_count": int((counts or {}).get(f"{name}-{key}", services[key].get("desired_count", 1))),
             "stable_seconds": int(services[key].get("stable_seconds", stable_seconds)),
             **health_path(services[key]),
         }

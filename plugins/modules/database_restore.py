@@ -37,6 +37,12 @@ options:
     description: The point in time to restore, as ISO 8601, in UTC if it names no zone; or V(latest).
     type: str
     default: ""
+  instance:
+    description: >-
+      An instance that somebody restored by hand, under another name, and that is to take the environment's place: nothing is restored then, and taking it back
+      deletes nothing. One that has the environment's name already is M(atena.aws.terraform_apply)'s to take in.
+    type: str
+    default: ""
   allow_unapplied:
     description:
       - Whether to go on where Terraform would destroy or replace something, other than the database, for what the configuration says and nobody applied yet.
@@ -65,6 +71,14 @@ options:
     required: true
     suboptions:
       instance_class: {description: The class., type: str, required: true}
+      engine_version:
+        description: The version that the configuration has. What is restored in another major one is refused before anything is written. Empty, nobody looks.
+        type: str
+        default: ""
+      allow_major_version_upgrade:
+        description: Whether the configuration allows that what is restored is upgraded to another major version.
+        type: bool
+        default: false
       subnet_group: {description: The subnet group's name., type: str, required: true}
       security_group: {description: The security group's name., type: str, required: true}
       storage_type: {description: The kind of storage., type: str, default: gp3}

@@ -22,6 +22,12 @@ options:
     description: The RDS instance.
     type: str
     required: true
+  redis_id:
+    description:
+      - The Redis cluster. In an environment that is on, its events of the last 14 days are looked at - a node that AWS replaced or restarted is empty, under
+        the same name and address. Empty, nobody looks.
+    type: str
+    default: ""
   power:
     description: Where the power journal is.
     type: dict
@@ -77,8 +83,8 @@ RETURN = r"""
 verdict:
   description: >-
     What came of it. V(stopped_again) is the only one that changes something. V(environment_not_stopped), V(already_stopped) and V(no_database) are
-    nothing to do; V(stop_or_start_unfinished), V(locked) and V(come_again) settle themselves or with the next run; V(left_to_a_person), V(unclear) and
-    V(cannot_stop) want a person.
+    nothing to do; V(stop_or_start_unfinished), V(locked) and V(come_again) settle themselves or with the next run; V(left_to_a_person), V(unclear),
+    V(cannot_stop) and V(redis_came_back_empty) want a person.
   returned: success
   type: str
 says:
@@ -105,6 +111,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import i
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.power.guard import EMPTIED
 from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import GuardRun
 
 
@@ -112,6 +119,7 @@ def main() -> None:
     module = AwsModule(
         argument_spec={
             "database_id": {"type": "str", "required": True},
+            "redis_id": {"type": "str", "default": ""},
             "power": {
                 "type": "dict",
                 "required": True,
@@ -128,6 +136,7 @@ def main() -> None:
     params, progress = module.params, Progress(module.params["progress_file"])
     watch = GuardRun(
         *(Caller(module), params["database_id"], params["power"], params["lock"], params["operator"]),
+        redis=params["redis_id"],
         wait_timeout=params["wait_timeout"],
         wait_delay=params["wait_delay"],
         check_mode=module.check_mode,
@@ -140,6 +149,8 @@ def main() -> None:
         module.fail_json(msg=f"{interrupted} Run guard.yml again: it sees what is to be done.")
     except CallFailed as failed:
         module.fail_json(**told(failed))
+    if found.verdict == EMPTIED:
+        module.warn(found.says)
     module.exit_json(
         changed=changed,
         verdict=found.verdict,

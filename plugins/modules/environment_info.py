@@ -108,7 +108,9 @@ database:
   returned: success
   type: dict
 redis:
-  description: The Redis cluster (C(status), C(engine_version), C(endpoint)), or null.
+  description: >-
+    The Redis cluster (C(id), C(status), C(engine_version), C(endpoint), C(came_back_empty_at) - when AWS last replaced or restarted its node, within 14 days,
+    empty if it did not), or null.
   returned: success
   type: dict
 redis_snapshot:
@@ -121,20 +123,28 @@ lock:
   type: dict
 cost:
   description: >-
-    A month at the present rate (C(now)), always on (C(always_on)) and stopped (C(stopped)), with C(currency) and C(unpriced); C(error) alone where it cannot be
+    A month at the present rate (C(now)), always on (C(always_on)) and stopped (C(stopped)), with C(currency), C(unpriced) and C(borrowed) (prices that are
+    another region's); C(error) alone where it cannot be
     told; or null.
   returned: success
   type: dict
 power:
   description: >-
     What gates and power journal say (C(gates), C(state) - C(running), C(stopping), C(stopped) or C(starting) -, C(since), C(operator), C(host), C(step),
-    C(counts) to come back to, C(snapshot) that waits to be restored, C(restarts_at), the last C(notes)), or null.
+    C(counts) to come back to, C(snapshot) that waits to be restored, C(restarts_at), C(redis_loss) - when Redis came back empty, as far as somebody has dealt
+    with that -, the last C(notes)), or null.
   returned: success
   type: dict
 destroyed:
   description: >-
     When and by whom it was destroyed (C(state) - C(destroyed), or C(destroying) while that has not ended -, C(at), C(operator)), and the snapshots that
-    redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)); null of one that stands.
+    redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)), and the C(release) that ran; null of one that stands.
+  returned: success
+  type: dict
+left:
+  description: >-
+    What a destroy left and AWS bills (C(database_snapshots) and C(redis_snapshots), by name, newest first, C(database_snapshots_gb), C(redis_snapshots_gb),
+    C(images_gb), C(log_stored_gb), and C(cost) of a month); null of an environment that stands.
   returned: success
   type: dict
 unfinished:
@@ -167,7 +177,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.cost import prices, read as cost_read
-from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import brief, COST_OPTIONS
+from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import brief, of_left, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import active_services, describe_task_definition, target_states
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import is_template, tags_of, RELEASE_TAG
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
@@ -181,7 +191,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import (
     unfinished,
 )
 from ansible_collections.atena.aws.plugins.module_utils.power import text as power_text
-from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.redis import losses, snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
 
@@ -243,6 +253,8 @@ def read_redis(call: Caller, name: str) -> dict[str, Any]:
         return {"redis": None}
     return {
         "redis": {
+            "id": cluster["CacheClusterId"],
+            "came_back_empty_at": losses.read(call, cluster["CacheClusterId"], cluster.get("CacheClusterCreateTime")),
             "status": cluster["CacheClusterStatus"],
             "engine_version": f"{cluster['Engine']} {cluster['EngineVersion']}",
             "endpoint": environment_read.redis_endpoint(cluster).get("Address", ""),
@@ -291,6 +303,21 @@ def read_destroyed(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]
     return {"destroyed": destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None}
 
 
+def read_left(module: Module, call: Caller, result: dict[str, Any]) -> dict[str, Any] | None:
+    """What a destroy left, and what that costs; None of an environment that stands."""
+    if not status_text.is_destroyed(result):
+        return None
+    try:
+        found, basis = cost_read.left(call, module.params["name"], module.params["services"]), module.params["cost"]
+    except CallFailed as failed:
+        module.warn(f"What the destroy left was not looked at: {failed}")
+        return None
+    try:
+        return {**found, "cost": of_left(found, basis) if basis else None}
+    except prices.PricesUnusable as failed:
+        return {**found, "cost": {"error": str(failed)}}
+
+
 def main() -> None:
     module = AwsModule(
         argument_spec={
@@ -325,6 +352,7 @@ def main() -> None:
             result.update(part)
     except CallFailed as failed:
         module.fail_json(**told(failed))
+    result["left"] = read_left(module, call, result)
     module.exit_json(changed=False, **result, summary=status_text.summary(result), problems=status_text.problems(result))
 
 

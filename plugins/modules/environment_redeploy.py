@@ -43,6 +43,10 @@ options:
     description: A snapshot of Redis in place of that on record; V(none) for an empty one.
     type: str
     default: ""
+  release:
+    description: The release to make it with, a commit in full, in place of the one that ran before the destroy; V(checked_out) for one that is built.
+    type: str
+    default: ""
   storage:
     description: Where the record of the destroy is.
     type: dict
@@ -82,6 +86,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+done: {description: Whether it was made again already, to the end. Nothing is released then., returned: "O(phase=begin)", type: bool}
+release: {description: The release that it is made with; empty for the commit that is checked out., returned: "O(phase=begin)", type: str}
+counts: {description: "How often each service ran, by its name in ECS; empty where that is not on record.", returned: "O(phase=begin)", type: dict}
 already_there: {description: Whether the database exists., returned: "O(phase=begin)", type: bool}
 terraform_variables:
   description: C(database_snapshot), C(redis_snapshot) and C(kept), as C(infra/variables.tf) takes them.
@@ -108,6 +115,7 @@ def main() -> None:
             "database_id": {"type": "str", "required": True},
             "database_snapshot": {"type": "str", "default": ""},
             "redis_snapshot": {"type": "str", "default": ""},
+            "release": {"type": "str", "default": ""},
             "storage": {
                 "type": "dict",
                 "required": True,

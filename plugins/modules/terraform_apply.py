@@ -63,7 +63,8 @@ options:
   power_journal:
     description:
       - The journal that stops and starts of the environment keep. While it names a snapshot of Redis that was not restored, a plan that creates
-        a Redis is refused - it would be an empty one. Unset, that is not looked at.
+        a Redis is refused - it would be an empty one; so is one that makes a Redis in the place of one that was deleted outside of Terraform. Unset, that is
+        not looked at.
     type: dict
     suboptions:
       bucket:
@@ -95,6 +96,22 @@ options:
         description: Whether this is the apply that begins with the snapshots.
         type: bool
         default: false
+  search_left_behind:
+    description:
+      - Before a plan that creates things is applied, look for each of them in AWS. What is there and has the tags Project, Stage and ManagedBy of the plan is
+        taken into the state instead, by C(import) blocks that lie beside the configuration for the time of the plan - an apply that was killed, or whose calls
+        got no answer, leaves such things, and creating them again would fail for ever, or make and pay for them twice.
+      - What is there under a name that AWS gives only once, without those tags, is refused, and named, unless O(take_in) has its address.
+      - The state's lock that a Terraform of this machine held when it was killed is given back under O(lock), if none works on this state here any more. The
+        digest of the state, which a run that was killed right after it had written the state could not write, is mended, if nobody holds the state's lock.
+      - A database that is taken in gets the password that is in DATABASE_URL, and DATABASE_URL and REDIS_URL the addresses of what is there.
+    type: bool
+    default: false
+  take_in:
+    description: Addresses that O(search_left_behind) takes in whatever their tags, such as C(aws_db_instance.main) of a database that was restored by hand.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - atena.aws.progress
   - amazon.aws.common.modules
@@ -181,6 +198,9 @@ changes:
       description: Names of the attributes that were changed outside of Terraform since the last apply; of what was deleted there, all of them.
       type: list
       elements: str
+    impossible:
+      description: Why AWS would refuse it, such as another major version of a database that nobody allowed; empty otherwise. Such a plan is refused.
+      type: str
 cost:
   description:
     - What the plan does to the costs of a month that is always on, as C(before), C(after), C(difference), C(lines) (C(resource), C(item), C(before),
@@ -227,6 +247,11 @@ saved_plan:
   description: Where the plan was kept; empty if none was.
   returned: success
   type: str
+taken_in:
+  description: "What was in AWS and not in the state, and was taken in: its identity, as Terraform imports it, by address. In check mode, what would be."
+  returned: success
+  type: dict
+  sample: {"aws_elasticache_cluster.main[0]": atena-prod-redis}
 terraform_version:
   description: Terraform's version.
   returned: success
@@ -235,6 +260,7 @@ terraform_version:
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -248,10 +274,19 @@ from ansible_collections.atena.aws.plugins.module_utils.cost import plan as cost
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import usage, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, Lock, LOCK_OPTIONS, LockLost, NoLock
+from ansible_collections.atena.aws.plugins.module_utils.power.terraform import MENDED, StateLock
 from ansible_collections.atena.aws.plugins.module_utils.recovery import redeploy as redeploy_run
-from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as plans, run as terraform_run, saved as terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils.recovery.taken_in import Settling
+from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, plan as plans, run as terraform_run, saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Search
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
+
+
+_LOST_REDIS = (
+    "start.yml says which snapshots of it there are, and restores one: start.yml -e start_redis_snapshot=<name>. To begin with an empty queue, on purpose: "
+    "start.yml -e start_without_queue=true, which also brings back what the database knows (atena_reenqueue_command)."
+)
 
 
 def record_of_destroy(module: Module) -> dict[str, Any] | None:
@@ -302,9 +337,60 @@ def reckoner(module: Module) -> Callable[[dict[str, Any]], dict[str, Any] | None
     return reckon
 
 
+def search_of(module: Module, terraform: Terraform, say: Callable[[str], None]) -> Search | None:
+    """What looks for things that are in AWS and not in the state; None if nobody asked."""
+    if not module.params["search_left_behind"]:
+        return None
+    return Search(Caller(module), named=module.params["take_in"], say=say, guard=terraform.stop_if_interrupted, looks_only=module.check_mode)
+
+
+def refuse_older(module: Module, search: Search | None) -> None:
+    """A redeploy takes in what it made itself, in a run that died. What is older was made by somebody else, and holds other rows, or another queue."""
+    record = record_of_destroy(module) if search and redeploying(module) else None
+    for address in search.made_at if search and record else ():
+        wrong = redeploy_run.older_than_the_redeploy(record, address, search.imports[address], search.made_at[address])
+        if wrong and address not in module.params["take_in"]:
+            raise CallFailed(wrong)
+
+
+def left_by_the_dead(holder: dict[str, str] | None, terraform: Terraform) -> bool:
+    """Whether a lock of the state is of a Terraform that was killed here: it was made on this machine by this user, and none works on this state here."""
+    if not holder or terraform_cli.made_here(holder) is None:
+        return False
+    return not terraform_cli.others_at_work(terraform.executable, terraform.directory, terraform.environment)
+
+
+def free_state(module: Module, terraform: Terraform) -> None:
+    """What a run that was killed left of the state: a lock that nobody gives back, and a digest that does not fit, over which Terraform refuses for ever.
+
+    The lock is given back only under the environment's own, which no run of ours works without."""
+    try:
+        document = json.loads((terraform.directory / "backend_override.tf.json").read_text())
+        backend = document["terraform"]["backend"]["s3"]
+    except (OSError, ValueError, KeyError):
+        return  # a configuration with another backend has none
+    if not backend.get("dynamodb_table"):
+        return
+    lock = StateLock(Caller(module), backend["dynamodb_table"], backend["bucket"], backend["key"])
+    holder = lock.read()
+    if module.params["lock"] and left_by_the_dead(holder, terraform) and lock.release(holder["ID"]):
+        module.warn(f"The lock of Terraform's state was given back that a Terraform of this machine held since {holder['Created']}: it was killed.")
+    if lock.mend_if_free():
+        module.warn(f"{MENDED[0].upper()}{MENDED[1:]}.")
+
+
 def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock) -> dict[str, Any]:
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
+    if module.params["search_left_behind"] and not module.check_mode:
+        free_state(module, terraform)
+    say = Progress(module.params["progress_file"]).say
+    search, settling = search_of(module, terraform, say), Settling(Caller(module), say=say, guard=terraform.stop_if_interrupted)
+
+    def settle(plan: dict[str, Any], imports: dict[str, str]) -> None:
+        refuse_older(module, search)
+        settling(plan, imports)
+
     result = terraform_run.plan_and_apply(
         *(terraform, scratch),
         **{name: module.params[name] for name in ("allow_destroy", "lock_timeout", "parallelism")},
@@ -314,11 +400,14 @@ def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock
         save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
         no_database=lambda: no_database(module),
         no_redis=lambda: no_redis(module),
+        lost_redis=_LOST_REDIS if module.params["power_journal"] and not redeploying(module) else "",
         chosen=lambda: chosen(module),
         before_apply=lambda _changes: lock.prove(),
         reckon=reckoner(module),
+        search=search,
+        settle=settle,
     )
-    for warning in result.pop("warnings"):
+    for warning in result.pop("warnings") + settling.warnings():
         module.warn(warning)
     if result["saved_plan"]:
         module.warn(terraform_saved.warning(result["saved_plan"]))
@@ -373,6 +462,8 @@ def main() -> None:
                     "redeploying": {"type": "bool", "default": False},
                 },
             },
+            "search_left_behind": {"type": "bool", "default": False},
+            "take_in": {"type": "list", "elements": "str", "default": []},
             "save_plan": {"type": "path"},
             "plan_file": {"type": "path"},
             "progress_file": {"type": "path"},

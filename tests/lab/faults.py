@@ -91,6 +91,10 @@ class Faults:
         """AWS has upgraded a database to this minor version, by itself."""
         self._ask("PUT", "database_version", {"database": database, "version": version})
 
+    def node_replaced(self, cache: str) -> None:
+        """AWS has replaced the node of a Redis, which is empty now."""
+        self._ask("PUT", "cache_node", {"cache": cache})
+
     def fire(self, schedule: str) -> bool:
         """Let this schedule (group/name) come due; False if it is disabled or not there."""
         return self._ask("POST", "schedules", {"name": schedule})["fired"]

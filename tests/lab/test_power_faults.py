@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -167,6 +168,52 @@ def test_a_redis_that_somebody_deleted_and_a_database_that_is_busy(power, faults
     is_kept(power)
     for client, arguments in ((elasticache.delete_snapshot, {"SnapshotName": "by-hand"}), (rds.delete_db_snapshot, {"DBSnapshotIdentifier": "by-hand"})):
         client(**arguments)
+
+
+def snapshot_by_hand(power) -> str:
+    cache, name = power.lab.client("elasticache"), f"{power.lab.name}-redis-by-hand"
+    cache.create_snapshot(SnapshotName=name, CacheClusterId=f"{power.lab.name}-redis")
+    until(lambda: cache.describe_snapshots(SnapshotName=name)["Snapshots"][0]["SnapshotStatus"] == "available")
+    return name
+
+
+def test_a_redis_that_somebody_deletes_while_it_is_on_is_restored_in_one_run(power):
+    """Terraform's state knows it still: what is restored under its name is not to be what a closed gate has destroyed."""
+    lab, cache = power.lab, power.lab.client("elasticache")
+    content, snapshot = power.content(), snapshot_by_hand(power)
+    cache.delete_cache_cluster(CacheClusterId=f"{lab.name}-redis")
+    until(lambda: power.cache() is None)
+    refused = lab.playbook("infra.yml").must_fail().text
+    assert "was deleted outside of Terraform, with its queue. Nothing was changed." in refused and power.cache() is None
+    why = power.fails("started")
+    assert f"-e start_redis_snapshot={snapshot}" in why and "Nothing was changed" in why
+    power.run("started", redis={"snapshot": snapshot})
+    power.is_on()
+    assert power.content() == content
+    cache.delete_snapshot(SnapshotName=snapshot)
+
+
+def test_a_redis_whose_node_aws_replaced_is_told_of_and_gets_its_jobs_back_once(power, faults):
+    lab = power.lab
+    status, answer = lab.app.get("/notes", {"text": "waits", "count": 5, "delay": 600})
+    assert status == 202, answer
+    until(lambda: lab.app.get("/jobs")[1]["delayed"] >= 5)
+    assert "Nothing to do" in lab.playbook("start.yml").must_succeed().text
+    faults.node_replaced(f"{lab.name}-redis")
+    assert lab.app.get("/jobs")[1]["delayed"] == 0
+    words = f"Redis {lab.name}-redis came back empty at "
+    assert words in lab.playbook("guard.yml").must_succeed().text
+    told = lab.playbook("status.yml").must_succeed().text
+    assert words in told and "start.yml brings back what the database knows" in told and "All well" not in told
+    assert "Redis came back empty" in lab.playbook("diagnose.yml").must_succeed().text
+    hook = ("-e", json.dumps({"atena_reenqueue_command": ["python3", "packages/queue_jobs/reenqueue.py"]}))
+    run = lab.playbook("start.yml", *hook).must_succeed()
+    assert run.changed == 1 and "Brought back into the queue by" in run.text, run.output
+    until(lambda: lab.app.get("/jobs")[1]["delayed"] >= 5)
+    again = lab.playbook("start.yml").must_succeed()
+    assert again.changed == 0 and "Nothing to do" in again.text
+    assert words not in lab.playbook("status.yml").must_succeed().text and words not in lab.playbook("guard.yml").must_succeed().text
+    power.is_on()
 
 
 @pytest.mark.soak

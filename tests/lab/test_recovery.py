@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import subprocess
 import textwrap
 import threading
 import time
@@ -13,7 +15,7 @@ import psycopg2
 import pytest
 import yaml
 from bad_commits import new_migration
-from conftest import CHECKOUT
+from conftest import CHECKOUT, LOCKS
 from documented import documentation, faults
 from emulator_world import until
 from faults import Faults
@@ -75,10 +77,10 @@ class Recovery:
     def version(self) -> str:
         return self.rds.describe_db_instances(DBInstanceIdentifier=self.database_id)["DBInstances"][0]["EngineVersion"]
 
-    def planned_with(self, version: str) -> str:
+    def planned_with(self, version: str, **more: bool) -> str:
         """What a bare plan says of the database's version, if the inventory asked for this one."""
         database = json.loads((self.lab.infra / "terraform.auto.tfvars.json").read_text())["database"]
-        code, output = self.lab.plan("-var", f"database={json.dumps({**database, 'engine_version': version})}")
+        code, output = self.lab.plan("-var", f"database={json.dumps({**database, 'engine_version': version, **more})}")
         assert code in (0, 2), output
         return " ".join(next((line.split("=")[1] for line in output.splitlines() if " engine_version " in line), "").split())
 
@@ -224,6 +226,59 @@ class TestDestroyAndRedeploy:
         redeployed(recovery, ids, before)
 
 
+# What AWS creates under a name that is given once; the provider sends a call again that got no answer, and then it exists.
+LOST = (
+    *("ec2:CreateSecurityGroup", "iam:CreateRole", "ecs:CreateService", "elbv2:CreateTargetGroup", "elbv2:CreateLoadBalancer", "elbv2:CreateListener"),
+    *("rds:CreateDBSubnetGroup", "rds:RestoreDBInstanceFromDBSnapshot", "elasticache:CreateCacheSubnetGroup", "elasticache:CreateCacheParameterGroup"),
+    *("elasticache:CreateCacheCluster", "ssm:PutParameter", "ec2:CreateRoute", "ec2:AuthorizeSecurityGroupIngress"),
+)
+
+
+class TestAnswersThatWereLost:
+    def test_a_redeploy_goes_on_from_whatever_is_there(self, recovery, good):
+        """What is checked out meanwhile is not what ran. Killed when it had made its network, then without an answer to its first creation of each kind: each
+        run takes in what the one before left."""
+        ids, lab = recovery.write(7), recovery.lab
+        waiting = Power(lab)
+        with waiting.redis() as connection:
+            connection("SET", "mark", "before the destroy")
+        rows = recovery.query("SELECT * FROM notes ORDER BY id")
+        ran = good.commit
+        destroyed(recovery)
+        good.change("Nobody released this", **{"README.md": "Not yet.\n"})
+        dies(recovery, "redeploy.yml", "ec2:CreateVpc")
+        told = []
+        with Faults(lab.endpoint) as faults:
+            lost = {operation: faults.drop(operation, times=1, carried_out=True) for operation in LOST}
+            for _ in range(12):
+                run = lab.playbook("redeploy.yml", *LOCK, timeout=900)
+                told.append(run.text)
+                if run.code == 0:
+                    break
+            assert run.code == 0, run.output
+            # What stands on nothing may have been made by the run that was killed.
+            made_before = {"iam:CreateRole", "elasticache:CreateCacheParameterGroup"}
+            assert {operation for operation, fault in lost.items() if not faults.hits(fault)} <= made_before
+        good.back_to(ran)
+        said = " ".join(told)
+        assert f"Release: {ran}, which ran before" in said and recovery.record("destroyed")["release"] == ran
+        for address in ("aws_vpc.main", "aws_db_instance.main", "aws_elasticache_cluster.main[0]", "aws_ssm_parameter.database_url", "aws_security_group."):
+            assert f"{address}" in said.split("Taken into Terraform's state", 1)[1], said[-6000:]
+        assert recovery.query("SELECT * FROM notes ORDER BY id") == rows and recovery.has(ids)
+        with waiting.redis() as connection:
+            assert connection("GET", "mark") == b"before the destroy"
+        assert lab.app.get("/health")[1]["status"] == "ok" and recovery.record("destroyed")["state"] == "redeployed"
+        recovery.plan_is_empty()
+        self.nothing_is_open_or_there_twice(recovery)
+
+    def nothing_is_open_or_there_twice(self, recovery) -> None:
+        ec2 = recovery.lab.client("ec2")
+        assert len([vpc for vpc in ec2.describe_vpcs()["Vpcs"] if {"Key": "Name", "Value": f"{NAME}-vpc"} in vpc.get("Tags", [])]) == 1
+        groups = [one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"] if one["GroupName"].startswith(NAME)]
+        rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": groups}])["SecurityGroupRules"]
+        assert [rule for rule in rules if rule["IsEgress"] and rule["IpProtocol"] == "-1"] == []
+
+
 def destroyed(recovery) -> None:
     lab = recovery.lab
     run = lab.playbook("destroy.yml", "-v", "-e", f"destroy_confirm={NAME}").must_succeed()
@@ -235,12 +290,15 @@ def destroyed(recovery) -> None:
     assert [one for one in lab.client("elasticache").describe_cache_clusters()["CacheClusters"] if one["CacheClusterId"].startswith(NAME)] == []
     assert [vpc for vpc in lab.client("ec2").describe_vpcs()["Vpcs"] if {"Key": "Name", "Value": f"{NAME}-vpc"} in vpc.get("Tags", [])] == []
     assert lab.client("ecr").describe_images(repositoryName=f"{NAME}-api")["imageDetails"]
+    told = lab.playbook("status.yml").must_succeed().text
+    assert f"It ran the release {record['release']}" in told and record["database"]["snapshot"] in told.split("left: ")[1] and "cost: still about $" in told
     assert lab.client("logs").describe_log_groups(logGroupNamePrefix=f"/ecs/{NAME}-api")["logGroups"]
 
 
 def redeployed(recovery, ids: list[str], before: int) -> None:
     run = recovery.lab.playbook("redeploy.yml", timeout=900).must_succeed()
-    assert f"from the snapshot {recovery.record('destroyed')['database']['snapshot']}" in run.text
+    record = recovery.record("destroyed")
+    assert f"from the snapshot {record['database']['snapshot']}" in run.text and f"Release: {record['release']}, which ran before" in run.text
     assert recovery.lab.app.get("/health")[1]["status"] == "ok"
     assert recovery.has(ids) and recovery.notes() == before
     assert recovery.record("destroyed")["state"] == "redeployed"
@@ -395,6 +453,102 @@ class TestRestoringTheDatabase:
         recovery.plan_is_empty()
         recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
         assert recovery.instances() == [recovery.database_id]
+
+
+class TestKilledBetweenTheStateAndItsDigest:
+    def test_infra_goes_on_from_there(self, recovery):
+        """Its Terraform's lock is there, too: nobody has to type force-unlock."""
+        lab = recovery.lab
+        dies(recovery, "infra.yml", "s3:PutObject", "-e", "atena_log_retention_days=14")
+        table, path = lab.client("dynamodb"), f"{recovery.bucket}/atena/prod/terraform.tfstate"
+        items = {key: table.get_item(TableName=LOCKS, Key={"LockID": {"S": f"{path}{key}"}}).get("Item") for key in ("", "-md5")}
+        state = lab.client("s3").get_object(Bucket=recovery.bucket, Key="atena/prod/terraform.tfstate")["Body"].read()
+        assert items[""] and items["-md5"]["Digest"]["S"] != hashlib.md5(state).hexdigest(), "it was not killed there"
+        run = lab.playbook("infra.yml", *LOCK).must_succeed()
+        assert "was given back that a Terraform of this machine held" in run.text and "ended the digest of the state" in run.text
+        recovery.plan_is_empty()
+
+
+class TestRestoredByHand:
+    """By console or CLI, as a handbook says; then one command."""
+
+    ROWS = "SELECT * FROM notes ORDER BY id"
+
+    def snapshot(self, recovery, name: str) -> str:
+        recovery.rds.create_db_snapshot(DBInstanceIdentifier=recovery.database_id, DBSnapshotIdentifier=name)
+        until(lambda: recovery.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]["Status"] == "available")
+        return name
+
+    def restored(self, recovery, snapshot: str, identifier: str) -> None:
+        asked = {"DBInstanceIdentifier": identifier, "DBSnapshotIdentifier": snapshot, "DBSubnetGroupName": f"{NAME}-db"}
+        recovery.rds.restore_db_instance_from_db_snapshot(**asked)
+        found = recovery.rds.describe_db_instances
+        until(lambda: found(DBInstanceIdentifier=identifier)["DBInstances"][0]["DBInstanceStatus"] == "available", 120)
+
+    def test_under_another_name_beside_the_one_that_serves(self, recovery, quick):
+        recovery.write(5)
+        rows, snapshot = recovery.query(self.ROWS), self.snapshot(recovery, f"{NAME}-by-hand")
+        recovery.write(2)
+        self.restored(recovery, snapshot, "by-hand")
+        try:
+            confirmed = ("-e", "restore_database_instance=by-hand", "-e", f"restore_database_confirm={NAME}")
+            recovery.lab.playbook("restore_database.yml", *confirmed).must_succeed()
+            assert recovery.query(self.ROWS) == rows
+            recovery.plan_is_empty()
+            recovery.lab.playbook("restore_database.yml", "-e", f"restore_database_undo={NAME}").must_succeed()
+            assert len(recovery.query(self.ROWS)) == len(rows) + 2
+            recovery.plan_is_empty()
+        finally:
+            recovery.lab.playbook("restore_database.yml", "-e", "restore_database_remove_original=by-hand")
+            recovery.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+
+    def test_under_its_own_name_after_somebody_deleted_it(self, recovery, quick):
+        lab = recovery.lab
+        ids = recovery.write(5)
+        rows, snapshot = recovery.query(self.ROWS), self.snapshot(recovery, f"{NAME}-by-hand")
+        recovery.rds.delete_db_instance(DBInstanceIdentifier=recovery.database_id, SkipFinalSnapshot=True)
+        until(lambda: recovery.database_id not in recovery.instances(), 60)
+        self.restored(recovery, snapshot, recovery.database_id)
+        refused = lab.playbook("infra.yml").must_fail().text
+        assert f"{recovery.database_id} is there already" in refused and "Nothing was changed" in refused
+        command = re.search(r"infra\.yml -e '(\{.*?\})'", refused)[1]
+        run = lab.playbook("infra.yml", "-e", command).must_succeed()
+        assert f"aws_db_instance.main ({recovery.database_id})" in run.text
+        lab.playbook("restart.yml").must_succeed()
+        assert recovery.query(self.ROWS) == rows and recovery.has(ids) and lab.app.get("/health")[1]["status"] == "ok"
+        recovery.plan_is_empty()
+        recovery.rds.delete_db_snapshot(DBSnapshotIdentifier=snapshot)
+
+    def test_a_terraform_destroy_by_hand_is_followed_by_a_redeploy_that_asks(self, recovery, quick):
+        """It stops at repositories that hold images; the database goes into its final snapshot, the queue with its cluster."""
+        lab, ids = recovery.lab, recovery.write(4)
+        rows = recovery.query(self.ROWS)
+        subprocess.run(["terraform", f"-chdir={lab.infra}", "destroy", "-auto-approve", "-input=false"], check=False, capture_output=True, timeout=600)
+        assert recovery.instances() == []
+        final = next(name for name in recovery.snapshots() if name.startswith(f"{NAME}-db-final-"))
+        refused = lab.playbook("redeploy.yml").must_fail().text
+        assert "nobody can tell which rows" in refused and final in refused and "Nothing was changed" in refused
+        named = ("-e", f"redeploy_database_snapshot={final}", "-e", "redeploy_redis_snapshot=none")
+        lab.playbook("redeploy.yml", *named, timeout=900).must_succeed()
+        assert recovery.query(self.ROWS) == rows and recovery.has(ids)
+        recovery.plan_is_empty()
+
+
+class TestMajorVersions:
+    def test_another_one_is_a_persons_decision(self, recovery, quick):
+        lab, wanted = recovery.lab, ("-e", json.dumps({"atena_database": {"engine_version": "17"}}))
+        with Wire(lab.endpoint) as wire:
+            run = lab.playbook("infra.yml", *wanted, environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_fail()
+        assert "to 17. RDS does that only where it is allowed" in run.text and "allow_major_version_upgrade: true in atena_database" in run.text
+        assert [made for made in wire.writes() if "dynamodb:" not in str(made)] == []
+        quick.days(1)
+        run = lab.playbook("restore_database.yml", "--check", *wanted).must_succeed()
+        assert "WOULD FAIL: " in run.text and "to 17. RDS does that only where it is allowed" in run.text
+        allowed = ("-e", json.dumps({"atena_database": {"engine_version": "17", "allow_major_version_upgrade": True}}))
+        run = lab.playbook("infra.yml", "--check", *allowed).must_succeed()
+        assert "engine_version" in run.text
+        lab.playbook("infra.yml", "--check").must_succeed()
+        recovery.plan_is_empty()
 
 
 class TestRestoringRedis:

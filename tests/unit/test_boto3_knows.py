@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import NETWORK
+from ansible_collections.atena.aws.plugins.module_utils.terraform.finders import EC2
 from botocore import xform_name
 from botocore.exceptions import DataNotFoundError
 from fakes import SESSION
@@ -79,10 +80,14 @@ def paged() -> list[tuple[str, list]]:
 # An answer to these has what they name, and no more than that: it has no second page.
 NAMED = {
     *("Names", "LoadBalancerArns", "TargetGroupArns", "SubnetIds", "imageIds", "repositoryNames"),
-    *("DBInstanceIdentifier", "DBSnapshotIdentifier", "CacheClusterId", "SnapshotName"),
+    *("DBInstanceIdentifier", "DBSnapshotIdentifier", "DBSubnetGroupName", "CacheClusterId", "SnapshotName"),
 }
 # Read up to where enough was found, by tokens of their own.
-NOT_TO_THEIR_END = {"module_utils/logs/search.py": {("logs", "filter_log_events")}}
+NOT_TO_THEIR_END = {
+    "module_utils/logs/search.py": {("logs", "filter_log_events")},
+    # The first record that comes is the one that was asked for, or there is none.
+    "module_utils/terraform/finders.py": {("route53", "list_resource_record_sets")},
+}
 
 
 @functools.cache
@@ -112,8 +117,10 @@ def identified(operation: str, named: frozenset[str]) -> bool:
 
 def test_each_list_that_is_read_page_by_page_is_one_of_botocores():
     table = [where for where, words in paged() if None in words]
-    assert [where.partition(":")[0] for where in table] == ["module_utils/environment/sources.py"], "its operations are NETWORK's; no other may be a variable"
-    calls = [*((where, words) for where, words in paged() if None not in words), *(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values())]
+    tables = ["module_utils/environment/sources.py", "module_utils/terraform/finders.py"]
+    assert sorted({where.partition(":")[0] for where in table}) == tables, "their operations are NETWORK's and EC2's; no other may be a variable"
+    named = [*(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values()), *(("EC2", ["ec2", *part[:2]]) for part in EC2.values())]
+    calls = [*((where, words) for where, words in paged() if None not in words), *named]
     assert len(calls) > 30
     unknown = []
     for where, (service, operation, key) in calls:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.cost import model as cost_model, prices
+from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, model as cost_model, prices
 
 COST_OPTIONS = {
     "type": "dict",
@@ -25,10 +25,18 @@ def usage(basis: dict) -> dict:
         raise prices.PricesUnusable(f"atena_cost_usage must hold numbers: {error}.") from error
 
 
+def of_left(left: dict, basis: dict) -> dict:
+    """What is left of a destroyed environment, a month: {currency, now, unpriced, borrowed}."""
+    table = prices.load(basis["prices"])
+    lines = cost_model.lines(cost_items.left(left), table, basis["region"], cost_model.HOURS)
+    told = {"unpriced": cost_model.unpriced(lines), "borrowed": cost_model.borrowed(lines, basis["region"])}
+    return {"currency": table["currency"], "now": cost_model.totals(lines)[cost_model.NOW], **told}
+
+
 def brief(sizes: dict, basis: dict) -> dict:
-    """What an overview tells: {currency, now, always_on, stopped, unpriced}."""
+    """What an overview tells: {currency, now, always_on, stopped, unpriced, borrowed}."""
     table = prices.load(basis["prices"])
     lines = cost_model.of(sizes, table, basis["region"], usage(basis))
     summed = cost_model.totals(lines)
     told = {way: summed[way] for way in (cost_model.NOW, cost_model.ALWAYS_ON, cost_model.STOPPED)}
-    return {"currency": table["currency"], **told, "unpriced": cost_model.unpriced(lines)}
+    return {"currency": table["currency"], **told, "unpriced": cost_model.unpriced(lines), "borrowed": cost_model.borrowed(lines, basis["region"])}

@@ -66,6 +66,17 @@ def items(sizes: dict, usage: dict | None = None) -> list[dict]:
     return found
 
 
+def left(kept: dict) -> list[dict]:
+    """What a destroy leaves and AWS bills: {database_snapshots_gb, redis_snapshots_gb, images_gb, log_stored_gb}."""
+    parts = (
+        (DATABASE, "snapshots", "rds.backup", "database_snapshots_gb"),
+        (CACHE, "snapshots of Redis", "elasticache.backup", "redis_snapshots_gb"),
+        (IMAGES, "images", "ecr.storage", "images_gb"),
+        (LOGS, "storage", "logs.storage", "log_stored_gb"),
+    )
+    return [_item(group, "left", item, price, kept[size], kept[size], when=ALWAYS) for group, item, price, size in parts if kept[size]]
+
+
 def _service(service: dict) -> list[dict]:
     name, architecture = service["name"], service["architecture"]
     parts = (("vCPU", "fargate.vcpu", service["vcpu"]), ("memory", "fargate.memory", service["memory_gb"]))

@@ -28,6 +28,7 @@ _PRODUCTS = {
         {"deploymentOption": "Single-AZ", "instanceType": "{size}"},
     ),
     "rds.storage": ("AmazonRDS", {"databaseEngine": "PostgreSQL", "deploymentOption": "Single-AZ"}, r"RDS:{size}-Storage", {}),
+    "rds.backup": ("AmazonRDS", {"productFamily": "Storage Snapshot", "databaseEngine": "PostgreSQL"}, r"RDS:ChargedBackupUsage", {}),
     "elasticache.redis.node": ("AmazonElastiCache", {"cacheEngine": "Redis", "instanceType": "{size}"}, r"NodeUsage:.+", {"instanceType": "{size}"}),
     "elasticache.valkey.node": ("AmazonElastiCache", {"cacheEngine": "Valkey", "instanceType": "{size}"}, r"NodeUsage:.+", {"instanceType": "{size}"}),
     "elasticache.backup": ("AmazonElastiCache", {"productFamily": "Storage Snapshot"}, r"BackupUsage(:Redis)?", {}),

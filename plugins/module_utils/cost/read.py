@@ -128,6 +128,24 @@ def gigabytes(sizes: Iterable[str]) -> float:
     return round(total, 6)
 
 
+def left(call: Aws, name: str, keys: list[str]) -> dict[str, Any]:
+    """What a destroy left, as cost_items.left takes it, and besides the names of the database's snapshots, newest first. A snapshot is told by the size of its
+    database, which it costs at the most."""
+    names, identifier = [f"{name}-{key}" for key in keys], resource_names.database(name)
+    doing = f"list the snapshots of {identifier}"
+    found = call.pages("rds", "describe_db_snapshots", doing, "DBSnapshots", DBInstanceIdentifier=identifier, SnapshotType="manual")
+    found.sort(key=lambda one: str(one.get("SnapshotCreateTime", "")), reverse=True)
+    caches = redis_snapshot.list_snapshots(call, resource_names.redis(name))
+    return {
+        "database_snapshots": [one["DBSnapshotIdentifier"] for one in found],
+        "redis_snapshots": [one["name"] for one in caches],
+        "database_snapshots_gb": float(sum(one.get("AllocatedStorage") or 0 for one in found)),
+        "redis_snapshots_gb": gigabytes(one["size"] for one in caches),
+        "images_gb": _images(call, names),
+        "log_stored_gb": _logs(call, name, names),
+    }
+
+
 def _addresses(call: Call, name: str) -> list[str]:
     """Names of its Elastic IPs: infra/ has one, for the NAT gateway."""
     filters = [{"Name": "tag:Name", "Values": [resource_names.nat_gateway(name)]}]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.cost import model as cost_model
+from ansible_collections.atena.aws.plugins.module_utils.cost import model as cost_model, prices
 from ansible_collections.atena.aws.plugins.module_utils.cost.model import ALWAYS_ON, NOW, SCHEDULE, STOPPED
 
 _COLUMNS = (ALWAYS_ON, SCHEDULE, STOPPED, NOW)
@@ -96,6 +96,8 @@ def change(cost: dict | None) -> list[str]:
             f"Costs: {signed(cost['difference'])} a month, from ${cost['before']:.2f} to ${cost['after']:.2f} always on ({parts}). "
             "An estimate from list prices; cost.yml tells each"
         )
+    if cost["lines"] and cost["borrowed"]:
+        text.append(f"Costs: no price of this region is known of {', '.join(cost['borrowed'])}; {prices.OTHERWISE}'s are in them")
     if cost["unpriced"]:
         text.append(f"Costs: no price is known of {', '.join(cost['unpriced'])}, which is not in them")
     return text

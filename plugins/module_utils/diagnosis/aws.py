@@ -119,13 +119,19 @@ def redis(view: View) -> Iterator[Found]:
         if snapshots:
             evidence.append(f"snapshots of it: {', '.join(snapshots)}")
         restore = f"{view.playbook('start.yml')} restores it from its snapshot (a new, empty one would lose the queued jobs)"
-        create = f"{view.playbook('infra.yml')} creates it"
-        remedy = restore if snapshots or gate == "absent" else create
+        named = f"{view.playbook('start.yml', f'start_redis_snapshot={snapshots[0]}')} restores that snapshot" if snapshots else ""
+        empty = f"{view.playbook('start.yml', 'start_without_queue=true')} makes an empty one, and brings back what the database knows"
+        remedy = restore if gate == "absent" else f"{named}. Without the queue: {empty}" if named else empty
         yield Found("redis_missing", entry["id"], "Redis does not exist: deleted, or never created", remedy, evidence=evidence, about=("redis",))
     elif entry["status"] not in _REDIS_SERVES:
         remedy = f"It passes by itself: wait, then look again with {view.playbook('status.yml')}"
         evidence = [f"ElastiCache: status {entry['status']}"]
         yield Found("redis_not_ready", entry["id"], f"Redis is {entry['status']}", remedy, evidence=evidence, about=("redis",))
+    elif entry.get("came_back_empty_at"):
+        remedy = f"{view.playbook('start.yml')} brings back what the database knows (atena_reenqueue_command)"
+        evidence = [f"an event of {entry['id']} at {entry['came_back_empty_at']}: its node was recovered or restarted"]
+        cause = "Redis came back empty: AWS replaced or restarted its node, and what was queued then is gone"
+        yield Found("redis_came_back_empty", entry["id"], cause, remedy, evidence=evidence, about=("redis",))
 
 
 def addresses(view: View) -> Iterator[Found]:

@@ -18,7 +18,9 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import
 from ansible_collections.atena.aws.plugins.module_utils.ecs.logs import last_lines, log_streams
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
 from ansible_collections.atena.aws.plugins.module_utils.environment import read as environment_read, sources, unfinished
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal
 from ansible_collections.atena.aws.plugins.module_utils.images import read as image_read
+from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 from ansible_collections.atena.aws.plugins.module_utils.secrets import store as parameter_store
 
 FORMAT = 1
@@ -91,9 +93,16 @@ class _Reading:
         identifier = self.request["redis_id"]
         found = environment_read.describe_redis(self.call, identifier)
         if found:
-            return facts_of.redis_entry(found)
+            return {**facts_of.redis_entry(found), "came_back_empty_at": self.loss(identifier, found.get("CacheClusterCreateTime"))}
         snapshots = self.call.pages("elasticache", "describe_snapshots", f"list the snapshots of {identifier}", "Snapshots", CacheClusterId=identifier)
         return {"id": identifier, "status": "absent", "endpoint": "", "snapshots": [snapshot["SnapshotName"] for snapshot in snapshots]}
+
+    def loss(self, identifier: str, created_at: datetime.datetime | None) -> str:
+        """When Redis came back empty, if the power journal does not say that somebody has dealt with that."""
+        where = self.request.get("records") or {}
+        lost_at = losses.read(self.call, identifier, created_at)
+        record = Journal(self.call, where["bucket"], where["journal_key"]).read() if lost_at and where.get("journal_key") else None
+        return losses.unsettled(lost_at, record)
 
     def parameters(self) -> list[dict[str, Any]]:
         return parameter_store.parameters_below(self.call, self.request["ssm_path"])

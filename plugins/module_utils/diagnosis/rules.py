@@ -62,7 +62,7 @@ IMPORTANCE = (
 
 
 # Worth knowing, but hardly what brought the environment down.
-MINOR = ("old_secrets", "not_settled", "scaled_to_zero", "not_readable")
+MINOR = ("redis_came_back_empty", "old_secrets", "not_settled", "scaled_to_zero", "not_readable")
 
 
 def _order(found: Found) -> tuple:

@@ -25,11 +25,12 @@ def read(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
 
 
 def standing(record: dict | None) -> dict | None:
-    """{state, at, operator, database_snapshot, redis_snapshot} of an environment that is destroyed, or on its way there; else None."""
+    """{state, at, operator, database_snapshot, redis_snapshot, release} of an environment that is destroyed, or on its way there; else None."""
     if not record or record["state"] not in (DESTROYING, DESTROYED):
         return None
     snapshots = {f"{kind}_snapshot": (record.get(kind) or {}).get("snapshot") or "" for kind in ("database", "redis")}
-    return {"state": record["state"], "at": record["ended_at"] or record["began_at"], "operator": record["operator"], **snapshots}
+    known = {"state": record["state"], "operator": record["operator"], "release": record.get("release", "")}
+    return {**known, "at": record["ended_at"] or record["began_at"], **snapshots}
 
 
 def says(standing: dict) -> str:
@@ -39,4 +40,5 @@ def says(standing: dict) -> str:
         return f"a destroy began at {standing['at']}{by}, and has not ended: run destroy.yml again; redeploy.yml then makes the environment again"
     rows = f"its rows are in the snapshot {standing['database_snapshot']}" if standing["database_snapshot"] else "it had no rows"
     queue = f", its queue in {standing['redis_snapshot']}" if standing["redis_snapshot"] else ""
-    return f"DESTROYED at {standing['at']}{by}; {rows}{queue}. redeploy.yml makes it again"
+    ran = f". It ran the release {standing['release']}" if standing.get("release") else ""
+    return f"DESTROYED at {standing['at']}{by}; {rows}{queue}{ran}. redeploy.yml makes it again"

@@ -126,7 +126,7 @@ def last_step(record: dict | None, name: str) -> dict | None:
 def standing(record: dict | None) -> dict[str, Any]:
     """What people and other playbooks may know at a glance: state, since, by, the step that a half-done one is at, and the last notes."""
     if record is None:
-        return {"state": RUNNING, "since": "", "operator": "", "host": "", "step": "", "snapshot": "", "restarts_at": "", "notes": []}
+        return {"state": RUNNING, "since": "", "operator": "", "host": "", "step": "", "snapshot": "", "restarts_at": "", "redis_loss": "", "notes": []}
     going = record["state"] in (STOPPING, STARTING)
     return {
         "state": record["state"],
@@ -135,6 +135,8 @@ def standing(record: dict | None) -> dict[str, Any]:
         "host": record["host"],
         "step": next((step["step"] for step in reversed(record["steps"])), "") if going else "",
         "snapshot": unrestored(record),
+        # When Redis came back empty, as far as somebody has dealt with that.
+        "redis_loss": (record["redis"] or {}).get("loss") or "",
         "restarts_at": ((record["database"] or {}).get("restarts_at") or "") if record["state"] == STOPPED else "",
         "notes": record["notes"][-3:],
     }

@@ -25,7 +25,9 @@ _Found = TypeVar("_Found")
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
 # What may have changed the schema; a failed migration may have done half of it.
-_MIGRATED = {"running", "succeeded", "failed", "incomplete"}
+_MIGRATED = {"running", "succeeded", "failed", "incomplete", "unknown"}
+# Of a migration whose run died, and of whose task ECS knows nothing (any more).
+UNKNOWN = "unknown"
 _SHORT = 12
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.power.database import ACT, DONE, REFUSE, STOP, toward
+from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
 # RDS user guide, 'Amazon RDS event categories and event messages': RDS-EVENT-0154, RDS-EVENT-0088, RDS-EVENT-0087.
 _BY_AWS = re.compile(r"is being started due to it exceeding the maximum allowed time being stopped", re.IGNORECASE)
@@ -26,6 +27,7 @@ NOT_STOPPED, OFF, UNFINISHED, ABSENT, LEFT, UNCLEAR, HOPELESS, LATER, AGAIN = (
     *("environment_not_stopped", "already_stopped", "stop_or_start_unfinished", "no_database", "left_to_a_person", "unclear", "cannot_stop"),
     *("come_again", "stopped_again"),
 )
+EMPTIED = "redis_came_back_empty"
 STOP_IT, WAIT_FOR_IT = "stop", "wait"
 
 
@@ -89,6 +91,13 @@ def judge(journal: dict | None, instance: dict | None, events: list[dict], ident
         )
         return Verdict(UNCLEAR, says, **told)
     return Verdict(AGAIN, f"AWS started {identifier} again at {when}, after seven days. It was stopped again.", STOP_IT, **told)
+
+
+def judge_redis(identifier: str, lost_at: str) -> Verdict:
+    """What to do about the Redis of an environment that is on. lost_at: when it came back empty, '' if it did not or somebody has dealt with that."""
+    if not lost_at:
+        return Verdict(NOT_STOPPED, "Nothing to do: the environment is not recorded as stopped.")
+    return Verdict(EMPTIED, f"{losses.says(identifier, lost_at)}. start.yml brings back what the database knows (atena_reenqueue_command).")
 
 
 def after_stop(journal: dict, verdict: Verdict, restarts_at: datetime.datetime | None, now: datetime.datetime) -> dict:

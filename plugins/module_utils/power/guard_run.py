@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
-from ansible_collections.atena.aws.plugins.module_utils.environment.journal import STOPPED, Journal, state_of
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import RUNNING, STOPPED, Journal, state_of
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockTaken
-from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis
 from ansible_collections.atena.aws.plugins.module_utils.power import guard
+from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
 # As far back as DescribeEvents goes, in minutes.
 _FORTNIGHT = 14 * 24 * 60
@@ -38,6 +39,7 @@ class GuardRun:
         lock: Mapping[str, Any],
         operator: str,
         *,
+        redis: str = "",
         wait_timeout: float = 0,
         wait_delay: float = 15,
         check_mode: bool = False,
@@ -47,17 +49,28 @@ class GuardRun:
         self.journal = Journal(call, power["bucket"], power["journal_key"])
         self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
         self.patience, self.wait_timeout, self.wait_delay = lock["wait"], wait_timeout, wait_delay
-        self.status = ""
+        self.redis, self.status = redis, ""
 
     def look(self) -> guard.Verdict:
-        """Reads as little as tells what to do: nothing but the journal of an environment that is not stopped."""
+        """Reads as little as tells what to do: of an environment that is not stopped its journal, and whether Redis came back empty."""
         record, instance, events = self.journal.read(), None, []
         if state_of(record) == STOPPED:
             instance = describe_database(self.call, self.database)
             self.status = (instance or {}).get("DBInstanceStatus", "")
             if instance is not None and self.status not in ("stopped", "stopping"):
                 events = self._events()
+        elif state_of(record) == RUNNING and self.redis:
+            return guard.judge_redis(self.redis, self._loss(record))
         return guard.judge(record, instance, events, self.database)
+
+    def _loss(self, record: dict[str, Any] | None) -> str:
+        """When Redis came back empty, if nobody has dealt with that yet; '' also for a role that may do no more than stop the database."""
+        try:
+            cache = describe_redis(self.call, self.redis)
+        except Denied:
+            return ""
+        lost_at = losses.read(self.call, self.redis, cache.get("CacheClusterCreateTime")) if cache else ""
+        return losses.unsettled(lost_at, record)
 
     def _events(self) -> list[dict]:
         asked = {"SourceType": "db-instance", "SourceIdentifier": self.database, "Duration": _FORTNIGHT}

@@ -110,6 +110,8 @@ class PowerRun:
         """Returns the result; raises PowerFailed or CallFailed, after which `result` tells what is known."""
         if self.check_mode and self.PLANS:
             self.terraform.refuse_unrecorded()
+        elif self.PLANS:
+            self.terraform.mend_digest()
         self.look()
         if self.check_mode:
             return self.predict()

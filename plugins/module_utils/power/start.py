@@ -20,13 +20,25 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import gates
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases, read as power_read, redis as power_redis, text as power_text
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed, PowerRun
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Back, primaries
-from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, restore as redis_restore, snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.power.terraform import REDIS_RESOURCE
+from ansible_collections.atena.aws.plugins.module_utils.redis import (
+    losses,
+    parameters as redis_parameters,
+    read as redis_read,
+    restore as redis_restore,
+    snapshot as redis_snapshot,
+)
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
+
+_NO_COMMAND = "no command is set that brings back what the database knows (atena_reenqueue_command)"
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
-def remaining(seen: dict, redis: tuple[str, str], hook: str = "") -> list[dict]:
-    """[{"step", "says"}] in order; [] if the environment is on. redis: power.redis.at_start's answer. hook: the command that brings back lost jobs."""
+def remaining(seen: dict, redis: tuple[str, str], hook: str = "", lost_at: str = "") -> list[dict]:
+    """[{"step", "says"}] in order; [] if the environment is on.
+
+    redis: power.redis.at_start's answer. hook: the command that brings back lost jobs. lost_at: when the Redis that is there came back empty; '' if it did not.
+    """
     gates, parts, record = seen["gates"], seen["power"], seen["journal"]
     action, which = redis
     was_off = power_journal.state_of(record) != power_journal.RUNNING
@@ -60,8 +72,11 @@ def remaining(seen: dict, redis: tuple[str, str], hook: str = "") -> list[dict]:
         known = f": {counts}" if (record or {}).get("services") else ", which the inventory names"
         add("services", f"When all of that is ready: would bring the services back to their counts{known}, with a new deployment, and wait for it")
         add("health", "Would ask the application's health")
-        if action == power_redis.CREATE and hook:
-            add("reenqueue", f"Would run {hook}, which brings back into the queue what the database knows")
+    if hook and (action == power_redis.CREATE or lost_at):
+        because = f"{losses.says('', lost_at)}. " if lost_at else ""
+        add("reenqueue", f"{because}Would run {hook}, which brings back into the queue what the database knows")
+    elif lost_at:
+        add("reenqueue", f"{losses.says('', lost_at)}. Would record that this was seen: {_NO_COMMAND}")
     return found
 
 
@@ -106,8 +121,17 @@ class Start(PowerRun):
             self.redis = (power_redis.REFUSE, self._no_snapshot())
         elif self.redis == (power_redis.RESTORE, options["snapshot"]):
             self.redis = power_redis.if_own(options["snapshot"], self.params["redis_id"], redis_snapshot.list_snapshots(self.call, self.params["redis_id"]))
+        self.lost_at = self._loss()
         hook = self.params["reenqueue"]
-        return remaining(seen, self.redis, " ".join(hook["command"]) if hook else "")
+        return remaining(seen, self.redis, " ".join(hook["command"]) if hook else "", self.lost_at)
+
+    def _loss(self) -> str:
+        """When the Redis that is kept, or the one whose snapshot is restored, came back empty, if nobody has dealt with that yet."""
+        record, cache = self.seen["journal"], self.seen["redis"]
+        since = (cache or {}).get("created_at") if self.redis[0] == power_redis.KEEP else ((record or {}).get("redis") or {}).get("created_at")
+        if not since or self.redis[0] in (power_redis.CREATE, power_redis.REFUSE):
+            return ""
+        return losses.unsettled(losses.read(self.call, self.params["redis_id"], since), record)
 
     def after(self) -> dict:
         wanted = {name: service["desiredCount"] for name, service in self.seen["services"].items()}
@@ -135,13 +159,14 @@ class Start(PowerRun):
 
     def work(self) -> None:
         self._record()
-        self.branches.side_by_side({"terraform": self._ready_terraform})
-        self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
+        if any(entry["step"] != "reenqueue" for entry in self.steps):
+            self.branches.side_by_side({"terraform": self._ready_terraform})
+            self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
         if self.needs("services"):
             self._wait_until_ready()
             self._services()
             self._health()
-            self._reenqueue()
+        self._reenqueue()
         self.end_record(power_journal.RUNNING)
         self._prune()
         self.result["lines"] = power_text.started(self.result, self.journal.held)
@@ -150,16 +175,30 @@ class Start(PowerRun):
         self.begin_record(services=self._wanted())
         action, which = self.redis
         waiting = power_journal.unrestored(self.journal.record)
+        if self.lost_at:
+            self.journal.change(redis={"loss": self.lost_at, "reenqueue": str(uuid.uuid4())})
         if action == power_redis.CREATE:
             self.journal.change(redis={"restored": True, "reenqueue": str(uuid.uuid4())})
             if waiting:
                 self.note(f"The snapshot {waiting} was left alone, as was asked for: the queue in it was not restored.")
         elif action == power_redis.RESTORE and which != waiting:
-            if not ((self.journal.held["redis"] or {}).get("parameters")):
-                raise CallFailed(f"The journal does not know with which parameters Redis was made, so that {which} cannot be restored by a start.")
-            self.journal.change(redis={"snapshot": which, "restored": False, "restoring_at": "", "restored_created_at": ""})
+            known = {} if (self.journal.held["redis"] or {}).get("parameters") else self._of_snapshot(which)
+            self.journal.change(redis={**known, "snapshot": which, "restored": False, "restoring_at": "", "restored_created_at": ""})
             if waiting:
                 self.note(f"The snapshot {waiting} was left alone for {which}, as was asked for.")
+
+    def _of_snapshot(self, name: str) -> dict:
+        """What the journal of an environment that was never stopped lacks: how Redis was made. The snapshot has most of that of its source; the security group,
+        which it has not, is the one that infra/ makes, and Terraform sees to the rest when it adopts Redis."""
+        snapshot, identifier = redis_snapshot.read(self.call, name), self.params["redis_id"]
+        if snapshot is None:
+            raise CallFailed(f"The snapshot {name} does not exist (any more). Nothing was changed.")
+        filters = [{"Name": "group-name", "Values": [f"{identifier}-sg"]}]
+        groups = self.call.pages("ec2", "describe_security_groups", f"read the security group of {identifier}", "SecurityGroups", Filters=filters)
+        given = {"id": identifier, "security_group_ids": [group["GroupId"] for group in groups] or None}
+        parameters, _unknown = redis_parameters.effective(snapshot, given)
+        self.note(f"No stop has recorded how Redis was made: {identifier} is made as the snapshot {name} says.")
+        return {"parameters": parameters, "created_at": snapshot["source_created_at"] or "unknown"}
 
     def _ready_terraform(self) -> None:
         self.terraform.recover()
@@ -219,6 +258,10 @@ class Start(PowerRun):
         with self.journal.step("power_on", unsettled=True) as step, self.terraform.locked():
             waiting = power_journal.unrestored(self.journal.record) if redis == power_gates.ABSENT else ""
             self.gates.write(power_gates.wanted(power_gates.ON, redis, waiting))
+            if redis == power_gates.ABSENT:
+                # Of a Redis that somebody deleted the state still knows. What is restored under its name meanwhile would be what it knows, and the closed
+                # gate would have that destroyed.
+                self.terraform.let_go(REDIS_RESOURCE)
             if orphans:
                 self.take_in_orphans()
             step.says = "; ".join(self.terraform.apply(self.params["terraform"]["allow_destroy"])["lines"])
@@ -284,10 +327,10 @@ class Start(PowerRun):
         hook, token = self.params["reenqueue"], (self.journal.held["redis"] or {}).get("reenqueue")
         if not token:
             return
-        self.result["redis_empty"] = True
+        self.result.update(redis_empty=True, redis_lost_at=self.lost_at)
         if not hook:
             self.journal.change(redis={"reenqueue": ""})
-            self.warnings.append("The queue starts empty, and no command is set that brings back what the database knows (atena_reenqueue_command).")
+            self.warnings.append(f"The queue starts empty, and {_NO_COMMAND}.")
             return
         with self.journal.step("reenqueue") as step:
             definition, arguments = task_run.plan_run(

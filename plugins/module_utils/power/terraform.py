@@ -27,6 +27,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.journal impo
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan, run as terraform_run, unrecorded as terraform_unrecorded
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Search
 from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
@@ -38,10 +39,12 @@ POWER_RESOURCES = (
 REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
 # A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
 _LEFT_ALONE = 900
+MENDED = "mended the digest of the state, which the run that was killed could not write any more"
 # Of an apply that is a stop's, a start's, a destroy's or a restore's.
 _NO_DATABASE = (
-    "What is done here never makes a database: the one of this environment is gone. To make the environment again, with the rows of a snapshot: redeploy.yml. "
-    "To have an empty one, on purpose: infra.yml first."
+    "What is done here never makes a database: the one of this environment is gone, or Terraform does not know it. If it is there, such as one that was "
+    "restored by hand: infra.yml takes it in. To make the environment again, with the rows of a snapshot: redeploy.yml. To have an empty one, on purpose: "
+    "infra.yml first."
 )
 
 
@@ -156,6 +159,10 @@ class StateLock:
             return False
         return True
 
+    def mend_if_free(self) -> bool:
+        """The same where nobody has the lock: whoever writes the state has it, from before the state until after the digest."""
+        return self.read() is None and self.mend_digest()
+
     def mend_digest(self) -> bool:
         """Terraform writes the state, then its digest into the table. Killed in between, it would refuse its own state ever after. Whether it was so."""
         answer = absent_as(None, "Key", lambda: self.call("s3", "get_object", "read Terraform's state", Bucket=self.bucket, Key=self.key))
@@ -193,6 +200,8 @@ class PowerTerraform:
         # Where that is which an apply did and could not write down; '' if it could. It is to be told first, whatever else becomes of the run.
         self.unrecorded = ""
         self._ready = False
+        # Why an apply of this run must not make a Redis; '' where it may.
+        self.no_redis = lambda: ""
 
     def _tell(self, text: str) -> None:
         self._say(f"terraform: {text}")
@@ -205,7 +214,7 @@ class PowerTerraform:
             return False
         self._outlive(left, found)
         if self.lock.mend_digest():
-            self._tell("mended the digest of the state, which the run that was killed could not write any more")
+            self._tell(MENDED)
         self.lock.release(left["id"])
         self._tell(f"gave back the lock of the state that {left['host']} held since {left['at']}: that run was killed")
         return True
@@ -260,6 +269,11 @@ class PowerTerraform:
                     self.unrecorded = failed.sentence
                 self._branches.guard()  # an interruption is told as what it is
                 raise CallFailed(failed.rest if isinstance(failed, Unrecorded) else str(failed)) from failed
+
+    def mend_digest(self) -> None:
+        """Before the first plan, of whatever run was killed between the state and its digest: that lock was given back by hand, or ran out."""
+        if self.lock.mend_if_free():
+            self._tell(MENDED)
 
     def refuse_unrecorded(self) -> None:
         """Raises CallFailed if a state waits to be pushed: in check mode, which pushes nothing."""
@@ -334,7 +348,10 @@ class PowerTerraform:
                 destroy=destroy,
                 targets=targets,
                 no_database=lambda: _NO_DATABASE,
+                no_redis=self.no_redis,
                 before_apply=self._announce,
+                # A database is infra.yml's to take in: its password has to be set, too.
+                search=None if destroy else Search(self.lock.call, but=("aws_db_instance",), say=self._tell, guard=self._branches.guard),
             )
         self.warnings += result["warnings"]
         if not result["changed"]:

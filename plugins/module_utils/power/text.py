@@ -51,7 +51,7 @@ def started(result: dict, record: dict) -> list[str]:
     if result.get("redis_restored"):
         lines.append(f"Redis: restored from the snapshot {result['redis_restored']}, at {(record.get('redis') or {}).get('address', '')}")
     elif result.get("redis_empty"):
-        lines.append("Redis: made anew, EMPTY, as was allowed")
+        lines.append("Redis: made anew, EMPTY, as was allowed" if not result.get("redis_lost_at") else f"Redis: came back empty at {result['redis_lost_at']}")
     if result.get("redis_url") == "updated":
         lines.append("REDIS_URL: updated, because the address changed")
     if result.get("reenqueued"):

@@ -13,7 +13,11 @@ COMMON = {
     "storage": {
         "type": "dict",
         "required": True,
-        "options": {"bucket": {"type": "str", "required": True}, **{key: {"type": "str", "required": True, "no_log": False} for key in _KEYS}},
+        "options": {
+            "bucket": {"type": "str", "required": True},
+            **{key: {"type": "str", "required": True, "no_log": False} for key in _KEYS},
+            "destroy_key": {"type": "str", "no_log": False},
+        },
     },
     "timeouts": {
         "type": "dict",

@@ -18,16 +18,17 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
-from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal, restore_record
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, restore_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_load_balancer, side_by_side
 from ansible_collections.atena.aws.plugins.module_utils.environment.restore_record import REMOVED, RESTORED, RESTORING, UNDOING, UNDONE
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Back, primaries
-from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read, restore_plan
+from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read, redeploy as redeploy_run, restore_plan
 from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_plan import ADDRESS
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.terraform import versions
 from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
 
@@ -92,6 +93,17 @@ def off(seen: dict) -> str:
     return f"The environment is {state}: what a restored database holds is asked by a task, which needs the NAT gateway. Run start.yml first."
 
 
+def version_of(source: dict, seen: dict) -> str:
+    """The version of PostgreSQL that a restore from there brings; '' if that is not known."""
+    if source.get("kind") == restore_plan.SNAPSHOT:
+        found = next((one for one in seen.get("snapshots", []) if one["DBSnapshotIdentifier"] == source["name"]), None)
+    elif source.get("kind") == restore_plan.INSTANCE:
+        found = stands(seen["instances"], source["resource"])
+    else:
+        found = seen["database"]
+    return (found or {}).get("EngineVersion") or ""
+
+
 # --- Doing it ---------------------------------------------------------------------------------------------------------
 class DatabaseRun(RecoveryRun):
     """What the three have in common: looking, renaming, DATABASE_URL, Terraform, services."""
@@ -115,6 +127,17 @@ class DatabaseRun(RecoveryRun):
         resource = (found["database"] or {}).get("DbiResourceId", "")
         found["snapshots"] = recovery_read.snapshots(call, params["database_id"], resource)
         return found
+
+    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+        super().__init__(call, params, say=say, check_mode=check_mode)
+        self.terraform.no_redis = self._no_redis
+
+    def _no_redis(self) -> str:
+        """After half a redeploy the queue is still in the destroy's snapshot: the apply at the end of a restore must not make an empty one."""
+        storage = self.params["storage"]
+        key = storage.get("destroy_key")
+        record = destroy_record.read(self.call, storage["bucket"], key) if key else None
+        return redeploy_run.no_empty_redis(record, False, power_journal.unrestored(self.power.record))
 
     def diff(self) -> dict:
         now = f"{self.params['database_id']}: {(self.seen['database'] or {}).get('DbiResourceId', 'not there')}\n"
@@ -188,6 +211,12 @@ class DatabaseRun(RecoveryRun):
 
         self.wait_for(reasons, lambda found: f"{found[0]} all the time. Look at it in RDS.", self.params["timeouts"]["database"])
 
+    def _version(self, actual: str) -> list[str]:
+        """Why the apply after a swap to an instance of this version would be refused; [] if it would not."""
+        settings = self.params.get("settings") or {}
+        wrong = versions.problem(self.params["database_id"], actual, settings.get("engine_version") or "", settings.get("allow_major_version_upgrade", False))
+        return [wrong] if wrong else []
+
     # --- The environment follows --------------------------------------------------------------------------------------
     def _swap(self, undo: bool = False) -> None:
         """Under Terraform's lock: a plan in between would propose to rename everything back."""
@@ -226,13 +255,16 @@ class DatabaseRun(RecoveryRun):
         return True
 
     def _in_the_way(self) -> list[Change]:
-        found: list[Change] = []
+        planned: list[Change] = []
 
         def look() -> None:
-            found.extend(restore_plan.in_the_way(self.terraform.plan(), self.params["terraform"]["allow_destroy"]))
+            planned.extend(self.terraform.plan())
 
         self.branches.side_by_side({"plan": look})
-        return found
+        why = self._no_redis() if any(change["type"] == "aws_elasticache_cluster" and change["action"] == "create" for change in planned) else ""
+        if why:
+            raise CallFailed(f"The {self.VERB} ends with an apply, which would make an empty Redis. {why}")
+        return restore_plan.in_the_way(planned, self.params["terraform"]["allow_destroy"])
 
     def plan_first(self) -> None:
         """Terraform made ready, and asked what it would refuse after the swap. Raises PowerFailed, while nothing was written yet."""
@@ -339,7 +371,7 @@ class Restore(DatabaseRun):
 
     def observe(self) -> dict:
         found = super().observe()
-        asked, now = {name: self.params[name] for name in ("snapshot", "time")}, datetime.datetime.now(datetime.UTC)
+        asked, now = self._asked(), datetime.datetime.now(datetime.UTC)
         record = found["record"] or {}
         if record.get("state") == RESTORING:
             # What was begun is gone on with: another source would be another restore.
@@ -348,15 +380,21 @@ class Restore(DatabaseRun):
             begun = f"A restore from {restore_plan.told(self.source)} has not got to its end."
             how = f"Run it again without naming another source, or take it back: -e restore_database_undo={self.params['name']}"
             self.wrong = f"{begun} {how}" if other else ""
+        elif asked.get("instance"):
+            self.source, self.wrong = restore_plan.taken_over(asked["instance"], found["instances"], found["database"], self.params["database_id"])
         else:
             self.source, self.wrong = restore_plan.source(asked, found["database"], found["snapshots"], now)
         return found
 
+    def _asked(self) -> dict:
+        """What was asked for, as the record has it: the instance only where one is named."""
+        instance = self.params.get("instance")
+        return {**{name: self.params[name] for name in ("snapshot", "time")}, **({"instance": instance} if instance else {})}
+
     def objections(self) -> list[str]:
         found, record = [self.wrong] if self.wrong else [], self.seen["record"] or {}
-        closed = off(self.seen)
-        if closed:
-            found.append(closed)
+        found += [off(self.seen)] if off(self.seen) else []
+        found += self._version(version_of(self.source, self.seen)) if self.source else []
         kept = stands(self.seen["instances"], record.get("kept"))
         if record.get("state") == UNDOING:
             found.append(f"A restore that is being taken back has not got to its end: -e restore_database_undo={self.params['name']} goes on with it.")
@@ -374,6 +412,8 @@ class Restore(DatabaseRun):
         command = self.params["check_command"]
         counts = f"by {' '.join(command['command'])}, as a task" if command else "not: no command is set that counts (atena_restore_check_command)"
         found = [("restore", f"Would restore {restore_plan.told(self.source)} into a new database, {new}, beside {identifier}, which goes on serving")]
+        if self.source.get("kind") == restore_plan.INSTANCE:
+            found = [("restore", f"Would take {restore_plan.told(self.source)}, which somebody restored, with the password that is in DATABASE_URL")]
         found.append(("check", f"Would look at what it holds, and compare it with {identifier}: {counts}"))
         old = f"rename {identifier} to {aside}, and " if seen["database"] else ""
         found.append(("swap", f"Would {old}rename the new one to {identifier}, with DATABASE_URL at its address; meanwhile the application has no database"))
@@ -419,12 +459,18 @@ class Restore(DatabaseRun):
             notes=[],
             stamp=stamp,
             source=self.source,
-            asked={name: self.params[name] for name in ("snapshot", "time")},
+            asked=self._asked(),
             original={"resource": database["DbiResourceId"], "aside": aside} if database else None,
-            restored={"resource": "", "aside": recovery_read.aside_name(identifier, recovery_read.RESTORED, stamp)},
+            restored=self._to_come(stamp),
             kept="",
             counted=[],
         )
+
+    def _to_come(self, stamp: str) -> dict:
+        """What the record has of the instance that takes the place: one that somebody restored is there, and has its own name to go back to."""
+        if self.source["kind"] == restore_plan.INSTANCE:
+            return {"resource": self.source["resource"], "aside": self.source["name"]}
+        return {"resource": "", "aside": recovery_read.aside_name(self.params["database_id"], recovery_read.RESTORED, stamp)}
 
     def _like(self) -> dict[str, Any]:
         original = self.journal.held["original"]
@@ -440,6 +486,8 @@ class Restore(DatabaseRun):
         record = self.journal.held
         name = record["restored"]["aside"]
         found = stands(recovery_read.instances(self.call), record["restored"]["resource"]) or describe_database(self.call, name)
+        if found is None and self.source["kind"] == restore_plan.INSTANCE:
+            raise CallFailed(f"{name} is gone. Take the restore back, which changes nothing: -e restore_database_undo={self.params['name']}")
         if found is None:
             with self.journal.step("restore") as step:
                 original = stands(self.seen["instances"], record["original"]["resource"]) if record["original"] else None
@@ -560,6 +608,8 @@ class Undo(DatabaseRun):
         if record.get("state") not in (RESTORING, RESTORED, UNDOING):
             return []
         identifier = self.params["database_id"]
+        if not self._swapped() and self._not_ours():
+            return [{"step": "remove", "says": f"Would leave {record['restored']['aside']} as it is; {identifier} was not touched"}]
         if not self._swapped():
             copy = self._copy()
             what = copy["DBInstanceIdentifier"] if copy else "what was begun"
@@ -578,6 +628,10 @@ class Undo(DatabaseRun):
             },
         ]
 
+    def _not_ours(self) -> bool:
+        """Whether somebody restored what was to take the place: then it is not deleted here."""
+        return (self._states()[0].get("source") or {}).get("kind") == restore_plan.INSTANCE
+
     def _swapped(self) -> bool:
         """Whether there is a swap to take back, rather than a copy to delete."""
         record, original, restored = self._states()
@@ -589,10 +643,10 @@ class Undo(DatabaseRun):
         found = [off(self.seen)] if off(self.seen) else []
         record, original, _restored = self._states()
         if lives(original):
-            return found
+            return found + (self._version(original.get("EngineVersion", "")) if self._swapped() else [])
         if self._swapped():
             found.append("The original is gone: there is nothing to go back to.")
-        elif record.get("original") and (copy := self._copy()) and lives(copy):
+        elif record.get("original") and (copy := self._copy()) and lives(copy) and not self._not_ours():
             found.append(self._last_copy(record, copy))
         return found
 
@@ -624,7 +678,7 @@ class Undo(DatabaseRun):
         self.plan_first()
         self.begin_record(swapped=swapped)
         if not swapped:
-            final = self._remove()
+            final = "" if self._not_ours() else self._remove()
             kept = [f"What the copy held is in the snapshot {final}"] if final else []
             self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was", *kept])
             return

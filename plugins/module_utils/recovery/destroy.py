@@ -24,7 +24,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.read import 
 from ansible_collections.atena.aws.plugins.module_utils.power import database as databases, redis as power_redis
 from ansible_collections.atena.aws.plugins.module_utils.power.services import Down, counts_and_bounds, name_of
 from ansible_collections.atena.aws.plugins.module_utils.power.terraform import REDIS_RESOURCE
-from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read
+from ansible_collections.atena.aws.plugins.module_utils.recovery import ran, read as recovery_read
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, restore as redis_restore, snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan
@@ -101,6 +101,8 @@ def remaining(seen: dict) -> list[dict]:
     if not going and seen["database"] is None and cache is None and record.get("state") != DESTROYING:
         return []
     up = {name: service["desiredCount"] for name, service in seen["services"].items() if service["desiredCount"]}
+    if seen.get("release"):
+        add("record", f"Would record that the release {seen['release']} runs, which redeploy.yml brings back")
     if up or seen["tasks"]:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(up.items()))
         running = f" (now: {', '.join(sorted(name_of(task) for task in seen['tasks']))})" if seen["tasks"] else ""
@@ -164,9 +166,15 @@ def first_record(before: dict | None, database: dict | None) -> dict:
     }
 
 
+def what_ran(before: dict | None, release: str, services: dict) -> dict:
+    """{"release", "counts"} for the record. What a run before has written of services that are gone by now stays."""
+    known = before or {}
+    return {"release": release or known.get("release") or "", "counts": {**known.get("counts", {}), **ran.counts_of(services)}}
+
+
 def final_record(record: dict, now: str) -> dict:
     """The record of an environment that is gone; what was before is kept in short."""
-    short = {"at": now, "operator": record["operator"], "database": record["database"], "redis": record["redis"]}
+    short = {"at": now, "operator": record["operator"], "database": record["database"], "redis": record["redis"], "release": record.get("release", "")}
     return {**record, "history": [*record.get("history", []), short][-_HISTORY:]}
 
 
@@ -198,6 +206,7 @@ class Destroy(RecoveryRun):
         found["beside"] = recovery_read.beside(found.pop("instances"), params["database_id"])
         found["snapshot_names"] = {one["DBSnapshotIdentifier"] for one in found["snapshots"]}
         found["changes"], found["before"] = self._terraform(self.terraform.destroy_plan)
+        found["release"] = ran.running(call, found["services"])
         found["orphans"] = self.orphans(set(found["before"])) if self._unsettled() else []
         self.stays = staying(found, params["storage"], params["ssm_path"])
         return found
@@ -251,10 +260,10 @@ class Destroy(RecoveryRun):
 
     def _begin(self) -> None:
         fresh = {} if self.going_on() else first_record(self.journal.record, self.seen["database"])
-        self.begin_record(**fresh)
         # A destroy begins as a stop does. Should it not get to its end, start.yml knows what to bring back, and from which snapshot.
         power = self.power.record or power_journal.new(self.params["name"])
         counts = power_journal.counts_to_keep(self.power.record, counts_and_bounds(self.call, self.cluster, self.seen["services"]))
+        self.begin_record(**fresh, **what_ran(self.journal.record, self.seen["release"], counts))
         if power_journal.state_of(power) != power_journal.STOPPED:
             power = power_journal.begun(power, power_journal.STOPPING, self.params["operator"], this_host())
         self.power.save({**power, "services": counts})
@@ -381,5 +390,6 @@ class Destroy(RecoveryRun):
         self.result.update(database_snapshot=database or "", redis_snapshot=redis or "")
         found = [f"Database: in the snapshot {database}"] if database else []
         found += [f"Queue: in the snapshot {redis}"] if redis else []
+        found += [f"Release: {record['release']} ran; redeploy.yml releases it again"] if record.get("release") else []
         again = ["redeploy.yml makes the environment again from them"] if found else []
         return [*found, *self.stays, *again]

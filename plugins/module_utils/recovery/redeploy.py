@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,11 +16,13 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import destr
 from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYED, DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, side_by_side
-from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read
+from ansible_collections.atena.aws.plugins.module_utils.recovery import ran, read as recovery_read
 from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
 
 REDEPLOYED = "redeployed"
 EMPTY = "none"
+# Between this machine's clock and AWS's.
+_CLOCKS_APART = datetime.timedelta(minutes=10)
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -99,8 +102,10 @@ def unclear(record: dict | None, snapshots: list[dict]) -> str:
     return ""
 
 
-def problem(record: dict | None, database: dict | None, asked: dict, snapshots: list[dict]) -> str:
+def problem(record: dict | None, database: dict | None, asked: dict, snapshots: list[dict], caches: list[str]) -> str:
     """Why the environment cannot be made again as it is asked for; '' if it can.
+
+    caches: names of Redis's snapshots, newest first. Which of them is wanted is no more known than which rows are, where no destroy is on record that tells.
 
     asked: {"database", "redis"}: snapshots that were named, '' for those on record, 'none' for an empty one. snapshots: the database's.
     """
@@ -113,12 +118,39 @@ def problem(record: dict | None, database: dict | None, asked: dict, snapshots: 
             f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
             "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
         )
-    why = unclear(record, snapshots) if database is None and not asked["database"] else ""
-    if not why:
+    if database is not None:
         return ""
+    why = unclear(record, snapshots)
+    return _which(why, asked, recovery_read.listed(snapshots), caches) if why else ""
+
+
+def _which(why: str, asked: dict, databases: str, caches: list[str]) -> str:
+    """What a person has to say where no record does; '' if they have. A queue that there is no snapshot of is no question."""
+    wanted = []
+    if not asked["database"]:
+        wanted.append(("rows", f"Snapshots of the database, newest first: {databases}.", "-e redeploy_database_snapshot=<name>"))
+    if not asked["redis"] and caches:
+        wanted.append(("jobs", f"Snapshots of Redis, newest first: {', '.join(caches[:5])}.", "-e redeploy_redis_snapshot=<name>"))
+    if not wanted:
+        return ""
+    what, there, option = (list(part) for part in zip(*wanted, strict=True))
+    empty = "one" if len(wanted) > 1 else "database" if what == ["rows"] else "queue"
     return (
-        f"{why}, so that nobody can tell which rows are wanted. Snapshots of the database, newest first: {recovery_read.listed(snapshots)}. Name one with "
-        "-e redeploy_database_snapshot=<name>, or begin with an empty database: -e redeploy_database_snapshot=none"
+        f"{why}, so that nobody can tell which {' and which '.join(what)} are wanted. {' '.join(there)} Name one with {' '.join(option)}, or begin with an "
+        f"empty {empty}: {option[0].replace('<name>', 'none')}"
+    )
+
+
+def older_than_the_redeploy(record: dict, address: str, identity: str, made_at: str) -> str:
+    """Why a database or Redis that Terraform does not know is not what a redeploy on record made; '' if it may be."""
+    if record["state"] != REDEPLOYING or not made_at:
+        return ""
+    if datetime.datetime.fromisoformat(made_at) >= datetime.datetime.fromisoformat(record["began_at"]) - _CLOCKS_APART:
+        return ""
+    allowed = json.dumps({"infra_take_in": [address]})
+    return (
+        f"{identity} is there, made at {made_at}, before this redeploy began ({record['began_at']}): it was made by somebody else, and not from the snapshots "
+        f"of the destroy. Nothing was changed. Delete it, and run redeploy.yml again; or keep what is in it: redeploy.yml -e '{allowed}'"
     )
 
 
@@ -159,6 +191,10 @@ def still_there(name: str, keys: list[str], repositories: list[str], policies: l
 def told(result: dict) -> list[str]:
     kept = result["terraform_variables"]["kept"]
     lines = [f"Database: {result['database_from']}", f"Redis: {result['redis_from']}"]
+    if not result["done"]:
+        lines.append(f"Release: {result['release']}, which ran before" if result["release"] else "Release: the commit that is checked out")
+    if result["counts"]:
+        lines.append(f"Counts, as they were: {', '.join(f'{name} {count}' for name, count in sorted(result['counts'].items()))}")
     if kept["repositories"] or kept["log_groups"]:
         lines.append(f"Taken in as they are: images of {', '.join(kept['repositories']) or 'none'}; logs of {', '.join(kept['log_groups']) or 'none'}")
     return lines
@@ -203,22 +239,29 @@ class Redeploy:
                 "record": self.journal.read,
                 "database": lambda: describe_database(call, params["database_id"]),
                 "snapshots": lambda: recovery_read.snapshots(call, params["database_id"]),
+                "caches": lambda: [told["name"] for told in redis_snapshot.list_snapshots(call, resource_names.redis(name)) if told["status"] == "available"],
                 "images": lambda: recovery_read.image_counts(call, repositories),
                 "policies": lambda: recovery_read.lifecycle_policies(call, repositories),
                 "groups": lambda: recovery_read.log_groups(call, f"/ecs/{name}-"),
             },
         )
         record, asked = seen["record"], {"database": params["database_snapshot"], "redis": params["redis_snapshot"]}
-        wrong = problem(record, seen["database"], asked, seen["snapshots"])
+        wrong = problem(record, seen["database"], asked, seen["snapshots"], seen["caches"])
         if wrong:
             raise CallFailed(f"{wrong} Nothing was changed.")
         done = seen["database"] is not None and record["state"] == REDEPLOYED
-        database, redis = ("", "") if done else (choice(record, "database", asked["database"]), choice(record, "redis", asked["redis"]))
+        # What an older destroy left is not guessed to be what is wanted now.
+        telling = record if seen["database"] is not None or not unclear(record, seen["snapshots"]) else None
+        database, redis = ("", "") if done else (choice(telling, "database", asked["database"]), choice(telling, "redis", asked["redis"]))
         if seen["database"] is None:
             self._must_be_usable(database, redis)
+        release = "" if done else self._release(telling, repositories)
         kept = still_there(name, keys, list(seen["images"]), seen["policies"], seen["groups"])
         result: dict[str, Any] = {
             "changed": False,
+            "done": done,
+            "release": release,
+            "counts": {} if done else (telling or {}).get("counts") or {},
             "already_there": seen["database"] is not None,
             "terraform_variables": variables(database, redis, kept),
             "database_from": self._from(database, seen["database"] is not None and not database)
@@ -231,6 +274,14 @@ class Redeploy:
             chosen = moment_of_choice(before, database, result["already_there"], seen["snapshots"])
             self.journal.save(begun(before, database, redis, params["operator"], chosen))
         return {**result, "lines": told(result)}
+
+    def _release(self, record: dict | None, repositories: list[str]) -> str:
+        """The release to make it with, whose images are there; '' for the commit that is checked out, which is built."""
+        release = ran.asked(record, self.params["release"])
+        missing = ran.missing_images(self.call, release, repositories) if release else []
+        if missing:
+            raise CallFailed(f"{ran.gone_text(release, missing)} Nothing was changed.")
+        return release
 
     def end(self, prove: Callable[[], object] = lambda: None) -> dict[str, Any]:
         """Writes that it is done. Whether it was to be written."""

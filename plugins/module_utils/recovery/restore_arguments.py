@@ -15,6 +15,7 @@ ARGUMENTS = {
     "allow_unapplied": {"type": "bool", "default": False},
     "snapshot": {"type": "str", "default": ""},
     "time": {"type": "str", "default": ""},
+    "instance": {"type": "str", "default": ""},
     "database_url_parameter": {"type": "str", "required": True},
     "check_command": {
         "type": "dict",
@@ -30,6 +31,8 @@ ARGUMENTS = {
         "required": True,
         "options": {
             "instance_class": {"type": "str", "required": True},
+            "engine_version": {"type": "str", "default": ""},
+            "allow_major_version_upgrade": {"type": "bool", "default": False},
             "subnet_group": {"type": "str", "required": True},
             "security_group": {"type": "str", "required": True},
             "storage_type": {"type": "str", "default": "gp3"},

@@ -12,7 +12,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery.read import lis
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan
 from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
-SNAPSHOT, MOMENT, LATEST = "snapshot", "moment", "latest"
+SNAPSHOT, MOMENT, INSTANCE, LATEST = "snapshot", "moment", "instance", "latest"
 # A described instance's settings that a restore takes as they are ...
 _SAME = (
     *("AutoMinorVersionUpgrade", "CopyTagsToSnapshot", "DBInstanceClass", "DedicatedLogVolume", "DeletionProtection", "MultiAZ", "NetworkType"),
@@ -54,6 +54,34 @@ def source(asked: dict, database: dict | None, snapshots: list[dict], now: datet
     return {"kind": SNAPSHOT, "name": automatic[0]["DBSnapshotIdentifier"]}, ""
 
 
+def taken_over(name: str, instances: list[dict], database: dict | None, identifier: str) -> tuple[dict, str]:
+    """The same of an instance that a person restored by hand, under another name than the environment's."""
+    found = next((one for one in instances if one["DBInstanceIdentifier"] == name), None)
+    if found is None:
+        return {}, f"There is no database {name}."
+    if name == identifier:
+        return {}, f"{name} has the environment's name already. If Terraform does not know it, infra.yml takes it in."
+    wrong = [sentence for sentence in _unlike(found, database) if sentence]
+    return {"kind": INSTANCE, "name": name, "resource": found["DbiResourceId"]}, " ".join(wrong)
+
+
+def _unlike(found: dict, database: dict | None) -> list[str]:
+    """Why an instance cannot take the place of the environment's: what RDS never changes, and Terraform would replace it for."""
+    name, like = found["DBInstanceIdentifier"], database or {}
+    groups = [(one.get("DBSubnetGroup") or {}) for one in (found, like)]
+    elsewhere = groups[1].get("VpcId") and groups[0].get("VpcId") != groups[1]["VpcId"]
+    return [
+        f"{name} lies in another network: restore it with --db-subnet-group-name {groups[1].get('DBSubnetGroupName')}." if elsewhere else "",
+        f"{name} is {found['DBInstanceStatus']}, not available." if found["DBInstanceStatus"] != "available" else "",
+        f"{name} is not encrypted, and no instance becomes so: restore it from an encrypted snapshot." if not found.get("StorageEncrypted") else "",
+        *(
+            f"{name} has {what} {found.get(key)}, the environment's has {like[key]}."
+            for key, what in (("Engine", "the engine"), ("DBName", "the database name"), ("MasterUsername", "the master user"))
+            if like.get(key) and found.get(key) != like[key]
+        ),
+    ]
+
+
 def _at(text: str, database: dict | None, known: str, now: datetime.datetime) -> tuple[dict, str]:
     if database is None:
         return {}, f"The database is gone, and with it the points in time. {known}"
@@ -73,8 +101,8 @@ def _at(text: str, database: dict | None, known: str, now: datetime.datetime) ->
 
 def told(found: dict) -> str:
     """'the snapshot x', for a sentence."""
-    if found["kind"] == SNAPSHOT:
-        return f"the snapshot {found['name']}"
+    if found["kind"] in (SNAPSHOT, INSTANCE):
+        return f"the {'snapshot' if found['kind'] == SNAPSHOT else 'database'} {found['name']}"
     return "the latest restorable time" if found["time"] == LATEST else f"the point in time {found['time']}"
 
 
@@ -111,7 +139,11 @@ def arguments(found: dict, original: dict | None, fallback: dict, identifier: st
 
 def afterwards(like: dict, restored: dict) -> dict:
     """ModifyDBInstance's arguments that make the restored one as the original is."""
-    return {name: like[name] for name in _AFTERWARDS if like.get(name) not in (None, "") and like[name] != restored.get(name)}
+    found = {name: like[name] for name in _AFTERWARDS if like.get(name) not in (None, "") and like[name] != restored.get(name)}
+    groups = [[group["VpcSecurityGroupId"] for group in one.get("VpcSecurityGroups", [])] for one in (like, restored)]
+    # Of one that a person restored by hand: RDS puts it into the default group, which no task reaches.
+    differ = groups[0] and "VpcSecurityGroups" in restored and sorted(groups[0]) != sorted(groups[1])
+    return {**found, "VpcSecurityGroupIds": groups[0]} if differ else found
 
 
 # --- What was not applied ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.ecs.register import register
 
 
 def digest_of_tag(call: Call, match: re.Match[str], container: str) -> str:
@@ -61,7 +62,9 @@ class Preparation:
         self.is_first = ecs_revision.is_template(self.running)
         released = None if self.is_first else self.running
         newest = describe_task_definition(call, self.family, absent_ok=True)
+        # What an earlier run registered and did not get to use, or got no answer about, is the newest.
         self.same = ecs_revision.choose(self.wanted, [released, newest])
+        self.newest = newest["taskDefinitionArn"] if newest else ""
         self.changes = ecs_revision.differences(released, self.wanted)
         self.arn = self.same["taskDefinitionArn"] if self.same else f"{self.family}:next"
 
@@ -79,14 +82,7 @@ class Preparation:
             return
         inherited = {key: value for key, value in ecs_revision.tags_of(self.template).items() if not key.startswith(("atena:", "aws:"))}
         every = {**inherited, **tags, ecs_revision.RELEASE_TAG: release, ecs_revision.FROM_TAG: self.template["taskDefinitionArn"]}
-        answer = call(
-            "ecs",
-            "register_task_definition",
-            f"register a revision of {self.family}",
-            **self.wanted,
-            tags=[{"key": key, "value": str(value)} for key, value in sorted(every.items())],
-        )
-        self.arn = answer["taskDefinition"]["taskDefinitionArn"]
+        self.arn = register(call, self.wanted, every, self.newest)["taskDefinitionArn"]
 
     def entry(self) -> dict:
         """As modules return it."""

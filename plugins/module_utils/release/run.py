@@ -219,7 +219,8 @@ class Release:
             return migration
         arns = task_run.left_by(self.call, self.cluster, self._started_by(found["id"]))
         if not arns:
-            return migration
+            self.say("What became of its migration is not known: ECS knows no task of it (any more).")
+            return {**migration, "outcome": ledger.UNKNOWN}
         self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
         task = described_task(self.call, self.cluster, arns[0])
         ended = self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0])
@@ -228,7 +229,7 @@ class Release:
 
     def _refuse_half_a_migration(self, records: list[dict]) -> None:
         """A migration that was stopped from outside may have done half of it: whether it can run again, a person has to say."""
-        last = next((record for record in records if record["migration"]["outcome"] not in ("not_needed", "running")), None)
+        last = next((record for record in records if record["migration"]["outcome"] not in ("not_needed", "running", ledger.UNKNOWN)), None)
         options = self.params["migration"]
         if self.goal or not options or options["repeat_incomplete"] or not last or last["migration"]["outcome"] != ecs_task.INCOMPLETE:
             return

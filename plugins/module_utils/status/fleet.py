@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age
 from ansible_collections.atena.aws.plugins.module_utils.status.text import is_destroyed, is_stopped
 
@@ -83,5 +84,6 @@ def table(documents: list[dict], now: datetime.datetime | None = None) -> list[s
             text.append(f"{document['environment']} needs attention: {'; '.join(needs)}")
     costs = [document["cost"]["now"] for document in documents if document.get("cost") and "now" in document["cost"]]
     if costs:
-        text.append(f"{len(documents)} environments, at the present rate together ${sum(costs):.2f} a month (list prices)")
+        others = f", some of {prices.OTHERWISE}" if any((document.get("cost") or {}).get("borrowed") for document in documents) else ""
+        text.append(f"{len(documents)} environments, at the present rate together ${sum(costs):.2f} a month (list prices{others})")
     return text

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import datetime
 
+from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, service_line
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
+from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
 
 def snapshot_text(snapshot: dict | None, now: datetime.datetime) -> str:
@@ -24,15 +26,42 @@ def cost_line(cost: dict | None) -> list[str]:
     if "error" in cost:
         return [f"cost: not known. {cost['error']}"]
     without = f", without {', '.join(cost['unpriced'])}" if cost["unpriced"] else ""
-    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{without}, cost.yml tells each"
+    others = f", {len(cost['borrowed'])} of them of {prices.OTHERWISE}" if cost.get("borrowed") else ""
+    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{others}{without}, cost.yml tells each"
     return [f"cost: ${cost['now']:.2f} a month at the present rate ({rest})"]
+
+
+_MOST_NAMED = 5
+
+
+def _names(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED]) or 'none'}{more}"
+
+
+def left_lines(left: dict | None) -> list[str]:
+    """What a destroy left, and what that costs on."""
+    if not left:
+        return []
+    kept = f"images {left['images_gb']:.2f} GB, logs {left['log_stored_gb']:.2f} GB"
+    lines = [
+        f"left: snapshots of the database {_names(left['database_snapshots'])}; of Redis {_names(left['redis_snapshots'])}; {kept}; secrets that people set; "
+        "the state bucket and the lock table",
+    ]
+    cost = left.get("cost")
+    if cost and "error" in cost:
+        return [*lines, f"cost: not known. {cost['error']}"]
+    without = f", without {', '.join(cost['unpriced'])}" if cost and cost["unpriced"] else ""
+    others = f", some of {prices.OTHERWISE}" if cost and cost["borrowed"] else ""
+    at_most = "at the most, as a snapshot costs by what is in it"
+    return [*lines, f"cost: still about ${cost['now']:.2f} a month ({at_most}; list prices{others}{without})"] if cost else lines
 
 
 def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
     now = now or datetime.datetime.now(datetime.UTC)
     if is_destroyed(result):
-        return [f"environment: {destroy_record.says(result['destroyed'])}", *lock_line(result), *cost_line(result.get("cost"))]
+        return [f"environment: {destroy_record.says(result['destroyed'])}", *left_lines(result.get("left")), *lock_line(result)]
     lines = power_lines(result.get("power"))
     lines += [service_line(service, now) for service in result["services"]]
     lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
@@ -121,5 +150,8 @@ def problems(result: dict) -> list[str]:
         found.append(f"the database is {result['database']['status']}")
     if result["redis"] and result["redis"]["status"] != "available":
         found.append(f"Redis is {result['redis']['status']}")
+    lost_at = (result["redis"] or {}).get("came_back_empty_at") or ""
+    if lost_at > ((result.get("power") or {}).get("redis_loss") or ""):
+        found.append(f"{losses.says(result['redis']['id'], lost_at)}. start.yml brings back what the database knows (atena_reenqueue_command)")
     found += [f"the secret {secret['name']} is not set" for secret in result["secrets"] if not secret["is_set"]]
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
+from ansible_collections.atena.aws.plugins.module_utils.terraform import versions
 from ansible_collections.atena.aws.plugins.module_utils.terraform.values import UNKNOWN, Attribute, attributes, empty, secrets_of
 
 _ACTIONS = {
@@ -40,7 +41,7 @@ _REASONS = {
 
 
 class Change(TypedDict):
-    """What a plan would do with one resource. outside: names of attributes that somebody changed outside of Terraform."""
+    """What a plan would do with one resource. outside: names of attributes that somebody changed outside of Terraform. impossible: why AWS would refuse it."""
 
     address: str
     type: str
@@ -49,6 +50,7 @@ class Change(TypedDict):
     attributes: list[Attribute]
     destroys: bool
     outside: list[str]
+    impossible: str
 
 
 def _path_name(path: Iterable[str | int]) -> str:
@@ -78,9 +80,10 @@ def _drifted(plan: Mapping[str, Any], redactor: Redactor) -> dict[str, list[str]
 
 
 def changes(plan: Mapping[str, Any]) -> list[Change]:
-    """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys, outside}].
+    """Everything the plan would do, in the plan's order: [{address, type, action, reason, attributes, destroys, outside, impossible}].
 
     outside: names of the attributes that somebody changed outside of Terraform since the last apply; of what was deleted there, all of them.
+    impossible: why AWS would refuse it; '' of what it does not.
     """
     found: list[Change] = []
     redactor = secrets_of(plan)
@@ -104,6 +107,7 @@ def changes(plan: Mapping[str, Any]) -> list[Change]:
                 "attributes": attributes(resource["type"], change, redactor),
                 "destroys": "delete" in change["actions"] and not _keeps_object(resource),
                 "outside": drifted.get(resource["address"], []),
+                "impossible": versions.of_change(resource),
             }
         )
     return found

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Say
 from ansible_collections.atena.aws.plugins.module_utils.terraform import (
     errors,
+    left_behind,
     plan as plans,
     saved as terraform_saved,
     unrecorded as terraform_unrecorded,
@@ -23,6 +24,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Ch
 
 # What holds a queue.
 _REDIS_TYPES = ("aws_elasticache_cluster", "aws_elasticache_replication_group", "aws_elasticache_serverless_cache")
+_DATABASE, _DATABASE_PASSWORD, _DATABASE_URL = "aws_db_instance.main", "random_password.database", "aws_ssm_parameter.database_url"
 # What can begin with a snapshot: which of a redeploy's two it is, and the argument that names it.
 _BEGINS_WITH = {
     "aws_db_instance": ("database", "snapshot_identifier"),
@@ -72,12 +74,15 @@ def apply_plan(terraform: Terraform, path: str, scratch: str, *, lock_timeout: i
     return (messages[-1]["outputs"] if messages else {}), diagnostics
 
 
-def refuse_empty(changes: Iterable[Change], types: Collection[str], what: str, reason: Callable[[], str]) -> None:
-    """reason: tells, if the plan makes one of these types, why it must not be an empty one; '' where it may. what: what people call it."""
-    found = [change for change in changes if change["type"] in types and change["action"] in ("create", "replace")]
+def refuse_empty(changes: Iterable[Change], types: Collection[str], what: str, reason: Callable[[], str], imports: Collection[str] = ()) -> None:
+    """reason: tells, if the plan makes one of these types, why it must not be an empty one; '' where it may. what: what people call it. imports: addresses
+    that are taken in: whether those are empty nobody knows."""
+    found = [change for change in changes if change["type"] in types and (change["action"] in ("create", "replace") or change["address"] in imports)]
     why = reason() if found else ""
     if why:
-        raise Refused(f"Terraform would create an empty {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
+        verb = "take in" if found[0]["address"] in imports else "create"
+        unknown = "a" if verb == "take in" else "an empty"
+        raise Refused(f"Terraform would {verb} {unknown} {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
 
 
 def beginnings(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -136,6 +141,63 @@ def _begins(snapshot: str) -> str:
     return f"from the snapshot {snapshot}" if snapshot else "empty"
 
 
+def plan_with_what_is_there(terraform, scratch, search, first, **how):
+    """make_plan and what it says, with what is in AWS and not in the state taken in. Returns (dirty, path, diagnostics, plan or None).
+
+    search: left_behind.Search. first: tells, from a plan, the addresses that have to be applied before what is taken in can be; [] mostly.
+    """
+    left_behind.clear(terraform.directory)
+    dirty, path, diagnostics = make_plan(terraform, scratch, **how)
+    plan = read_plan(terraform, path, scratch) if dirty else None
+    while plan and search and search.more(plan):
+        before = first(plan, search.imports)
+        if before:
+            apply_alone(terraform, scratch, before, **how)
+        with left_behind.beside(terraform.directory, search.imports):
+            dirty, path, diagnostics = make_plan(terraform, scratch, **how)
+        plan = read_plan(terraform, path, scratch) if dirty else None
+    return dirty, path, diagnostics, plan
+
+
+def password_first(plan, imports):
+    """The database's password is drawn before the database is taken in, where DATABASE_URL is not there to say it: else it would be known only when the
+    database is in the state, and a run that dies then could not be finished."""
+    created = {one["address"] for one in plan.get("resource_changes", []) if one["change"]["actions"] == ["create"]}
+    wanted = _DATABASE in imports and _DATABASE_URL not in imports
+    return [_DATABASE_PASSWORD] if wanted and _DATABASE_PASSWORD in created else []
+
+
+def read_plan(terraform, path, scratch):
+    return terraform.json("read the plan", "show", "-json", path, scratch=scratch)
+
+
+def imported(plan):
+    """{address: id} of what a plan takes into the state."""
+    changes = {one["address"]: one["change"].get("importing") for one in plan.get("resource_changes", [])}
+    return {address: importing["id"] for address, importing in changes.items() if importing}
+
+
+def apply_alone(terraform, scratch, addresses, *, lock_timeout, parallelism, **_how):
+    """Applies these and what they stand on, and nothing else."""
+    dirty, path, _diagnostics = make_plan(terraform, scratch, lock_timeout=lock_timeout, parallelism=parallelism, targets=addresses)
+    if dirty:
+        apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
+
+
+def refuse_impossible(changes):
+    """What AWS would refuse when the rest is applied already."""
+    found = [change for change in changes if change.get("impossible")]
+    if found:
+        raise Refused(f"{' '.join(change['impossible'] for change in found)} Nothing was changed.", found)
+
+
+def refuse_lost_redis(changes, why):
+    """A Redis that is in the state and that somebody deleted: Terraform would make an empty one without a word. why: what to do instead; '' where it may."""
+    found = [change for change in changes if change["type"] in _REDIS_TYPES and change["action"] == "create" and change["outside"]]
+    if why and found:
+        raise Refused(f"{', '.join(change['address'] for change in found)} was deleted outside of Terraform, with its queue. Nothing was changed. {why}", found)
+
+
 def plan_and_apply(
     terraform: Terraform,
     scratch: str,
@@ -154,6 +216,9 @@ def plan_and_apply(
     saved: str = "",
     save_as: str = "",
     reckon: Callable[[dict[str, Any]], object] | None = None,
+    lost_redis: str = "",
+    search: left_behind.Search | None = None,
+    settle: Callable[[dict[str, Any], dict[str, str]], object] = lambda plan, imports: None,
 ) -> dict[str, Any]:
     """One plan, inspected, and that plan applied (with check: only planned). What an earlier apply could not write to the state is pushed before (with check:
     that it waits is an error).
@@ -162,9 +227,14 @@ def plan_and_apply(
 
     saved: a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
 
+    lost_redis: what to do about a Redis that somebody deleted, instead of making an empty one; '' where that is meant.
+
     no_database, no_redis: tell, if the plan creates one, why it must not; '' where it may. chosen: tells, if it creates either, with which snapshots they
     begin (refuse_other_beginnings). before_apply: called with the changes when the plan was accepted and is going to be applied; what it raises ends it
     here. reckon: called with the plan; what it returns is the result's `cost`.
+
+    search: left_behind.Search, which finds what is in AWS and not in the state: it is taken in. settle: called with the plan and what is taken in ({address:
+    id}) before the apply, for what Terraform does to what it creates and not to what it takes in.
     Returns {changed, changes, changed_outputs, outputs, warnings}; raises TerraformError.
     """
     pushed, diagnostics = "", list[Diagnostic]()
@@ -172,18 +242,27 @@ def plan_and_apply(
         terraform_unrecorded.refuse(terraform)
     else:
         pushed = terraform_unrecorded.push(terraform, scratch, lock_arguments(lock_timeout))
+    looks = search if not (saved or destroy or targets) else None
     if saved:
         terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
         dirty, path = True, saved
+        plan = read_plan(terraform, path, scratch)
     else:
-        dirty, path, diagnostics = make_plan(
-            terraform, scratch, lock_timeout=None if check or save_as else lock_timeout, parallelism=parallelism, destroy=destroy, targets=targets
-        )
-    result: dict[str, Any] = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": ""}
+        how = {"lock_timeout": None if check or save_as else lock_timeout, "parallelism": parallelism, "destroy": destroy, "targets": targets}
+
+        def first(plan: dict[str, Any], imports: dict[str, str]) -> list[str]:
+            found = [] if check or save_as else password_first(plan, imports)
+            if found:
+                before_apply([])
+            return found
+
+        dirty, path, diagnostics, plan = plan_with_what_is_there(terraform, scratch, looks, first, **how)
+    # A plan that was kept has its import blocks in it.
+    imports = imported(plan) if saved else search.imports if search else {}
+    result: dict[str, Any] = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": "", "taken_in": imports}
     if not dirty:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
-        plan = terraform.json("read the plan", "show", "-json", path, scratch=scratch)
         if saved:
             terraform_saved.check(terraform, saved, plan, scratch)
         result["changes"], result["changed_outputs"] = plans.changes(plan), plans.changed_outputs(plan)
@@ -192,8 +271,10 @@ def plan_and_apply(
         refusals = plans.refused(result["changes"], allow_destroy, mend)
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)
-        refuse_empty(result["changes"], ("aws_db_instance",), "database", no_database)
-        refuse_empty(result["changes"], _REDIS_TYPES, "Redis", no_redis)
+        refuse_impossible(result["changes"])
+        refuse_empty(result["changes"], ("aws_db_instance",), "database", no_database, imports)
+        refuse_empty(result["changes"], _REDIS_TYPES, "Redis", no_redis, imports)
+        refuse_lost_redis(result["changes"], lost_redis)
         refuse_other_beginnings(plan, result["changes"], chosen)
         refuse_other_versions(plan, result["changes"])
         outputs = plan.get("planned_values", {}).get("outputs", {})
@@ -204,10 +285,14 @@ def plan_and_apply(
             result["saved_plan"] = save_as
         else:
             before_apply(result["changes"])
+            settle(plan, imports)
             outputs, diagnostics = apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
             if saved:
                 terraform_saved.forget(saved)
-    return {**result, "outputs": plans.known_outputs(outputs), "warnings": [*([pushed] if pushed else []), *errors.warnings(diagnostics)]}
+            if looks:
+                looks.doubled(plan)
+    told = [*([pushed] if pushed else []), *(search.warnings() if search else [])]
+    return {**result, "outputs": plans.known_outputs(outputs), "warnings": [*told, *errors.warnings(diagnostics)]}
 
 
 def teller(say: Say | None) -> Say | None:

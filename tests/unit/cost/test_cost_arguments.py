@@ -10,7 +10,16 @@ COSTS = {"currency": "$", "running": 112.0, "stopped": 7.0, "stopped_parts": {"R
 
 
 def test_an_overview_tells_three_sums():
-    assert cost_arguments.brief(SIZES, BASIS) == {"currency": "USD", "now": 111.91, "always_on": 111.91, "stopped": 7.11, "unpriced": []}
+    told = {"currency": "USD", "now": 111.91, "always_on": 111.91, "stopped": 7.11, "unpriced": [], "borrowed": []}
+    assert cost_arguments.brief(SIZES, BASIS) == told
+    assert "nat.hour" in cost_arguments.brief(SIZES, {**BASIS, "region": "xx-nowhere-1"})["borrowed"]
+
+
+def test_what_is_left_of_a_destroyed_environment_has_a_sum_of_its_own():
+    left = {"database_snapshots_gb": 40.0, "redis_snapshots_gb": 1.0, "images_gb": 10.0, "log_stored_gb": 0.0}
+    told = cost_arguments.of_left(left, BASIS)
+    assert told["now"] == pytest.approx(40 * 0.095 + 0.085 + 1.0, abs=0.02) and told["unpriced"] == []
+    assert cost_arguments.of_left(dict.fromkeys(left, 0.0), BASIS)["now"] == 0
 
 
 def test_usage_that_is_no_number_is_told():

@@ -294,3 +294,47 @@ def test_another_failure_is_one_and_gives_the_lock_back(run):
     with pytest.raises(CallFailed, match="AccessDenied"):
         run(world)
     assert not world.held
+
+
+# --- A Redis that came back empty -------------------------------------------------------------------------------------
+MADE = datetime.datetime(2027, 3, 1, tzinfo=UTC)
+RECOVERED = {"Message": "Finished recovery for cache nodes 0001", "Date": NOW - timedelta(hours=2)}
+
+
+class RedisWorld(World):
+    """An environment that is on, and its Redis with these events."""
+
+    def __init__(self, found, denied=False, **record):
+        super().__init__(record=journal("running", **record))
+        self.of_redis, self.denied = found, denied
+
+    def describe_cache_clusters(self, **_):
+        return {"CacheClusters": [{"CacheClusterId": "atena-prod-redis", "CacheClusterCreateTime": MADE}]}
+
+    def describe_events(self, SourceType, SourceIdentifier, Duration, Marker=None):
+        if self.denied:
+            raise failure("Not allowed.", "AccessDenied")
+        assert (SourceType, SourceIdentifier) == ("cache-cluster", "atena-prod-redis")
+        return {"Events": self.of_redis}
+
+
+@pytest.mark.parametrize(
+    ("world", "verdict"),
+    [
+        (RedisWorld([]), guard.NOT_STOPPED),
+        (RedisWorld([{"Message": "Recovering cache nodes 0001", "Date": NOW}, {"Message": "Cache cluster created", "Date": NOW}]), guard.NOT_STOPPED),
+        (RedisWorld([RECOVERED]), guard.EMPTIED),
+        (RedisWorld([{"Message": "Cache node 0001 restarted", "Date": NOW}]), guard.EMPTIED),
+        # Of one that was there before, under the same name.
+        (RedisWorld([{**RECOVERED, "Date": MADE - timedelta(days=1)}]), guard.NOT_STOPPED),
+        # Somebody has dealt with it.
+        (RedisWorld([RECOVERED], redis={"loss": "2027-03-12T10:00:00Z"}), guard.NOT_STOPPED),
+        (RedisWorld([RECOVERED], redis={"loss": "2027-03-11T10:00:00Z"}), guard.EMPTIED),
+        # A role that may not look is no failure of the guard's.
+        (RedisWorld([RECOVERED], denied=True), guard.NOT_STOPPED),
+    ],
+)
+def test_a_redis_that_came_back_empty_is_told_of_until_somebody_deals_with_it(run, world, verdict):
+    changed, found = run(world, redis="atena-prod-redis")
+    assert (changed, found.verdict) == (False, verdict)
+    assert verdict != guard.EMPTIED or ("Redis atena-prod-redis came back empty at 2027-03-12T1" in found.says and "start.yml" in found.says)

@@ -491,3 +491,12 @@ def test_redis_is_not_deleted_under_a_task_that_came_after_its_snapshot(monkeypa
     stop = SimpleNamespace(call=None, cluster="c", journal=SimpleNamespace(step=lambda name: contextlib.nullcontext()))
     with pytest.raises(CallFailed, match="Tasks were started while this stop went on: .*report.*app-redis was not deleted"):
         power_stop.Stop._delete(stop, {"id": "app-redis"}, None)
+
+
+def test_what_a_redis_that_came_back_empty_needs_is_the_command_and_nothing_else():
+    on = looks(**ON_NOW, state="running")
+    found = power_start.remaining(on, KEEP, "node bring-back.js", "2026-11-30T10:00:00Z")
+    assert [entry["step"] for entry in found] == ["reenqueue"]
+    assert "came back empty at 2026-11-30T10:00:00Z" in found[0]["says"] and "Would run node bring-back.js" in found[0]["says"]
+    found = power_start.remaining(on, KEEP, "", "2026-11-30T10:00:00Z")
+    assert [entry["step"] for entry in found] == ["reenqueue"] and "atena_reenqueue_command" in found[0]["says"]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import threading
+import types
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,8 +22,9 @@ from ansible_collections.atena.aws.plugins.module_utils.power import (
     terraform as power_terraform,
 )
 from ansible_collections.atena.aws.plugins.module_utils.power.terraform import PowerTerraform, StateLock
+from ansible_collections.atena.aws.plugins.module_utils.redis import snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import CommandFailed, Terraform
-from fakes import Pages
+from fakes import Asked, Pages
 from test_ledger import Bucket
 
 
@@ -503,6 +505,14 @@ def test_the_digest_is_mended_where_terraform_died_before_it_wrote_it(lock, tabl
     assert lock.mend_digest() is False
 
 
+def test_the_digest_is_mended_only_where_nobody_has_the_lock(lock, table):
+    table.items["state/atena/prod/terraform.tfstate-md5"] = {"Digest": {"S": "old"}}
+    take(lock)
+    assert lock.mend_if_free() is False and table.items["state/atena/prod/terraform.tfstate-md5"]["Digest"]["S"] == "old"
+    lock.release("id-1")
+    assert lock.mend_if_free() is True and lock.mend_if_free() is False
+
+
 @pytest.fixture
 def power(lock, tmp_path, monkeypatch):
     journal = Journal(Bucket(), "state", "power.json")
@@ -676,3 +686,20 @@ def test_gates_that_cannot_be_read_stop_everything(body, words):
         bucket.objects["gates.json"] = body
     with pytest.raises(CallFailed, match=words):
         Gates(bucket, "state", "gates.json").read()
+
+
+# --- A Redis of which no stop has recorded how it was made ------------------------------------------------------------
+def test_a_snapshot_says_how_redis_was_made_where_no_stop_has_recorded_it(monkeypatch):
+    notes = []
+    raw = {"SnapshotName": "by-hand", "SnapshotStatus": "available", "CacheClusterId": "e-redis", "CacheNodeType": "cache.t4g.micro", "Engine": "redis"}
+    found = redis_snapshot.describe({**raw, "EngineVersion": "7.1.0", "Port": 6379, "CacheSubnetGroupName": "e-redis", "NumCacheNodes": 1})
+    monkeypatch.setattr(power_start.redis_snapshot, "read", lambda call, name: found if name == "by-hand" else None)
+    call = Asked(lambda *_, **__: {"SecurityGroups": [{"GroupId": "sg-1"}]})
+    start = types.SimpleNamespace(call=call, params={"redis_id": "e-redis"}, note=notes.append)
+    known = power_start.Start._of_snapshot(start, "by-hand")
+    wanted = {"id": "e-redis", "node_type": "cache.t4g.micro", "subnet_group": "e-redis", "security_group_ids": ["sg-1"]}
+    assert {name: known["parameters"][name] for name in wanted} == wanted and "e-redis is made as the snapshot by-hand says" in notes[0]
+    # Any moment would do but that of a cluster that has none yet.
+    assert known["created_at"] == "unknown"
+    with pytest.raises(CallFailed, match="gone does not exist"):
+        power_start.Start._of_snapshot(start, "gone")

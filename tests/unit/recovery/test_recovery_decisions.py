@@ -117,7 +117,8 @@ class TestTheRestore:
         like = restore_run.fallback(settings, ["sg-9"])
         sent = restore_plan.arguments({"kind": "snapshot", "name": "s"}, None, like, "n")[1]
         assert (sent["DBInstanceClass"], sent["VpcSecurityGroupIds"], sent["DeletionProtection"]) == ("db.m6g.large", ["sg-9"], True)
-        assert restore_plan.afterwards(like, instance()) == {"BackupRetentionPeriod": 5, "PreferredBackupWindow": "01:00-02:00"}
+        restored = instance(VpcSecurityGroups=[{"VpcSecurityGroupId": "sg-9"}])
+        assert restore_plan.afterwards(like, restored) == {"BackupRetentionPeriod": 5, "PreferredBackupWindow": "01:00-02:00"}
 
     def test_changes_afterwards_only_what_differs(self):
         assert restore_plan.afterwards(instance(), instance(BackupRetentionPeriod=1)) == {"BackupRetentionPeriod": 7}
@@ -292,22 +293,22 @@ class TestRedeploy:
         ],
     )
     def test_puts_nothing_into_what_exists_and_guesses_nothing(self, record, database, asked, words):
-        said = redeploy_run.problem(record, database, asked, [snapshot("m")])
+        said = redeploy_run.problem(record, database, asked, [snapshot("m")], [])
         assert words in said and bool(said) == bool(words)
 
     def test_goes_on_with_the_same_snapshot_unless_the_database_lived_since(self):
         """The redeploy's release failed, deploy.yml mended it, and nothing recorded the end. Months later the database is lost."""
         record = {**self.DESTROYED, "state": "redeploying"}
         final, old, later = snapshot("d", 121), snapshot("o", 500), snapshot("rds:e-db-9", 3, SnapshotType="automated")
-        assert redeploy_run.problem(record, None, self.NONE, [old, final]) == ""
-        said = redeploy_run.problem(record, None, self.NONE, [old, final, later])
+        assert redeploy_run.problem(record, None, self.NONE, [old, final], []) == ""
+        said = redeploy_run.problem(record, None, self.NONE, [old, final, later], [])
         assert "A redeploy from the snapshot d is on record without its end, but there are newer snapshots" in said
         assert "newest first: rds:e-db-9 (2026-11-25 09:00 UTC), d (2026-11-20 11:00 UTC), o (" in said and "-e redeploy_database_snapshot=<name>" in said
-        assert redeploy_run.problem(record, None, {"database": "d", "redis": ""}, [later]) == ""
-        assert redeploy_run.problem(record, instance(), self.NONE, [final, later]) == ""
+        assert redeploy_run.problem(record, None, {"database": "d", "redis": ""}, [later], []) == ""
+        assert redeploy_run.problem(record, instance(), self.NONE, [final, later], []) == ""
         # One that is not there yet can be none that is wanted; one on record that is gone tells nothing of the others.
-        assert redeploy_run.problem(record, None, self.NONE, [final, {**later, "Status": "creating"}]) == ""
-        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [later])
+        assert redeploy_run.problem(record, None, self.NONE, [final, {**later, "Status": "creating"}], []) == ""
+        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [later], [])
 
     def test_goes_on_with_an_older_snapshot_that_was_named(self):
         record = {
@@ -317,8 +318,8 @@ class TestRedeploy:
             "began_at": "2026-11-20T12:00:00Z",
         }
         old, final, since = snapshot("o", 500), snapshot("d", 121), snapshot("s", 23)
-        assert redeploy_run.problem(record, None, self.NONE, [old, final, snapshot("m", 25)]) == ""
-        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [old, final, since])
+        assert redeploy_run.problem(record, None, self.NONE, [old, final, snapshot("m", 25)], []) == ""
+        assert "newer snapshots" in redeploy_run.problem(record, None, self.NONE, [old, final, since], [])
 
     @pytest.mark.parametrize(
         ("state", "redeploying", "words"),

@@ -9,7 +9,7 @@ import pytest
 import redis_world
 from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls, health
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
-from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, lock as environment_lock
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.power import run as power_run
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
@@ -27,6 +27,9 @@ from test_ledger import Bucket
 URL = "postgresql://atena:p%40ss@old:5432/atena?sslmode=require"
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 REDIS = "aws_elasticache_cluster.main[0]"
+
+
+RELEASE = "3f2a91c0d4e5f6071829304a5b6c7d8e9f001122"
 
 
 class Aws(Pages):
@@ -130,8 +133,16 @@ class Aws(Pages):
     def describe_log_groups(self, **_):
         return {"logGroups": [{"logGroupName": "/ecs/e-api"}]}
 
-    def describe_images(self, **_):
+    # Tags of the images that ECR has; None for any.
+    image_tags = None
+
+    def describe_images(self, imageIds=(), **_):
+        if self.image_tags is not None and any(one["imageTag"] not in self.image_tags for one in imageIds):
+            raise failure("none", "ImageNotFoundException")
         return {"imageDetails": [{}]}
+
+    def describe_task_definition(self, **_):
+        return {"taskDefinition": {"family": "e-api", "revision": 1}, "tags": [{"key": "atena:release", "value": RELEASE}]}
 
     def describe_load_balancers(self, **_):
         raise failure("none", "LoadBalancerNotFound")
@@ -148,6 +159,7 @@ class Terraform:
 
     warnings: list = []
     unrecorded = ""
+    mended = 0
 
     def __init__(self, aws):
         self.aws, self.did = aws, []
@@ -160,6 +172,9 @@ class Terraform:
 
     def recover(self, journal=None):
         self.recovered.append(journal)
+
+    def mend_digest(self):
+        self.mended += 1
 
     def prepare(self):
         pass
@@ -245,7 +260,11 @@ def aws(monkeypatch):
     monkeypatch.setattr(restore_run, "Back", Services)
     monkeypatch.setattr(Services, "rolled", [])
     monkeypatch.setattr(health, "wait_until_healthy", lambda *_, **__: {"healthy": True, "status": 200, "content": "ok", "attempts": 1})
-    monkeypatch.setattr(restore_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "deployments": [{"id": "d", "status": "PRIMARY"}]}})
+    monkeypatch.setattr(
+        restore_run.recovery_read,
+        "services",
+        lambda *_: {"e-api": {"desiredCount": 2, "taskDefinition": "e-api:1", "deployments": [{"id": "d", "status": "PRIMARY"}]}},
+    )
     monkeypatch.setattr(power_run, "interruptible", contextlib.nullcontext)
     monkeypatch.setattr(Branches, "sleep", lambda *_: None)
     return Aws()
@@ -580,6 +599,7 @@ def test_a_destroy_leaves_a_snapshot_of_a_new_name_and_a_record(aws, terraform, 
     result = made(destroy_run.Destroy, aws, terraform).run()
     record = aws.record()
     assert result["outcome"] == record["state"] == "destroyed" and result["database_snapshot"] == "e-db-final-2"
+    assert (record["release"], record["counts"]) == ("", {}), "none was ever released"
     assert record["kept"]["repositories"] == ["api"] and "aws_vpc.main" in record["destroyed"]
     assert [what for what, _ in terraform.did] == ["let go", "apply", "let go", "destroy"]
     assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "nothing_to_do"
@@ -640,7 +660,7 @@ class Redis:
 def killed_destroy(aws, terraform, monkeypatch):
     """A destroy that died when all its snapshots were taken, before Terraform destroyed anything."""
     redis = Redis(monkeypatch)
-    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2}})
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {"e-api": {"desiredCount": 2, "taskDefinition": "e-api:1"}})
     monkeypatch.setattr(destroy_run.Down, "to_zero", lambda self, services: list(services))
     monkeypatch.setattr(destroy_run.Down, "all_stopped", lambda self, patience: [])
     monkeypatch.setattr(destroy_run, "counts_and_bounds", lambda call, cluster, services: {"e-api": {"desired_count": 2, "bounds": None}})
@@ -844,7 +864,7 @@ def test_a_destroy_that_died_names_what_turns_it_round_only_where_that_does(aws,
 
 # --- A redeploy -------------------------------------------------------------------------------------------------------
 def redeploy(aws, **more):
-    asked = {"name": "e", "services": ["api"], "database_id": "e-db", "database_snapshot": "", "redis_snapshot": "", "operator": "o", **more}
+    asked = {"name": "e", "services": ["api"], "database_id": "e-db", "database_snapshot": "", "redis_snapshot": "", "operator": "o", "release": "", **more}
     return redeploy_run.Redeploy(aws, {**asked, "storage": {"bucket": "state", "record_key": "record"}}).begin()
 
 
@@ -852,6 +872,8 @@ def redeploy(aws, **more):
 def lost(aws, monkeypatch):
     """An environment that was destroyed, an hour ago."""
     monkeypatch.setattr(redeploy_run.recovery_read, "lifecycle_policies", lambda *_: [])
+    monkeypatch.setattr(redeploy_run.redis_snapshot, "list_snapshots", lambda *_: [{"name": name, "status": "available"} for name in aws.caches])
+    aws.caches = []
     aws.instances.clear()
     aws.final("d")
     aws.snapshots[-1]["SnapshotCreateTime"] = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
@@ -868,3 +890,134 @@ def test_a_redeploy_that_died_goes_on_until_the_database_has_lived(lost):
         redeploy(lost)
     assert redeploy(lost, database_snapshot="later")["database_from"] == "from the snapshot later"
     assert lost.record()["database"]["snapshot"] == "later" and redeploy(lost)["database_from"] == "from the snapshot later"
+
+
+def test_which_queue_is_wanted_is_asked_where_no_record_tells(lost, monkeypatch):
+    """The snapshot on record is of the queue of a destroy that is over."""
+    monkeypatch.setattr(redeploy_run.Redeploy, "_must_be_usable", lambda *_: None)
+    over = {**lost.record(), "state": "redeployed", "redis": {"snapshot": "of-a-year-ago"}}
+    lost.caches = ["r-2", "r-1"]
+    lost.bucket.objects["record"] = json.dumps(over).encode()
+    with pytest.raises(CallFailed, match=r"which rows and which jobs are wanted.*newest first: r-2, r-1.*redeploy_redis_snapshot=<name>.*Nothing was changed"):
+        redeploy(lost)
+    with pytest.raises(CallFailed, match=r"which jobs are wanted.*or begin with an empty queue: -e redeploy_redis_snapshot=none"):
+        redeploy(lost, database_snapshot="d")
+    found = redeploy(lost, database_snapshot="d", redis_snapshot="none")
+    assert (found["database_from"], found["redis_from"]) == ("from the snapshot d", "empty")
+    # There is nothing to ask for.
+    lost.caches = []
+    lost.bucket.objects["record"] = json.dumps(over).encode()
+    assert redeploy(lost, database_snapshot="d")["redis_from"] == "empty"
+
+
+def test_a_redeploy_releases_what_ran_with_its_counts(lost):
+    record = lost.record()
+    lost.bucket.objects["record"] = json.dumps({**record, "release": RELEASE, "counts": {"e-api": 3}}).encode()
+    found = redeploy(lost)
+    assert (found["release"], found["counts"], found["done"]) == (RELEASE, {"e-api": 3}, False)
+    assert f"Release: {RELEASE}, which ran before" in found["lines"] and "Counts, as they were: e-api 3" in found["lines"]
+    assert redeploy(lost, release="checked_out")["release"] == "" and redeploy(lost, release="b" * 40)["release"] == "b" * 40
+    lost.image_tags = {"latest"}
+    with pytest.raises(CallFailed, match=rf"images of the release {RELEASE}.*e-api:sha-{RELEASE}.*redeploy_release=checked_out.*Nothing was changed"):
+        redeploy(lost)
+
+
+def test_a_record_that_names_no_release_has_the_commit_that_is_checked_out(lost):
+    assert redeploy(lost)["release"] == "" and "Release: the commit that is checked out" in redeploy(lost)["lines"]
+
+
+def test_a_restore_after_half_a_redeploy_makes_no_empty_redis(aws, terraform):
+    half = {**recovery_run.power_journal.new("e"), "state": "redeploying", "began_at": "2026-11-30T10:00:00Z", "database": {"snapshot": "d"}}
+    aws.bucket.objects["destroyed"] = json.dumps({**half, "redis": {"snapshot": "r"}}).encode()
+    terraform.unapplied = [{"address": REDIS, "type": "aws_elasticache_cluster", "action": "create", "destroys": False, "reason": "", "attributes": []}]
+    storage = {**params()["storage"], "destroy_key": "destroyed"}
+    with pytest.raises(PowerFailed, match=r"would make an empty Redis.*its queue is in the snapshot r. Run redeploy.yml(?s:.*)Nothing was changed"):
+        made(restore_run.Restore, aws, terraform, storage=storage).run()
+    assert terraform.did == [] and "record" not in aws.bucket.objects and terraform.mended == 1
+    # One that made Redis, and whose release failed, is no hindrance.
+    terraform.unapplied = []
+    assert made(restore_run.Restore, aws, terraform, storage=storage).run()["outcome"] == "restored"
+
+
+# --- A version that RDS would refuse after the swap ---------------------------------------------------------------------
+def wanting(version, allowed=False):
+    return {"engine_version": version, "allow_major_version_upgrade": allowed}
+
+
+def test_what_is_restored_in_another_major_version_is_refused_before_anything_is_written(aws, terraform):
+    for one in aws.instances:
+        one["EngineVersion"] = "16.13"
+    with pytest.raises(PowerFailed, match="from PostgreSQL 16.13 to 17.*Nothing was changed"):
+        made(restore_run.Restore, aws, terraform, time="latest", settings=wanting("17")).run()
+    assert terraform.did == [] and "record" not in aws.bucket.objects
+    # The way back from an upgrade: what is there is newer than what the inventory says again, what is restored is not.
+    assert "never goes back to 15" in " ".join(objections(aws, terraform, wanting("15")))
+    assert objections(aws, terraform, wanting("17", True)) == []
+
+
+def objections(aws, terraform, settings):
+    run = made(restore_run.Restore, aws, terraform, time="latest", settings=settings)
+    run.look()
+    return run.objections()
+
+
+# --- An instance that a person restored by hand -------------------------------------------------------------------------
+def by_hand(aws, **changes):
+    """`restore-db-instance-from-db-snapshot`, without the security group."""
+    like = next(one for one in aws.instances if one["DBInstanceIdentifier"] == "e-db")
+    like.update(StorageEncrypted=True, MasterUsername="atena")
+    found = {**like, "DBInstanceIdentifier": "by-hand", "DbiResourceId": "db-hand", "DBInstanceStatus": "available", "VpcSecurityGroups": [], **changes}
+    found["Endpoint"] = {"Address": "hand", "Port": 5432}
+    aws.instances.append(found)
+    return found
+
+
+def test_a_database_that_a_person_restored_takes_the_place_by_one_command(aws, terraform):
+    by_hand(aws)
+    result = made(restore_run.Restore, aws, terraform, instance="by-hand").run()
+    record = aws.record()
+    assert result["outcome"] == "restored" and aws.names()["e-db"] == "db-hand" and record["kept"] == "db-1"
+    assert aws._named("e-db")["MasterUserPassword"] == "p@ss" and "@hand:5432" in aws.url
+    # Taken back it has its own name again.
+    made(restore_run.Undo, aws, terraform).run()
+    assert aws.names() == {"e-db": "db-1", "by-hand": "db-hand"}
+
+
+def test_what_a_person_restored_is_not_deleted_where_it_was_not_swapped_in(aws, terraform, monkeypatch):
+    by_hand(aws)
+    monkeypatch.setattr(restore_run.Restore, "_as_the_original", lambda *_: (_ for _ in ()).throw(CallFailed("no")))
+    with pytest.raises(PowerFailed):
+        made(restore_run.Restore, aws, terraform, instance="by-hand").run()
+    made(restore_run.Undo, aws, terraform).run()
+    assert aws.names() == {"e-db": "db-1", "by-hand": "db-hand"} and aws.record()["state"] == "undone"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "words"),
+    [
+        ("by-hand", {"StorageEncrypted": False}, "is not encrypted"),
+        ("by-hand", {"MasterUsername": "root"}, "has the master user root"),
+        ("by-hand", {"DBInstanceStatus": "creating"}, "is creating, not available"),
+        ("nowhere", {}, "There is no database nowhere"),
+        ("e-db", {}, "has the environment's name already"),
+    ],
+)
+def test_what_cannot_take_the_place_is_refused_with_the_reason(aws, terraform, name, changes, words):
+    by_hand(aws, **changes)
+    with pytest.raises(PowerFailed, match=words):
+        made(restore_run.Restore, aws, terraform, instance=name).run()
+    assert terraform.did == []
+
+
+def test_a_destroy_records_which_release_ran_and_how_often(aws, terraform, monkeypatch):
+    nothing_runs(monkeypatch)
+    stopped = {**recovery_run.power_journal.new("e"), "state": "stopped", "services": {"e-api": {"desired_count": 3, "bounds": None}}}
+    aws.bucket.objects["power"] = json.dumps(stopped).encode()
+    services = {"e-api": {"desiredCount": 0, "taskDefinition": "e-api:1"}}
+    monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: services)
+    monkeypatch.setattr(destroy_run, "counts_and_bounds", lambda *_: {"e-api": {"desired_count": 0, "bounds": None}})
+    result = made(destroy_run.Destroy, aws, terraform).run()
+    # The zero is the stop's.
+    assert (aws.record()["release"], aws.record()["counts"]) == (RELEASE, {"e-api": 3})
+    assert f"Release: {RELEASE} ran; redeploy.yml releases it again" in result["lines"]
+    assert f"It ran the release {RELEASE}" in destroy_record.says(destroy_record.standing(aws.record()))

@@ -17,7 +17,10 @@ class Aws:
     """Answers what the test recorded, and keeps what was registered."""
 
     def __init__(self, definitions, digests):
-        self.definitions, self.digests, self.registered = definitions, digests, []
+        self.definitions, self.digests, self.registered, self.lost = definitions, digests, [], []
+
+    def once(self, *arguments, **options):
+        return self(*arguments, **options)
 
     def __call__(self, service, operation, doing, /, **arguments):
         if operation == "describe_images":
@@ -27,7 +30,13 @@ class Aws:
             return {"imageDetails": [{"imageDigest": self.digests[tag]}]}
         if operation == "register_task_definition":
             self.registered.append(arguments)
-            return {"taskDefinition": {"taskDefinitionArn": f"arn:new/{arguments['family']}:1"}}
+            made = {**arguments, "taskDefinitionArn": f"arn:new/{arguments['family']}:{len(self.registered)}"}
+            if self.lost:
+                # Carried out, or not at all.
+                if self.lost.pop():
+                    self.definitions[arguments["family"]] = (made, {})
+                raise failure("Could not register it: no answer.", status=500)
+            return {"taskDefinition": made}
         assert operation == "describe_task_definition"
         if arguments["taskDefinition"] not in self.definitions:
             raise failure("no such definition", "ClientException")
@@ -68,6 +77,24 @@ def test_a_first_release_registers_once_with_where_it_comes_from():
     assert preparation.arn == "arn:new/a-api:1"
     tags = {tag["key"]: tag["value"] for tag in call.registered[0]["tags"]}
     assert tags == {"Team": "x", "Stage": "prod", "atena:release": "0123abc", "atena:from": TEMPLATE["taskDefinitionArn"]}
+
+
+@pytest.mark.parametrize(("lost", "sent", "arn"), [([True], 1, "arn:new/a-api:1"), ([False], 2, "arn:new/a-api:2"), ([True, False], 2, "arn:new/a-api:2")])
+def test_a_revision_whose_answer_was_lost_is_found_and_used(lost, sent, arn):
+    call = aws()
+    preparation = prepare(call, {"api": f"{REGISTRY}/a-api@sha256:1"})
+    call.lost = lost
+    preparation.register(call, "0123abc", {})
+    assert (preparation.arn, len(call.registered)) == (arn, sent)
+
+
+def test_where_nothing_answers_it_ends():
+    call = aws()
+    preparation = prepare(call, {"api": f"{REGISTRY}/a-api@sha256:1"})
+    call.lost = [False] * 20
+    with pytest.raises(CallFailed, match="no answer"):
+        preparation.register(call, "0123abc", {})
+    assert len(call.registered) == 6
 
 
 def test_what_runs_already_is_taken_and_nothing_registered():

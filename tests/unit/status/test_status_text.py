@@ -8,7 +8,7 @@ from ansible_collections.atena.aws.plugins.filter.status import status_table
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, waits_for
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
-from ansible_collections.atena.aws.plugins.module_utils.status.text import problems, summary
+from ansible_collections.atena.aws.plugins.module_utils.status.text import cost_line, left_lines, problems, summary
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 WELL = {
@@ -281,3 +281,21 @@ def test_a_destroy_that_has_not_ended_is_what_needs_attention():
 
 def test_what_stands_is_told_as_it_is_whatever_a_record_says():
     assert summary({**WELL, "destroyed": GONE["destroyed"]}, NOW) == summary(WELL, NOW)
+
+
+LEFT = {
+    **{"database_snapshots": ["a-db-final-2", "a-db-final-1"], "redis_snapshots": ["a-redis-final-1"], "database_snapshots_gb": 40.0},
+    **{"redis_snapshots_gb": 0.01, "images_gb": 1.5, "log_stored_gb": 0.0},
+}
+
+
+def test_what_a_destroy_left_is_named_with_what_it_costs():
+    lines = left_lines({**LEFT, "cost": {"now": 3.95, "unpriced": [], "borrowed": ["rds.backup"]}})
+    assert "snapshots of the database a-db-final-2, a-db-final-1; of Redis a-redis-final-1; images 1.50 GB" in lines[0]
+    assert lines[1].startswith("cost: still about $3.95 a month (at the most") and "some of us-east-1" in lines[1]
+    assert left_lines(None) == [] and len(left_lines({**LEFT, "cost": None})) == 1
+
+
+def test_prices_of_another_region_are_told_in_each_sum():
+    [line] = cost_line({**COST, "borrowed": ["nat.hour", "alb.hour"]})
+    assert "list prices, 2 of them of us-east-1" in line

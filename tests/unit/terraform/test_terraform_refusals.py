@@ -202,3 +202,27 @@ def test_what_makes_neither_asks_for_no_record():
     terraform = Terraform(resource(REDIS, ("update",)), resource(DATABASE, ("no-op",)))
     run(terraform, no_redis=asked, no_database=asked)
     assert terraform.applied
+
+
+def test_what_rds_would_refuse_is_refused_before_anything_is_applied():
+    change = resource(DATABASE, ("update",), engine_version="17")
+    change["change"]["before"] = {"engine_version": "16.13"}
+    terraform = Terraform(change)
+    with pytest.raises(terraform_run.Refused, match="allow_major_version_upgrade: true in atena_database.*Nothing was changed"):
+        run(terraform)
+    assert not terraform.applied
+    change["change"]["after"]["allow_major_version_upgrade"] = True
+    run(terraform)
+    assert terraform.applied
+
+
+def test_a_redis_that_somebody_deleted_is_not_made_anew_empty_without_a_word():
+    terraform = Terraform(resource(REDIS))
+    terraform.plan["resource_drift"] = [
+        {"address": REDIS, "type": "aws_elasticache_cluster", "change": {"actions": ["delete"], "before": {"id": "e-redis"}, "after": None}}
+    ]
+    with pytest.raises(terraform_run.Refused, match="was deleted outside of Terraform, with its queue. Nothing was changed. Restore it."):
+        run(terraform, lost_redis="Restore it.")
+    assert not terraform.applied
+    run(terraform)
+    assert terraform.applied
