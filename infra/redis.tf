@@ -51,7 +51,7 @@ resource "aws_elasticache_cluster" "main" {
 # A start restores Redis from its snapshot outside Terraform, then asks by the gate for one apply that takes the cluster
 # into the state instead of creating an empty one. A cluster that is in the state already is left as it is.
 import {
-  for_each = toset(local.redis_adopt ? [local.names.redis] : [])
+  for_each = toset(local.redis_adopt || var.redis_taken_in ? [local.names.redis] : [])
   to       = aws_elasticache_cluster.main[0]
   id       = each.value
 }

@@ -461,6 +461,12 @@ variable "redis_snapshot" {
   default     = null
 }
 
+variable "redis_taken_in" {
+  description = "Whether the cluster is there already and is taken in: an apply that died, or got no answer, made it."
+  type        = bool
+  default     = false
+}
+
 variable "kept" {
   description = "Services whose image repository, lifecycle policy and log group exist already and are taken in."
   type = object({

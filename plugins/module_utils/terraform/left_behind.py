@@ -12,12 +12,17 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
 from ansible_collections.atena.aws.plugins.module_utils.terraform.finders import AGAIN, FINDERS, NOT_UNIQUE, Found, Values
+from ansible_collections.atena.aws.plugins.module_utils.terraform.saved import VARIABLES
 
 NAME = "left_behind.tf"
+# infra/ has import blocks of its own for these (redis.tf, kept.tf), which variables open.
+_REDIS = "aws_elasticache_cluster.main"
+_KEPT = {"aws_ecr_repository.service": "repositories", "aws_cloudwatch_log_group.service": "log_groups"}
 # Tags that every thing of an environment has (infra/providers.tf).
 _OWN = ("Project", "Stage", "ManagedBy")
 # RDS takes up to half an hour to make a database from a snapshot, ElastiCache as long for a Redis.
@@ -175,13 +180,34 @@ class Search:
 
 
 # --- The file ---------------------------------------------------------------------------------------------------------
-@contextlib.contextmanager
-def beside(directory: Path | str, imports: dict[str, str]) -> Iterator[None]:
-    """The blocks in the working copy, for as long as a plan is made."""
-    path = Path(directory) / NAME
-    path.write_text("\n".join(block(address, identity) for address, identity in sorted(imports.items())))
+def by_variables(imports: dict[str, str], given: dict[str, Any]) -> list[str]:
+    """The arguments of a plan for what infra/ has import blocks of its own for. given: the working copy's variables."""
+    found = ["-var=redis_taken_in=true"] if any(address.startswith(_REDIS) for address in imports) else []
+    kept = {name: set(given.get("kept", {}).get(name, [])) for name in ("repositories", "lifecycle_policies", "log_groups")}
+    more = False
+    for address in imports:
+        resource, _bracket, key = address.partition('["')
+        if resource in _KEPT:
+            kept[_KEPT[resource]].add(key.removesuffix('"]'))
+            more = True
+    return [*found, *([f"-var=kept={json.dumps({name: sorted(keys) for name, keys in kept.items()})}"] if more else [])]
+
+
+def _variables(directory: Path | str) -> dict[str, Any]:
     try:
-        yield
+        return dict(json.loads((Path(directory) / VARIABLES).read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+@contextlib.contextmanager
+def beside(directory: Path | str, imports: dict[str, str]) -> Iterator[list[str]]:
+    """The blocks in the working copy, for as long as a plan is made; what the plan is told besides. Terraform takes one import block for a resource."""
+    path = Path(directory) / NAME
+    blocks = {address: identity for address, identity in imports.items() if address.partition("[")[0] not in (_REDIS, *_KEPT)}
+    path.write_text("\n".join(block(address, identity) for address, identity in sorted(blocks.items())))
+    try:
+        yield by_variables(imports, _variables(directory))
     finally:
         path.unlink(missing_ok=True)
 

@@ -45,16 +45,24 @@ def lock_arguments(lock_timeout: int | None) -> list[str]:
 
 
 def make_plan(
-    terraform: Terraform, scratch: str, *, lock_timeout: int | None, parallelism: int = 10, destroy: bool = False, targets: Iterable[str] = ()
+    terraform: Terraform,
+    scratch: str,
+    *,
+    lock_timeout: int | None,
+    parallelism: int = 10,
+    destroy: bool = False,
+    targets: Iterable[str] = (),
+    variables: Iterable[str] = (),
 ) -> tuple[bool, str, list[Diagnostic]]:
     """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away. targets: addresses; it is of them alone, and of
-    what they stand on."""
+    what they stand on. variables: as arguments, which hold no secrets."""
     path = os.path.join(scratch, "plan")
     code, _lines, diagnostics = terraform.checked(
         "plan",
         *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
         *(("-destroy",) if destroy else ()),
         *(f"-target={address}" for address in targets),
+        *variables,
         scratch=scratch,
         accept=(0, 2),
     )
@@ -153,8 +161,8 @@ def plan_with_what_is_there(terraform, scratch, search, first, **how):
         before = first(plan, search.imports)
         if before:
             apply_alone(terraform, scratch, before, **how)
-        with left_behind.beside(terraform.directory, search.imports):
-            dirty, path, diagnostics = make_plan(terraform, scratch, **how)
+        with left_behind.beside(terraform.directory, search.imports) as variables:
+            dirty, path, diagnostics = make_plan(terraform, scratch, **how, variables=variables)
         plan = read_plan(terraform, path, scratch) if dirty else None
     return dirty, path, diagnostics, plan
 

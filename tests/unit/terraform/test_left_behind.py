@@ -294,3 +294,21 @@ def test_rows_and_jobs_that_wait_elsewhere_are_not_replaced_by_what_is_there(tmp
     with pytest.raises(terraform_run.Refused, match=f"would take in a {what}.*they wait"):
         terraform_run.plan_and_apply(terraform, "/nowhere", lock_timeout=5, search=Search(Aws(**found)), **{argument: lambda: "they wait"})
     assert "apply" not in terraform.commands
+
+
+def test_what_the_configuration_has_an_import_block_for_is_told_by_variables(tmp_path):
+    """Terraform takes one import block for a resource."""
+    (tmp_path / "terraform.auto.tfvars.json").write_text('{"kept": {"repositories": ["api"], "lifecycle_policies": [], "log_groups": []}}')
+    found = {"aws_elasticache_cluster.main[0]": "r", 'aws_ecr_repository.service["workers"]': "w", "aws_vpc.main": "vpc-1"}
+    with left_behind.beside(tmp_path, found) as variables:
+        assert (tmp_path / left_behind.NAME).read_text().count("import {") == 1
+    kept = '{"repositories": ["api", "workers"], "lifecycle_policies": [], "log_groups": []}'
+    assert variables == ["-var=redis_taken_in=true", f"-var=kept={kept}"]
+    assert left_behind.by_variables({"aws_vpc.main": "vpc-1"}, {}) == []
+
+
+def test_each_import_block_of_infra_is_known_here():
+    """A block of ours for the same resource would be an error of Terraform's."""
+    text = "".join(path.read_text() for path in (CHECKOUT / "infra").glob("*.tf"))
+    own = {name.partition("[")[0] for name in re.findall(r"^import \{.*?to\s+= (\S+)", text, re.MULTILINE | re.DOTALL)}
+    assert own - set(finders.AGAIN) - {"aws_ecr_lifecycle_policy.service"} == {left_behind._REDIS, *left_behind._KEPT}
