@@ -303,7 +303,7 @@ def read_destroyed(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]
     return {"destroyed": destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None}
 
 
-def read_left(module: Module, call: Caller, result: dict[str, Any]) -> dict[str, Any] | None:
+def read_left(module: AwsModule, call: Caller, result: dict[str, Any]) -> dict[str, Any] | None:
     """What a destroy left, and what that costs; None of an environment that stands."""
     if not status_text.is_destroyed(result):
         return None
