@@ -347,15 +347,17 @@ def search_of(module: Module, terraform: Terraform, say: Callable[[str], None]) 
 def refuse_older(module: Module, search: Search | None) -> None:
     """A redeploy takes in what it made itself, in a run that died. What is older was made by somebody else, and holds other rows, or another queue."""
     record = record_of_destroy(module) if search and redeploying(module) else None
-    for address in search.made_at if search and record else ():
+    if search is None or record is None:
+        return
+    for address in search.made_at:
         wrong = redeploy_run.older_than_the_redeploy(record, address, search.imports[address], search.made_at[address])
         if wrong and address not in module.params["take_in"]:
             raise CallFailed(wrong)
 
 
-def left_by_the_dead(holder: dict[str, str] | None, terraform: Terraform) -> bool:
+def left_by_the_dead(holder: dict[str, str], terraform: Terraform) -> bool:
     """Whether a lock of the state is of a Terraform that was killed here: it was made on this machine by this user, and none works on this state here."""
-    if not holder or terraform_cli.made_here(holder) is None:
+    if terraform_cli.made_here(holder) is None:
         return False
     return not terraform_cli.others_at_work(terraform.executable, terraform.directory, terraform.environment)
 
@@ -373,7 +375,7 @@ def free_state(module: Module, terraform: Terraform) -> None:
         return
     lock = StateLock(Caller(module), backend["dynamodb_table"], backend["bucket"], backend["key"])
     holder = lock.read()
-    if module.params["lock"] and left_by_the_dead(holder, terraform) and lock.release(holder["ID"]):
+    if holder and module.params["lock"] and left_by_the_dead(holder, terraform) and lock.release(holder["ID"]):
         module.warn(f"The lock of Terraform's state was given back that a Terraform of this machine held since {holder['Created']}: it was killed.")
     if lock.mend_if_free():
         module.warn(f"{MENDED[0].upper()}{MENDED[1:]}.")

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Unanswered
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 
 _ATTEMPTS = 6
 
 
-def register(call: Caller, wanted: dict[str, Any], tags: dict[str, Any], before: str) -> dict[str, Any]:
+def register(call: Aws, wanted: dict[str, Any], tags: dict[str, Any], before: str) -> dict[str, Any]:
     """The registered definition. before: ARN of the family's newest revision so far, '' if it had none."""
     family, listed = wanted["family"], [{"key": key, "value": str(value)} for key, value in sorted(tags.items())]
     for attempt in range(_ATTEMPTS):
@@ -29,7 +29,7 @@ def register(call: Caller, wanted: dict[str, Any], tags: dict[str, Any], before:
     raise AssertionError("unreachable")
 
 
-def _made(call: Caller, wanted: dict[str, Any], before: str) -> dict[str, Any] | None:
+def _made(call: Aws, wanted: dict[str, Any], before: str) -> dict[str, Any] | None:
     """The revision that a call without an answer made; None if it made none."""
     newest = describe_task_definition(call, wanted["family"], absent_ok=True)
     return newest if newest and newest["taskDefinitionArn"] != before and ecs_revision.choose(wanted, [newest]) else None

@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, absent_as
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call, Guard, Say, Sleep
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Guard, Say, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal
@@ -106,7 +106,7 @@ def _service_of(listener: dict, name: str) -> str:
 class StateLock:
     """Terraform's lock on the state, in the form that its S3 backend has: taken for longer than one of its commands lasts."""
 
-    def __init__(self, call: Call, table: str, bucket: str, key: str) -> None:
+    def __init__(self, call: Aws, table: str, bucket: str, key: str) -> None:
         self.call, self.table, self.bucket, self.key = call, table, bucket, key
         self.path = f"{bucket}/{key}"
 

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import failure_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, restore_record
@@ -128,7 +129,7 @@ class DatabaseRun(RecoveryRun):
         found["snapshots"] = recovery_read.snapshots(call, params["database_id"], resource)
         return found
 
-    def __init__(self, call, params: dict, *, say=None, check_mode: bool = False):
+    def __init__(self, call: Aws, params: dict, *, say: Say | None = None, check_mode: bool = False) -> None:
         super().__init__(call, params, say=say, check_mode=check_mode)
         self.terraform.no_redis = self._no_redis
 
@@ -642,7 +643,7 @@ class Undo(DatabaseRun):
     def objections(self) -> list[str]:
         found = [off(self.seen)] if off(self.seen) else []
         record, original, _restored = self._states()
-        if lives(original):
+        if original is not None and lives(original):
             return found + (self._version(original.get("EngineVersion", "")) if self._swapped() else [])
         if self._swapped():
             found.append("The original is gone: there is nothing to go back to.")

@@ -57,7 +57,7 @@ def stays(address: str) -> bool:
 def goes(seen: dict) -> list[Change]:
     """What Terraform would destroy, with what it is made to take in before, and without what it is made to let go of."""
     taken_in = [
-        Change(address=address, type=address.split(".")[0], action="destroy", reason="", attributes=[], destroys=True, outside=[])
+        Change(address=address, type=address.split(".")[0], action="destroy", reason="", attributes=[], destroys=True, outside=[], impossible="")
         for address, _identity in seen["orphans"]
     ]
     return [change for change in [*seen["changes"], *taken_in] if not stays(change["address"])]

@@ -7,8 +7,8 @@ from __future__ import annotations
 import collections
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import RELEASE_TAG, tags_of
 
@@ -38,19 +38,19 @@ def gone_text(release: str, missing: list[str]) -> str:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def running(call: Caller, services: dict[str, Any]) -> str:
+def running(call: Aws, services: dict[str, Any]) -> str:
     """The release that the described services run; '' where none does."""
     definitions = [describe_task_definition(call, service["taskDefinition"]) for service in services.values()]
     return common([tags_of(definition).get(RELEASE_TAG, "") for definition in definitions])
 
 
-def missing_images(call: Caller, release: str, repositories: list[str]) -> list[str]:
+def missing_images(call: Aws, release: str, repositories: list[str]) -> list[str]:
     """'repository:tag' of the images of a release that ECR does not have."""
     tag = f"sha-{release}"
     return [f"{name}:{tag}" for name in repositories if not _has(call, name, tag)]
 
 
-def _has(call: Caller, repository: str, tag: str) -> bool:
+def _has(call: Aws, repository: str, tag: str) -> bool:
     def look() -> bool:
         doing = f"look for {repository}:{tag}"
         return bool(call("ecr", "describe_images", doing, repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])

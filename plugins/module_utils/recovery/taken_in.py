@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis, redis_endpoint
 from ansible_collections.atena.aws.plugins.module_utils.power import redis as power_redis
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
@@ -63,7 +64,7 @@ def _leads_anywhere(rule: dict[str, Any]) -> bool:
 class Settling:
     """`settle` of terraform.run.plan_and_apply."""
 
-    def __init__(self, call: Caller, *, say: Callable[[str], None] = lambda text: None, guard: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, call: Aws, *, say: Callable[[str], None] = lambda text: None, guard: Callable[[], None] = lambda: None) -> None:
         self.call, self.say, self.guard = call, say, guard
         self.moved: list[str] = []
 

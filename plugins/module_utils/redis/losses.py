@@ -12,8 +12,8 @@ import datetime
 import re
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Denied
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import iso
 
 # As the ElastiCache user guide and the API reference of TestFailover have the messages of a cache cluster. A Redis without replica keeps nothing in either.
@@ -40,7 +40,7 @@ def says(identifier: str, lost_at: str) -> str:
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
-def read(call: Caller, identifier: str, created_at: datetime.datetime | str | None) -> str:
+def read(call: Aws, identifier: str, created_at: datetime.datetime | str | None) -> str:
     """newest() of a cache; '' also for who may not read events."""
     asked = {"SourceType": "cache-cluster", "SourceIdentifier": identifier, "Duration": _FORTNIGHT}
     try:

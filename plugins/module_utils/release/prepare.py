@@ -8,7 +8,7 @@ import re
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.register import register
@@ -76,7 +76,7 @@ class Preparation:
     def rollout_needed(self) -> bool:
         return self.arn != self.service["taskDefinition"]
 
-    def register(self, call: Call, release: str, tags: dict) -> None:
+    def register(self, call: Aws, release: str, tags: dict) -> None:
         """Registers the revision, unless one like it is there. Its tags: the template's, `tags`, and where it comes from."""
         if self.same:
             return

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation
@@ -32,7 +32,7 @@ class Recorded:
     def rollout_needed(self) -> bool:
         return self.arn != self.service["taskDefinition"]
 
-    def register(self, call: Call, release: str, tags: dict) -> None:
+    def register(self, call: Aws, release: str, tags: dict) -> None:
         """It is registered."""
 
     def diff(self) -> list[dict]:

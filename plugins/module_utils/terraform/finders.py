@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 
 Values = dict[str, Any]
 
@@ -56,10 +56,10 @@ def _filters(after: Values, more: dict[str, str]) -> list[dict[str, Any]]:
     return [{"Name": name, "Values": [value]} for name, value in wanted.items()] if all(wanted.values()) else []
 
 
-def _ec2(kind: str) -> Callable[[Caller, Values], list[Found]]:
+def _ec2(kind: str) -> Callable[[Aws, Values], list[Found]]:
     operation, key, identity, more = EC2[kind]
 
-    def find(call: Caller, after: Values) -> list[Found]:
+    def find(call: Aws, after: Values) -> list[Found]:
         filters = _filters(after, more)
         # NAT gateways alone are asked with Filter, in the singular.
         asked = {"Filter" if kind == "aws_nat_gateway" else "Filters": filters}
@@ -69,7 +69,7 @@ def _ec2(kind: str) -> Callable[[Caller, Values], list[Found]]:
     return find
 
 
-def _address(call: Caller, after: Values) -> list[Found]:
+def _address(call: Aws, after: Values) -> list[Found]:
     filters = _filters(after, {})
     found = call("ec2", "describe_addresses", "look for the Elastic IP address", Filters=filters)["Addresses"] if filters else []
     return [Found(one["AllocationId"], _tags(one.get("Tags"))) for one in found]
@@ -79,12 +79,12 @@ def _ec2_state(one: Values) -> str:
     return "pending" if one.get("State") == "pending" else ""
 
 
-def _table(call: Caller, table: str) -> list[dict[str, Any]]:
+def _table(call: Aws, table: str) -> list[dict[str, Any]]:
     doing = f"read the route table {table}"
     return _named(lambda: call.pages("ec2", "describe_route_tables", doing, "RouteTables", RouteTableIds=[table]))
 
 
-def _route(call: Caller, after: Values) -> list[Found]:
+def _route(call: Aws, after: Values) -> list[Found]:
     table, block = after.get("route_table_id"), after.get("destination_cidr_block")
     if not table or not block:
         return []
@@ -92,7 +92,7 @@ def _route(call: Caller, after: Values) -> list[Found]:
     return [Found(f"{table}_{block}", None) for route in routes if route.get("DestinationCidrBlock") == block and route.get("State") != "blackhole"]
 
 
-def _association(call: Caller, after: Values) -> list[Found]:
+def _association(call: Aws, after: Values) -> list[Found]:
     table, subnet = after.get("route_table_id"), after.get("subnet_id")
     if not table or not subnet:
         return []
@@ -100,7 +100,7 @@ def _association(call: Caller, after: Values) -> list[Found]:
     return [Found(f"{subnet}/{table}", None)] if subnet in subnets else []
 
 
-def _security_group(call: Caller, after: Values) -> list[Found]:
+def _security_group(call: Aws, after: Values) -> list[Found]:
     if not after.get("vpc_id"):
         return []
     filters = [{"Name": "group-name", "Values": [after["name"]]}, {"Name": "vpc-id", "Values": [after["vpc_id"]]}]
@@ -123,8 +123,8 @@ def _same_rule(rule: Values, after: Values, outward: bool) -> bool:
     )
 
 
-def _rule(outward: bool) -> Callable[[Caller, Values], list[Found]]:
-    def find(call: Caller, after: Values) -> list[Found]:
+def _rule(outward: bool) -> Callable[[Aws, Values], list[Found]]:
+    def find(call: Aws, after: Values) -> list[Found]:
         group = after.get("security_group_id")
         leads_to = [after.get(name) for name in ("cidr_ipv4", "cidr_ipv6", "referenced_security_group_id", "prefix_list_id")]
         if not group or not any(leads_to):
@@ -137,8 +137,8 @@ def _rule(outward: bool) -> Callable[[Caller, Values], list[Found]]:
 
 
 # --- Load balancer ----------------------------------------------------------------------------------------------------
-def _balanced(operation: str, key: str, arn: str) -> Callable[[Caller, Values], list[Found]]:
-    def find(call: Caller, after: Values) -> list[Found]:
+def _balanced(operation: str, key: str, arn: str) -> Callable[[Aws, Values], list[Found]]:
+    def find(call: Aws, after: Values) -> list[Found]:
         name = after["name"]
         found = _named(lambda: call("elbv2", operation, f"look for {name}", Names=[name])[key])
         if not found:
@@ -150,7 +150,7 @@ def _balanced(operation: str, key: str, arn: str) -> Callable[[Caller, Values], 
     return find
 
 
-def _listener(call: Caller, after: Values) -> list[Found]:
+def _listener(call: Aws, after: Values) -> list[Found]:
     balancer = after.get("load_balancer_arn")
     if not balancer:
         return []
@@ -159,7 +159,7 @@ def _listener(call: Caller, after: Values) -> list[Found]:
     return [Found(one["ListenerArn"], None) for one in found if one.get("Port") == after.get("port")]
 
 
-def _record(call: Caller, after: Values) -> list[Found]:
+def _record(call: Aws, after: Values) -> list[Found]:
     """One that leads to the load balancer that it is to lead to: any other is somebody's."""
     zone, name, kind = after.get("zone_id"), after.get("name"), after.get("type")
     wanted = ((after.get("alias") or [{}])[0].get("name") or "").lower()
@@ -178,11 +178,11 @@ def _moment(moment: Any) -> str:
     return moment.isoformat() if moment else ""
 
 
-def _arn_tags(call: Caller, service: str, arn: str, name: str) -> dict[str, str]:
+def _arn_tags(call: Aws, service: str, arn: str, name: str) -> dict[str, str]:
     return _tags(call(service, "list_tags_for_resource", f"read the tags of {name}", ResourceName=arn)["TagList"])
 
 
-def _database_subnets(call: Caller, after: Values) -> list[Found]:
+def _database_subnets(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     found = _named(lambda: call("rds", "describe_db_subnet_groups", f"look for {name}", DBSubnetGroupName=name)["DBSubnetGroups"])
     return [Found(name, _arn_tags(call, "rds", one["DBSubnetGroupArn"], name)) for one in found]
@@ -193,7 +193,7 @@ _DATABASE_SETTLED = ("available", "storage-optimization")
 _FAILED = ("failed", "restore-error", "create-failed", "restore-failed", "incompatible-restore", "incompatible-network", "incompatible-parameters")
 
 
-def _database(call: Caller, after: Values) -> list[Found]:
+def _database(call: Aws, after: Values) -> list[Found]:
     name = after["identifier"]
     found = _named(lambda: call("rds", "describe_db_instances", f"look for {name}", DBInstanceIdentifier=name)["DBInstances"])
     if found and found[0]["DBInstanceStatus"] in ("stopping", "stopped"):
@@ -207,8 +207,8 @@ def _stored(name: str, status: str, settled: tuple[str, ...], tags: dict[str, st
     return Found(name, tags, "" if status in settled else status, _moment(made_at))
 
 
-def _cache_thing(operation: str, key: str, argument: str) -> Callable[[Caller, Values], list[Found]]:
-    def find(call: Caller, after: Values) -> list[Found]:
+def _cache_thing(operation: str, key: str, argument: str) -> Callable[[Aws, Values], list[Found]]:
+    def find(call: Aws, after: Values) -> list[Found]:
         name = after["name"]
         found = _named(lambda: call("elasticache", operation, f"look for {name}", **{argument: name})[key])
         return [Found(name, _arn_tags(call, "elasticache", one["ARN"], name)) for one in found]
@@ -216,7 +216,7 @@ def _cache_thing(operation: str, key: str, argument: str) -> Callable[[Caller, V
     return find
 
 
-def _cache(call: Caller, after: Values) -> list[Found]:
+def _cache(call: Aws, after: Values) -> list[Found]:
     name = after["cluster_id"]
     found = _named(lambda: call("elasticache", "describe_cache_clusters", f"look for {name}", CacheClusterId=name)["CacheClusters"])
     if not found:
@@ -228,7 +228,7 @@ def _cache(call: Caller, after: Values) -> list[Found]:
 
 
 # --- The rest ---------------------------------------------------------------------------------------------------------
-def _parameter(call: Caller, after: Values) -> list[Found]:
+def _parameter(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
     found = call.pages("ssm", "describe_parameters", f"look for {name}", "Parameters", ParameterFilters=filters)
@@ -236,13 +236,13 @@ def _parameter(call: Caller, after: Values) -> list[Found]:
     return [Found(name, _tags(call("ssm", "list_tags_for_resource", f"read the tags of {name}", **asked)["TagList"])) for one in found if one["Name"] == name]
 
 
-def _cluster(call: Caller, after: Values) -> list[Found]:
+def _cluster(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     found = call("ecs", "describe_clusters", f"look for {name}", clusters=[name], include=["TAGS"])["clusters"]
     return [Found(name, _tags(one.get("tags"))) for one in found if one.get("status") == "ACTIVE"]
 
 
-def _service(call: Caller, after: Values) -> list[Found]:
+def _service(call: Aws, after: Values) -> list[Found]:
     cluster, name = (after.get("cluster") or "").rsplit("/", 1)[-1], after["name"]
     if not cluster:
         return []
@@ -251,27 +251,27 @@ def _service(call: Caller, after: Values) -> list[Found]:
     return [Found(f"{cluster}/{name}", _tags(one.get("tags"))) for one in found if one.get("status") == "ACTIVE"]
 
 
-def _log_group(call: Caller, after: Values) -> list[Found]:
+def _log_group(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     groups = call.pages("logs", "describe_log_groups", f"look for {name}", "logGroups", logGroupNamePrefix=name)
     arns = [group["arn"].removesuffix(":*") for group in groups if group["logGroupName"] == name]
     return [Found(name, call("logs", "list_tags_for_resource", f"read the tags of {name}", resourceArn=arn)["tags"]) for arn in arns]
 
 
-def _repository(call: Caller, after: Values) -> list[Found]:
+def _repository(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     found = _named(lambda: call.pages("ecr", "describe_repositories", f"look for {name}", "repositories", repositoryNames=[name]))
     doing = f"read the tags of {name}"
     return [Found(name, _tags(call("ecr", "list_tags_for_resource", doing, resourceArn=one["repositoryArn"])["tags"])) for one in found]
 
 
-def _role(call: Caller, after: Values) -> list[Found]:
+def _role(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     found = _named(lambda: [call("iam", "get_role", f"look for the role {name}", RoleName=name)["Role"]])
     return [Found(name, _tags(one.get("Tags"))) for one in found]
 
 
-def _oidc_provider(call: Caller, after: Values) -> list[Found]:
+def _oidc_provider(call: Aws, after: Values) -> list[Found]:
     host = after["url"].removeprefix("https://")
     listed = call("iam", "list_open_id_connect_providers", "list the OIDC providers")["OpenIDConnectProviderList"]
     found = [one["Arn"] for one in listed if one["Arn"].partition("oidc-provider/")[2] == host]
@@ -279,14 +279,14 @@ def _oidc_provider(call: Caller, after: Values) -> list[Found]:
     return [Found(arn, _tags(call("iam", asked, f"read {arn}", OpenIDConnectProviderArn=arn).get("Tags"))) for arn in found]
 
 
-def _schedule(call: Caller, after: Values) -> list[Found]:
+def _schedule(call: Aws, after: Values) -> list[Found]:
     """A schedule has no tags. It is this environment's if it acts as the role that is made for it, which has its name."""
     name, group = after["name"], after.get("group_name") or "default"
     found = _named(lambda: [call("scheduler", "get_schedule", f"look for {name}", Name=name, GroupName=group)])
     return [Found(f"{group}/{name}", None) for one in found if one["Target"]["RoleArn"].rsplit("/", 1)[-1] == name]
 
 
-FINDERS: dict[str, Callable[[Caller, Values], list[Found]]] = {
+FINDERS: dict[str, Callable[[Aws, Values], list[Found]]] = {
     **{kind: _ec2(kind) for kind in EC2},
     "aws_eip": _address,
     "aws_route": _route,

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller, Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.terraform.finders import AGAIN, FINDERS, NOT_UNIQUE, Found, Values
 from ansible_collections.atena.aws.plugins.module_utils.terraform.saved import VARIABLES
 
@@ -85,7 +86,7 @@ class Search:
 
     def __init__(
         self,
-        call: Caller,
+        call: Aws,
         *,
         named: Iterable[str] = (),
         but: Iterable[str] = (),

@@ -149,7 +149,13 @@ def _begins(snapshot: str) -> str:
     return f"from the snapshot {snapshot}" if snapshot else "empty"
 
 
-def plan_with_what_is_there(terraform, scratch, search, first, **how):
+def plan_with_what_is_there(
+    terraform: Terraform,
+    scratch: str,
+    search: left_behind.Search | None,
+    first: Callable[[dict[str, Any], dict[str, str]], list[str]],
+    **how: Any,
+) -> tuple[bool, str, list[Diagnostic], dict[str, Any] | None]:
     """make_plan and what it says, with what is in AWS and not in the state taken in. Returns (dirty, path, diagnostics, plan or None).
 
     search: left_behind.Search. first: tells, from a plan, the addresses that have to be applied before what is taken in can be; [] mostly.
@@ -167,7 +173,7 @@ def plan_with_what_is_there(terraform, scratch, search, first, **how):
     return dirty, path, diagnostics, plan
 
 
-def password_first(plan, imports):
+def password_first(plan: Mapping[str, Any], imports: Mapping[str, str]) -> list[str]:
     """The database's password is drawn before the database is taken in, where DATABASE_URL is not there to say it: else it would be known only when the
     database is in the state, and a run that dies then could not be finished."""
     created = {one["address"] for one in plan.get("resource_changes", []) if one["change"]["actions"] == ["create"]}
@@ -175,31 +181,31 @@ def password_first(plan, imports):
     return [_DATABASE_PASSWORD] if wanted and _DATABASE_PASSWORD in created else []
 
 
-def read_plan(terraform, path, scratch):
+def read_plan(terraform: Terraform, path: str, scratch: str) -> dict[str, Any]:
     return terraform.json("read the plan", "show", "-json", path, scratch=scratch)
 
 
-def imported(plan):
+def imported(plan: Mapping[str, Any]) -> dict[str, str]:
     """{address: id} of what a plan takes into the state."""
     changes = {one["address"]: one["change"].get("importing") for one in plan.get("resource_changes", [])}
     return {address: importing["id"] for address, importing in changes.items() if importing}
 
 
-def apply_alone(terraform, scratch, addresses, *, lock_timeout, parallelism, **_how):
+def apply_alone(terraform: Terraform, scratch: str, addresses: Iterable[str], *, lock_timeout: int | None, parallelism: int, **_how: Any) -> None:
     """Applies these and what they stand on, and nothing else."""
     dirty, path, _diagnostics = make_plan(terraform, scratch, lock_timeout=lock_timeout, parallelism=parallelism, targets=addresses)
     if dirty:
         apply_plan(terraform, path, scratch, lock_timeout=lock_timeout, parallelism=parallelism)
 
 
-def refuse_impossible(changes):
+def refuse_impossible(changes: Iterable[Change]) -> None:
     """What AWS would refuse when the rest is applied already."""
     found = [change for change in changes if change.get("impossible")]
     if found:
         raise Refused(f"{' '.join(change['impossible'] for change in found)} Nothing was changed.", found)
 
 
-def refuse_lost_redis(changes, why):
+def refuse_lost_redis(changes: Iterable[Change], why: str) -> None:
     """A Redis that is in the state and that somebody deleted: Terraform would make an empty one without a word. why: what to do instead; '' where it may."""
     found = [change for change in changes if change["type"] in _REDIS_TYPES and change["action"] == "create" and change["outside"]]
     if why and found:
@@ -251,6 +257,7 @@ def plan_and_apply(
     else:
         pushed = terraform_unrecorded.push(terraform, scratch, lock_arguments(lock_timeout))
     looks = search if not (saved or destroy or targets) else None
+    plan: dict[str, Any] | None = None
     if saved:
         terraform_saved.state_of(saved)  # before Terraform says in words of its own that it is no plan
         dirty, path = True, saved
@@ -266,9 +273,9 @@ def plan_and_apply(
 
         dirty, path, diagnostics, plan = plan_with_what_is_there(terraform, scratch, looks, first, **how)
     # A plan that was kept has its import blocks in it.
-    imports = imported(plan) if saved else search.imports if search else {}
+    imports = imported(plan or {}) if saved else search.imports if search else {}
     result: dict[str, Any] = {"changed": dirty, "changes": [], "changed_outputs": [], "saved_plan": "", "taken_in": imports}
-    if not dirty:
+    if plan is None:
         outputs = terraform.json("read the outputs", "output", "-json", scratch=scratch)
     else:
         if saved:
