@@ -30,7 +30,8 @@ options:
     required: true
   commit:
     description:
-      - The commit, in full, of the git repository that O(path) is in. Unset, the files are taken as they are in O(path), ignored ones as well.
+      - The commit of the git repository that O(path) is in, in full or its beginning of at least 7 digits.
+        Unset, the files are taken as they are in O(path), ignored ones as well.
       - Submodules are taken from O(path)'s repository where it has them, else from their address.
     type: str
   clones:
@@ -286,6 +287,8 @@ def build(module: Module, call: Caller, items: list[dict[str, Any]], says: list[
 
 def run(module: Module) -> dict[str, Any]:
     params, call = module.params, Caller(module)
+    if params["commit"]:
+        params["commit"] = build_context.whole(params["path"], params["commit"])
     images, says = params["images"], []
     wanted = {item["name"]: origin(params, item) for item in images}
     names = [item["repository"] for item in images]

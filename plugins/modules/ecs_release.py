@@ -25,11 +25,14 @@ options:
     description: The ECS cluster; C(<name>-cluster) if unset.
     type: str
   release:
-    description: The commit that is released. One of O(release) and O(rollback_to) is needed.
+    description:
+      - The commit that is released. One of O(release) and O(rollback_to) is needed.
+      - Where images in O(services) have the tag C(sha-<release>), it may be the beginning of a commit, of at least 7 digits, or a release's id. The commit
+        that is meant is looked for in the ledger and among the tags of their repositories, and those images' tags follow it.
     type: str
   rollback_to:
     description: >-
-      C(previous), or what names an earlier release that succeeded - its id, its commit, or the beginning of one.
+      C(previous), or what names an earlier release that succeeded - its id, its commit, or the beginning of one, of at least 7 characters.
     type: str
   allow_over_migration:
     description: Whether to go back although migrations ran since, which the old code may not understand.

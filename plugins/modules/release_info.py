@@ -34,8 +34,16 @@ options:
     description: The ECS cluster, for telling which release runs. Unset, or where it has none of the services, none is marked.
     type: str
   reference:
-    description: An id, a commit, or the beginning of one. Fails, listing what there is, if it is unknown or names several commits.
+    description:
+      - An id, a commit, or the beginning of one of at least 7 characters. Fails, listing what there is, if it is unknown or names several commits.
     type: str
+  repositories:
+    description:
+      - ECR repositories of the caller's own registry, whose images with a tag C(sha-<commit>) count beside the ledger, so that O(reference) may be a
+        commit that was built and never released. A commit that is given in full is then taken at its word.
+    type: list
+    elements: str
+    default: []
   migration_source:
     description: Where the application's repository has its migrations, as RV(obstacle) names it.
     type: str
@@ -67,6 +75,13 @@ EXAMPLES = r"""
     bucket: atena-terraform-state-123456789012
     prefix: atena/prod/releases/
     reference: 3f2a91c
+
+- name: Look which commit is meant of those that are built
+  atena.aws.release_info:
+    bucket: atena-terraform-state-123456789012
+    prefix: atena/prod/releases/
+    reference: 3f2a91c
+    repositories: [atena-prod-api, atena-prod-workers]
 """
 
 RETURN = r"""
@@ -165,23 +180,27 @@ lines:
   returned: success
   type: list
   elements: str
+commit:
+  description: The commit that O(reference) names, in full.
+  returned: when O(reference) is set
+  type: str
 release:
   description: The record that O(reference) names, like those in RV(releases) but for C(running).
-  returned: when O(reference) is set
+  returned: when O(reference) is set, and names a release on record
   type: dict
 migrated_since:
   description: Ids of the releases after RV(release) whose migrations may have changed the schema that its code knows.
-  returned: when O(reference) is set
+  returned: when O(reference) is set, and names a release on record
   type: list
   elements: str
 migrations_unknown:
   description: Those of RV(migrated_since) of which it is not known, since which migrations they or RV(release) had is not on record.
-  returned: when O(reference) is set
+  returned: when O(reference) is set, and names a release on record
   type: list
   elements: str
 obstacle:
   description: Why going back to RV(release) has to be asked for, in words; empty if nothing is in the way, or if it is what runs.
-  returned: when O(reference) is set
+  returned: when O(reference) is set, and names a release on record
   type: str
 """
 
@@ -193,6 +212,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import running_task_definitions
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
+from ansible_collections.atena.aws.plugins.module_utils.release import reference
 
 
 def name_of(record: dict[str, Any] | None) -> str:
@@ -216,12 +236,25 @@ def work(module: Module, call: Caller) -> dict[str, Any]:
         "lines": ledgers.lines(marked),
     }
     if params["reference"]:
-        result["release"] = ledger.find(params["reference"])
-        result["migrated_since"] = [record["id"] for record in ledgers.migrated_since(records, result["release"])]
-        result["migrations_unknown"] = [record["id"] for record in ledgers.migrations_unknown(records, result["release"])]
-        there = result["running"] == result["release"]["id"]
-        result["obstacle"] = "" if there else ledgers.obstacle(records, result["release"], params["migration_source"])
+        result.update(looked_up(call, ledger, records, params, result["running"]))
     return result
+
+
+def looked_up(call: Caller, ledger: ledgers.Ledger, records: list[Any], params: dict[str, Any], running: str) -> dict[str, Any]:
+    """What is returned of the release that is asked for."""
+    wanted = params["reference"]
+    if params["repositories"]:
+        wanted = reference.whole(call, ledger, [("", name) for name in params["repositories"]], wanted)
+        if not ledger.named(wanted):
+            return {"commit": wanted}
+    record = ledger.find(wanted)
+    return {
+        "commit": record["release"],
+        "release": record,
+        "migrated_since": [later["id"] for later in ledgers.migrated_since(records, record)],
+        "migrations_unknown": [later["id"] for later in ledgers.migrations_unknown(records, record)],
+        "obstacle": "" if running == record["id"] else ledgers.obstacle(records, record, params["migration_source"]),
+    }
 
 
 def main() -> None:
@@ -232,6 +265,7 @@ def main() -> None:
             "count": {"type": "int", "default": 50},
             "cluster": {"type": "str"},
             "reference": {"type": "str"},
+            "repositories": {"type": "list", "elements": "str", "default": []},
             "migration_source": {"type": "str", "default": ""},
         },
         supports_check_mode=True,

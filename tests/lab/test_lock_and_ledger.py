@@ -400,9 +400,9 @@ def test_what_a_record_said_before_is_kept(ledger, lab):
 def test_a_release_is_found_by_the_beginning_of_its_commit(ledger, call):
     for letter in "abc":
         ledger.save(ledgers.ended(ledger.create(begun(letter)), "succeeded"))
-    assert again(call, ledger).find("bbbb")["release"] == "b" * 40
-    with pytest.raises(CallFailed, match="No release on record is called 'dddd'") as unknown:
-        again(call, ledger).find("dddd")
+    assert again(call, ledger).find("bbbbbbb")["release"] == "b" * 40
+    with pytest.raises(CallFailed, match="No release on record is called 'ddddddd'") as unknown:
+        again(call, ledger).find("ddddddd")
     assert "cccccccccccc" in str(unknown.value)
 
 
@@ -421,7 +421,7 @@ def released(ledger, lab):
 
 
 def test_release_info_tells_what_runs_and_what_was_before(released, ledger, lab):
-    result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, cluster=lab.cluster, reference="aaaaaa")
+    result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, cluster=lab.cluster, reference="aaaaaaa")
     assert not failed
     assert [record["running"] for record in result["releases"]] == [False, True, False]
     assert (result["running"], result["previous"], result["interrupted"]) == (released[1]["id"], released[0]["id"], "")
@@ -433,14 +433,14 @@ def test_release_info_tells_what_runs_and_what_was_before(released, ledger, lab)
 
 
 def test_release_info_refuses_a_release_that_is_not_on_record(released, ledger):
-    result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, reference="dddd")
-    assert failed and "No release on record is called 'dddd'" in result["msg"] and "the migration failed" in result["msg"]
+    result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, reference="ddddddd")
+    assert failed and "No release on record is called 'ddddddd'" in result["msg"] and "the migration failed" in result["msg"]
 
 
 def test_releases_yml_lists_them_and_marks_the_one_that_runs(released, ledger, lab):
     with Wire(lab.endpoint) as wire:
         run = lab.playbook(
-            "releases.yml", "-e", f"atena_releases_prefix={ledger.prefix}", "-e", "releases_show=bbbb", environment={"AWS_ENDPOINT_URL": wire.endpoint}
+            "releases.yml", "-e", f"atena_releases_prefix={ledger.prefix}", "-e", "releases_show=bbbbbbb", environment={"AWS_ENDPOINT_URL": wire.endpoint}
         ).must_succeed()
     assert "* bbbbbbbbbbbb deploy succeeded" in run.text
     assert "cccccccccccc deploy failed" in run.text and "the migration failed" in run.text

@@ -54,9 +54,34 @@ def test_a_release_by_its_commit_is_not_built(lab, commits):
     "playbook, release, words",
     [
         ("deploy.yml", "0" * 40, "ECR has no image"),
+        ("deploy.yml", "0" * 12, "No release on record and no image in ECR is called"),
+        ("deploy.yml", "0" * 4, "is too short"),
         ("rollback.yml", "0" * 40, "No release on record is called"),
     ],
 )
+def test_a_release_by_what_the_list_prints_of_its_commit(lab, commits):
+    target = commits[-2]
+    assert f" {target[:12]} " in lab.playbook("releases.yml").must_succeed().output
+    run = lab.playbook("deploy.yml", "-e", f"release={target[:12]}").must_succeed()
+    assert "Build and push" not in run.output
+    assert_settled(lab, target)
+    assert lab.records()[0]["release"] == target, "the record has the whole commit"
+    lab.playbook("deploy.yml", "-e", f"release={commits[-1][:7]}").must_succeed()
+    assert_settled(lab, commits[-1])
+
+
+def test_a_release_of_images_that_were_only_built(lab, commits):
+    before = lab.app.commit
+    lab.app.change("Build only", **{"built-only.txt": "x\n"})
+    built = lab.app.commit
+    lab.playbook("deploy.yml", "-e", "deploy_until=images").must_succeed()
+    lab.app.back_to(before)
+    assert lab.records()[0]["release"] != built
+    lab.playbook("deploy.yml", "-e", f"release={built[:9]}").must_succeed()
+    assert_settled(lab, built)
+    lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed()
+
+
 def test_an_unknown_release_is_refused_before_anything_changes(lab, commits, playbook, release, words):
     before = lab.revisions(), lab.records()[0]
     run = lab.playbook(playbook, "-e", f"release={release}").must_fail()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import no_bucket, put_over
@@ -28,7 +29,6 @@ RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "int
 _MIGRATED = {"running", "succeeded", "failed", "incomplete", "unknown"}
 # Of a migration whose run died, and of whose task ECS knows nothing (any more).
 UNKNOWN = "unknown"
-_SHORT = 12
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def stamp(now: datetime.datetime | None = None) -> str:
 
 def new_id(now: datetime.datetime, sha: str, rand: str) -> str:
     """Sorts by time, tells the commit, and differs between two of the same second."""
-    return f"{now.astimezone(datetime.UTC).strftime('%Y%m%dT%H%M%SZ')}-{sha[:_SHORT]}-{rand[:4]}"
+    return f"{now.astimezone(datetime.UTC).strftime('%Y%m%dT%H%M%SZ')}-{commits.short(sha)}-{rand[:4]}"
 
 
 def new_record(
@@ -143,7 +143,7 @@ def obstacle(records: list[dict], target: dict, source: str) -> str:
     """Why going back to `target` may meet a newer schema, and what would tell; '' if none stands in the way. `source`: where the migrations are."""
     unknown = [record["id"] for record in migrations_unknown(records, target)]
     changed = [record["id"] for record in migrated_since(records, target) if record["id"] not in unknown]
-    says, since = [], f"since {target['release'][:_SHORT]} was released"
+    says, since = [], f"since {commits.short(target['release'])} was released"
     if changed:
         says.append(f"Migrations ran {since} ({', '.join(changed)}), and going back does not undo them: the old code would meet the newer schema.")
     if unknown:
@@ -204,7 +204,7 @@ def lines(records: list[dict]) -> list[str]:
     rows = [
         (
             "*" if record.get("running") else " ",
-            record["release"][:_SHORT],
+            commits.short(record["release"]),
             record["kind"] + (" of the working tree" if record.get("build", {}).get("from") == "working_tree" else ""),
             record["outcome"],
             record["started_at"].replace("T", " ").removesuffix("Z"),
@@ -333,22 +333,32 @@ class Ledger:
         """The last `count` records, newest first."""
         return self._read(self._ids()[:count])
 
+    def named(self, reference: str) -> list[dict]:
+        """The records that an id, a commit, or the beginning of one may mean, newest first."""
+        identities = self._ids()
+        if reference in identities:
+            return [self._get(reference)]
+        digits = commits.short(reference.lower())
+        wanted = [identity for identity in identities if identity.startswith(reference) or _commit(identity).startswith(digits)]
+        return [record for record in self._read(wanted if reference else []) if commits.means(reference, record["release"], [record["id"]])]
+
     def find(self, reference: str) -> dict:
         """The record that an id, a commit, or the beginning of one names; of several of one commit, its newest success, else its newest.
 
         Raises CallFailed if there is none, or if they are of different commits, and lists what there is.
         """
-        identities = self._ids()
-        if reference in identities:
-            return self._get(reference)
-        wanted = [identity for identity in identities if identity.startswith(reference) or _commit(identity).startswith(reference[:_SHORT])]
-        found = [record for record in self._read(wanted if reference else []) if record["id"].startswith(reference) or record["release"].startswith(reference)]
-        releases = {record["release"] for record in found}
-        if len(releases) == 1:
-            return last_good(found) or found[0]
-        shown = lines(found) if found else lines(self.recent(10))
-        problem = f"'{reference}' names releases of {len(releases)} commits; write more of it" if found else f"No release on record is called '{reference}'"
-        raise CallFailed("\n".join([f"{problem}. Give the id, the commit, or the beginning of one:", *shown[:21]]))
+        found = self.named(reference)
+        commit = commits.resolve(reference, names_of(found), nobody="No release on record", listed=lambda _: lines(found or self.recent(10)))
+        of_it = [record for record in found if record["release"] == commit]
+        return last_good(of_it) or of_it[0]
+
+
+def names_of(records: list[dict]) -> dict[str, list[str]]:
+    """{commit: ids of its releases}, as commit.resolve takes it."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        names.setdefault(record["release"], []).append(record["id"])
+    return names
 
 
 def _commit(identity: str) -> str:

@@ -11,13 +11,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 
+from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.git import cli as git_cli, clone as git_clone
 from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed, Refused
 from ansible_collections.atena.aws.plugins.module_utils.images import build_include
 
 _MOST_AT_ONCE = 64
+_BEGINNING = re.compile(f"[0-9a-f]{{{commits.SHORTEST},63}}")
 
 
 def repository_of(path: str) -> tuple[str, str]:
@@ -27,6 +30,24 @@ def repository_of(path: str) -> tuple[str, str]:
         return git_cli.run(["-C", path, "rev-parse", "--absolute-git-dir"], doing).rstrip("\n"), ""
     top, prefix = git_cli.run(["-C", path, "rev-parse", "--show-toplevel", "--show-prefix"], doing).split("\n")[:2]
     return top, prefix.rstrip("/")
+
+
+def whole(path: str, commit: str) -> str:
+    """The commit in full, of which the repository that `path` is in has so many digits; what has the form of no such beginning is left to git."""
+    if commits.is_whole(commit) or not _BEGINNING.fullmatch(commit):
+        return commit
+    top, _prefix = repository_of(path)
+    found = git_cli.run(["-C", top, "rev-parse", f"--disambiguate={commit}"], f"look for the commit {commit} in {top}").split()
+    kinds = {name: git_cli.run(["-C", top, "cat-file", "-t", name], f"look what {name} is").strip() for name in found}
+    named = sorted(name for name, kind in kinds.items() if kind == "commit")
+    if len(named) == 1:
+        return named[0]
+    problem = (
+        f"'{commit}' is the beginning of {len(named)} commits of {top} ({', '.join(named)}): write more of it."
+        if named
+        else (f"{top} has no commit that begins with '{commit}'. Fetch it (git fetch), or correct `commit`.")
+    )
+    raise GitFailed(f"{problem} Nothing was built.")
 
 
 def absent(path: str, commit: str, files: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 
+from ansible_collections.atena.aws.plugins.module_utils.core.commit import Commit
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Conflict, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import ecr_digest
@@ -57,11 +58,22 @@ def plan_kept(records: list[dict], tags: dict) -> dict:
     return {"add": sorted(add), "remove": sorted(remove)}
 
 
+def _tagged(call: Aws, repository: str, account: str = "") -> dict[str, str]:
+    """{tag: digest} of a repository. account: the registry's, '' for the caller's own."""
+    where = {"repositoryName": repository, **({"registryId": account} if account else {})}
+    images = call.pages("ecr", "describe_images", f"list the images of {repository}", "imageDetails", filter={"tagStatus": "TAGGED"}, **where)
+    return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
+
+
+def commits_of(call: Aws, repository: str, account: str = "") -> list[Commit]:
+    """The commits that its images are named after; none of a repository that does not exist."""
+    tags = absent_as({}, "Repository", lambda: _tagged(call, repository, account))
+    return sorted(commit for commit in map(Commit.of_tag, tags) if commit)
+
+
 def protecting_tags(call: Aws, repository: str) -> dict[str, str]:
     """{tag: digest} of the repository's protecting tags."""
-    doing, tagged = f"list the images of {repository}", {"tagStatus": "TAGGED"}
-    images = call.pages("ecr", "describe_images", doing, "imageDetails", repositoryName=repository, filter=tagged)
-    return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", []) if tag.startswith(KEPT)}
+    return {tag: digest for tag, digest in _tagged(call, repository).items() if tag.startswith(KEPT)}
 
 
 def keep(call: Aws, records: list[dict]) -> None:

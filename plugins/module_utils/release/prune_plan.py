@@ -11,6 +11,7 @@ import datetime
 import re
 from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import KEPT
 
@@ -203,7 +204,7 @@ def line_of(entry: dict) -> str:
     if "digest" in entry:
         whose = "inside a multi-platform image" if entry["part"] else f"tags {', '.join(entry['tags'])}" if entry["tags"] else "no tag"
         return f"image {name_of(entry)}, {age}, {_size(entry['size_bytes'])}, {whose}"
-    return f"task definition {name_of(entry)}, {age}" + (f", release {entry['release'][:12]}" if entry["release"] else "")
+    return f"task definition {name_of(entry)}, {age}" + (f", release {commits.short(entry['release'])}" if entry["release"] else "")
 
 
 def lines(planned: dict, done: bool) -> list[str]:

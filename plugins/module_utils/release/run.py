@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
+from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
@@ -25,7 +25,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.lock import 
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
 from ansible_collections.atena.aws.plugins.module_utils.images import tags as ecr_tags
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
-from ansible_collections.atena.aws.plugins.module_utils.release import targets as release_targets
+from ansible_collections.atena.aws.plugins.module_utils.release import reference as release_reference, targets as release_targets
 from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
 from ansible_collections.atena.aws.plugins.module_utils.secrets.store import parameters_below
 
@@ -61,7 +61,7 @@ class Release:
     # --- What is to be done -------------------------------------------------------------------------------------------
     def plan(self) -> None:
         """Reads the services, the ledger and the task definitions, and decides; writes nothing."""
-        items = self.params["services"]
+        items = self._known_commit()
         services = describe_services(self.call, self.cluster, [item["name"] for item in items])
         self.records = self.ledger.recent()
         if self.params["rollback_to"]:
@@ -76,6 +76,11 @@ class Release:
             counts_kept=[] if self.goal else self._counts_kept(),
             diff=[diff for target in self.targets for diff in target.diff()],
         )
+
+    def _known_commit(self) -> list[dict]:
+        """The services, with the images of the commit that is meant where only its beginning was given."""
+        self.result["release"], items = release_reference.followed(self.call, self.ledger, self.params["release"] or "", self.params["services"])
+        return items
 
     def _rollback_goal(self, services: dict) -> dict:
         running = ledger.running_record(ledger.mark_running(self.records, {name: service["taskDefinition"] for name, service in services.items()}))
@@ -135,7 +140,7 @@ class Release:
             return self._predict()
         if self.nothing_to_do:
             return self._confirm()
-        reason = f"{'rollback' if self.goal else 'deploy'} {self.result['release'][:12]}"
+        reason = f"{'rollback' if self.goal else 'deploy'} {commits.short(self.result['release'])}"
         frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append}
         with interruptible(), self.lock.running(reason, self.params["operator"], **frame):
             # Somebody else may have released since: what was read before the lock decides no write.
@@ -166,11 +171,11 @@ class Release:
         failed = rollout.wait(list(rollout.items))
         if failed:
             raise ReleaseFailed(
-                f"{self.result['release'][:12]} is what the services have, but they are not well. " + " ".join(f"{r}." for r in failed.values())
+                f"{commits.short(self.result['release'])} is what the services have, but they are not well. " + " ".join(f"{r}." for r in failed.values())
             )
         health = self._health()
         if not health["healthy"]:
-            raise ReleaseFailed(f"{self.result['release'][:12]} already runs, but {self._health_words(health)}.")
+            raise ReleaseFailed(f"{commits.short(self.result['release'])} already runs, but {self._health_words(health)}.")
         return {**self.result, "outcome": "nothing_to_do", "duration_seconds": self._took()}
 
     # --- Doing it -----------------------------------------------------------------------------------------------------
@@ -301,7 +306,7 @@ class Release:
         source = self.params.get("migration_source")
         if self.goal or not source or not self.params["migration"] or self._schema():
             return
-        commit = self.result["release"][:12]
+        commit = commits.short(self.result["release"])
         built = (self.params.get("build") or {}).get("from")
         why = f"the commit {commit} has no {source} (atena_migration_source)" if built else f"no release of {commit} that was built here is on record"
         self.warnings.append(
@@ -403,7 +408,7 @@ class Release:
             health = self._health()
             if health["healthy"]:
                 return
-            words = f"All services were stable on {self.result['release'][:12]}, but {self._health_words(health)}."
+            words = f"All services were stable on {commits.short(self.result['release'])}, but {self._health_words(health)}."
         evidence = rollout.evidence(failed or rollout.items)
         found = self._evidence([task["task_arn"] for tasks in evidence.values() for task in tasks if task.get("task_arn")])
         self._save(step="reverting")

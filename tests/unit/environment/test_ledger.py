@@ -470,10 +470,11 @@ def filled(bucket):
         ("20270115T120300Z-bbbbbbbbbbbb-0000", "1203b"),  # an id
         ("20270115T1202", "1202c"),  # the beginning of one
         (sha("a"), "1200a"),  # a commit
-        ("aaaa", "1200a"),  # the beginning of one
+        ("aaaaaaa", "1200a"),  # the beginning of one
+        ("AAAAAAA", "1200a"),
         ("b" * 12, "1201b"),  # of several releases, the newest that succeeded, though a later one failed
         ("b" * 30, "1201b"),  # longer than what the id tells of it
-        ("c", "1204c"),  # none succeeded: the newest
+        ("ccccccc", "1204c"),  # none succeeded: the newest
     ],
 )
 def test_a_release_is_found_by_id_commit_or_the_beginning_of_one(filled, reference, wanted):
@@ -483,10 +484,11 @@ def test_a_release_is_found_by_id_commit_or_the_beginning_of_one(filled, referen
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("ffff", ["No release on record is called 'ffff'", "aaaaaaaaaaaa", "cccccccccccc"]),
+        ("fffffff", ["No release on record is called 'fffffff'", "Nothing was changed", "aaaaaaaaaaaa", "cccccccccccc"]),
+        ("aaaa", ["'aaaa' is too short: at least 7 characters tell commits apart", "Nothing was changed", "aaaaaaaaaaaa"]),
         ("a" * 39 + "b", ["No release on record is called"]),
-        ("", ["No release on record is called ''"]),
-        ("bbbb", ["names releases of 2 commits", "write more of it", "bbbbbbbbbbba", "bbbbbbbbbbbb"]),
+        ("", ["'' is too short", "aaaaaaaaaaaa"]),
+        ("bbbbbbb", ["names releases of 2 commits", "write more of it", "bbbbbbbbbbba", "bbbbbbbbbbbb"]),
         ("20270115", ["names releases of 4 commits"]),
     ],
 )
@@ -499,7 +501,7 @@ def test_an_unknown_or_ambiguous_reference_is_refused_and_told_what_there_is(fil
 
 def test_an_unknown_reference_in_an_empty_ledger(bucket):
     with pytest.raises(CallFailed, match="No release is on record"):
-        Ledger(bucket, "state", PREFIX).find("abc")
+        Ledger(bucket, "state", PREFIX).find("abcdef0")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"null", b'{"format": 1, "findings": []}'])

@@ -571,3 +571,23 @@ def test_files_are_looked_up_in_the_commit_without_a_clone(app):
     commit = git(app.path, "rev-parse", "HEAD")
     assert build_context.absent(str(app.path), commit, ["Dockerfile", "src/Dockerfile"]) == ["src/Dockerfile"]
     assert build_context.absent(str(app.path / "src"), commit, ["../Dockerfile", "a", "Dockerfile"]) == ["Dockerfile"]
+
+
+# --- A commit by its beginning ----------------------------------------------------------------------------------------
+def test_the_beginning_of_a_commit_is_completed_by_the_repository(app):
+    full = git(app.path, "rev-parse", "HEAD").strip()
+    assert {build_context.whole(str(app.path), text) for text in (full, full[:7], full[:39])} == {full}
+    # A tree is no commit, and neither is what git does not have.
+    for text in (git(app.path, "rev-parse", "HEAD^{tree}").strip()[:12], "0000000"):
+        with pytest.raises(GitFailed, match=f"has no commit that begins with '{text}'.*Nothing was built"):
+            build_context.whole(str(app.path), text)
+    # What is no beginning of one is judged by git, as ever.
+    assert build_context.whole(str(app.path), "HEAD") == "HEAD"
+
+
+def test_of_two_commits_that_begin_so_both_are_named(app, monkeypatch):
+    answers = {"rev-parse": "abcdef01\nabcdef02\nabcdef03\n", "abcdef01": "commit", "abcdef02": "commit", "abcdef03": "blob"}
+    monkeypatch.setattr(build_context, "repository_of", lambda path: (path, ""))
+    monkeypatch.setattr(build_context.git_cli, "run", lambda words, doing: answers.get(words[2]) or answers[words[-1]])
+    with pytest.raises(GitFailed, match=r"'abcdef0' is the beginning of 2 commits of .* \(abcdef01, abcdef02\): write more of it. Nothing was built"):
+        build_context.whole(str(app.path), "abcdef0")
