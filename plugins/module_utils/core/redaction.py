@@ -12,11 +12,10 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core.connection_url import HIDDEN
 from ansible_collections.atena.aws.plugins.module_utils.core.spellings import PASSWORD_ARGUMENTS, SHORTEST_LINE, WHOLE_LINE, lines_of, password_of, spellings
 
 __all__ = ("HIDDEN", "Redactor", "clean", "password_of", "shown", "spellings")
-
-HIDDEN = "[secret]"
 
 # --- What a terminal would act on -------------------------------------------------------------------------------------
 # ECMA-48's sequences, each also in its form of one character (C1): CSI; OSC, DCS, SOS, PM and APC with all that they hold, if they end on the same line;

@@ -11,7 +11,9 @@ import base64
 import html
 import json
 import re
-from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+from ansible_collections.atena.aws.plugins.module_utils.core.connection_url import ConnectionUrl
 
 # A line of a secret of several lines counts as one from so many characters on where it stands alone (the last line of a PEM file is short), and from so
 # many wherever it is. Shorter ones are braces, `true`, `---`.
@@ -22,7 +24,7 @@ _SHORTEST_BASE64, _SHORTEST_PART = 8, 6
 _BROKEN_AFTER = (64, 76)
 
 _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
-# Whatever an unencoded password has in it, the last '@' ends it, unless there are some in the query; then urlsplit() knows better.
+# Whatever an unencoded password has in it, the last '@' ends it, unless there are some in the query; then ConnectionUrl knows better.
 _USER_INFO = re.compile(r"[a-z][a-z0-9+.:-]*://[^\s:/@]*:(?P<password>\S+)@", re.IGNORECASE)
 PASSWORD_ARGUMENTS = r"(?:\w*passw(?:or)?d|passphrase|pwd|(?:access_|auth_)?token|(?:client_)?secret|api_?key)"
 _ARGUMENT = re.compile(rf"(?:^|[?&;\s]){PASSWORD_ARGUMENTS}=(?P<password>[^&;\s]+)", re.IGNORECASE)
@@ -32,7 +34,7 @@ _ARGUMENT = re.compile(rf"(?:^|[?&;\s]){PASSWORD_ARGUMENTS}=(?P<password>[^&;\s]
 def password_of(value: str) -> str:
     """The password inside a URL such as DATABASE_URL; '' if there is none."""
     try:
-        return urlsplit(value).password or ""
+        return ConnectionUrl.parse(value).written_password
     except ValueError:
         return ""
 

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import datetime
-from urllib.parse import urlsplit
 
+from ansible_collections.atena.aws.plugins.module_utils.core.connection_url import ConnectionUrl
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import what_aws_says
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import RELEASE_TAG, is_template, tags_of
@@ -192,8 +192,7 @@ def points_to(url: str, endpoint: dict | None) -> bool | None:
     if not endpoint or not endpoint["endpoint"]:
         return None
     try:
-        parts = urlsplit(url)
-        return (parts.hostname or "").lower() == endpoint["endpoint"].lower() and (parts.port or endpoint["port"]) == endpoint["port"]
+        return ConnectionUrl.parse(url).is_at(endpoint["endpoint"], endpoint["port"])
     except ValueError:
         return False
 

@@ -10,12 +10,10 @@ going to delete)}.
 from __future__ import annotations
 
 import datetime
-from urllib.parse import unquote, urlsplit
 
 from ansible_collections.atena.aws.plugins.module_utils.environment import gates as power_gates
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import unrestored
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import LEAVING, STILLBORN, standing
-from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret
 
 NONE, OWN, SOURCE, RESTORED, FOREIGN = "none", "own", "source", "restored", "foreign"
 KEEP, ADOPT, RESTORE, CREATE, REFUSE = "keep", "adopt", "restore", "create", "refuse"
@@ -145,21 +143,3 @@ def may_still_be(snapshots: list[dict]) -> str:
 def gate_at_first(action: str) -> str:
     """What the Redis gate says in the apply that brings the power back."""
     return {KEEP: power_gates.PRESENT, ADOPT: power_gates.ADOPT, RESTORE: power_gates.ABSENT, CREATE: power_gates.PRESENT}[action]
-
-
-# --- REDIS_URL: a secret, if it holds a token -------------------------------------------------------------------------
-_URL = address_secret.pattern("rediss?")
-
-
-def with_address(url: str, host: str, port: int) -> str:
-    """The URL with another address and all else as it was. Raises ValueError, which does not tell the URL."""
-    match = _URL.match(url)
-    if not match:
-        raise ValueError("it is no redis:// or rediss:// URL")
-    return address_secret.with_address(match, host, port)
-
-
-def token_in(url: str) -> str | None:
-    """The AUTH token in the URL, which a restore needs; None if there is none."""
-    found = urlsplit(url).password if _URL.match(url) else None
-    return unquote(found) if found else None

@@ -29,6 +29,7 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import (
     snapshot as redis_snapshot,
 )
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets.redis_url import RedisUrl
 
 _NO_COMMAND = "no command is set that brings back what the database knows (atena_reenqueue_command)"
 
@@ -269,18 +270,20 @@ class Start(PowerRun):
 
     # --- REDIS_URL ----------------------------------------------------------------------------------------------------
     def _token(self) -> str | None:
-        return power_redis.token_in(address_secret.read(self.call, self.params["redis_url_parameter"])["Value"])
+        """The AUTH token in REDIS_URL, which a restore needs; None if there is none."""
+        try:
+            return RedisUrl.parse(address_secret.read(self.call, self.params["redis_url_parameter"])).password or None
+        except ValueError:
+            return None
 
     def _redis_url(self) -> None:
         name, cache = self.params["redis_url_parameter"], redis_read.find(self.call, self.params["redis_id"], tags=False)
         if cache is None or not cache["address"]:
             raise CallFailed(f"Redis {self.params['redis_id']} has no address yet, so that REDIS_URL could not be brought up to date.")
         with self.journal.step("redis_url", redis={"address": cache["address"]}) as step:
-            parameter, wanted = address_secret.read_and_move(
-                self.call, name, lambda url: power_redis.with_address(url, cache["address"], cache["port"]), "start.yml"
-            )
+            there, wanted = address_secret.read_and_move(self.call, name, RedisUrl, (cache["address"], cache["port"]), "start.yml")
             self.result["redis_url"] = step.says = "unchanged"
-            if wanted != parameter["Value"]:
+            if wanted != there:
                 parameter_store.rewrite(self.call, name, wanted)
                 self.result["redis_url"] = step.says = "updated"
                 self._say_redis("REDIS_URL updated: the address changed")

@@ -28,7 +28,8 @@ from ansible_collections.atena.aws.plugins.module_utils.power.services import Ba
 from ansible_collections.atena.aws.plugins.module_utils.recovery import read as recovery_read, redeploy as redeploy_run, restore_plan
 from ansible_collections.atena.aws.plugins.module_utils.recovery.restore_plan import ADDRESS
 from ansible_collections.atena.aws.plugins.module_utils.recovery.run import RecoveryRun
-from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 from ansible_collections.atena.aws.plugins.module_utils.terraform import versions
 from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
 
@@ -317,11 +318,9 @@ class DatabaseRun(RecoveryRun):
         name = self.params["database_url_parameter"]
         endpoint = self._endpoint()
         with self.journal.step("database_url") as step:
-            parameter, wanted = address_secret.read_and_move(
-                self.call, name, lambda url: database_url.with_address(url, endpoint["Address"], endpoint["Port"]), self.PLAYBOOK
-            )
+            there, wanted = address_secret.read_and_move(self.call, name, DatabaseUrl, (endpoint["Address"], endpoint["Port"]), self.PLAYBOOK)
             self.result["database_url"] = step.says = "unchanged"
-            if wanted != parameter["Value"]:
+            if wanted != there:
                 parameter_store.rewrite(self.call, name, wanted)
                 self.result["database_url"] = step.says = "updated"
                 self._tell("DATABASE_URL updated: the address changed")
@@ -517,7 +516,7 @@ class Restore(DatabaseRun):
             changes = restore_plan.afterwards(self._like(), restored)
             step.says = ", ".join(sorted(changes))
             try:
-                who = database_url.login(address_secret.read(self.call, self.params["database_url_parameter"])["Value"])
+                who = DatabaseUrl.parse(address_secret.read(self.call, self.params["database_url_parameter"]))
             except ValueError as wrong:
                 raise CallFailed(f"The secret {self.params['database_url_parameter']} cannot be used: {wrong}.") from wrong
             if who.user == restored["MasterUsername"] and who.password:

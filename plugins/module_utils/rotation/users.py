@@ -8,9 +8,9 @@ import copy
 import secrets
 import string
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import Standing
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 
 # Letters and digits only: the password is part of a URL, and RDS refuses some signs. 40 of them are 238 bits.
 _SIGNS, _LENGTH = string.ascii_letters + string.digits, 40
@@ -32,24 +32,17 @@ def new_password() -> str:
     return "".join(secrets.choice(_SIGNS) for _each in range(_LENGTH))
 
 
-def user_of(url: str) -> str:
-    """The user in a database's URL; '' if there is none."""
+def user_of(value: str) -> str:
+    """The user in the secret; '' of one that is no database's URL."""
     try:
-        return unquote(urlsplit(url).username or "")
+        return DatabaseUrl.parse(value).user
     except ValueError:
         return ""
 
 
-def password_of(url: str) -> str:
-    """The password in a database's URL, as the database knows it."""
-    return unquote(urlsplit(url).password or "")
-
-
-def with_user(url: str, user: str, password: str) -> str:
-    """The URL with another user and password; host, port, database and options stay."""
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}"))
+def with_user(value: str, user: str, password: str) -> str:
+    """The secret with another user and password; host, port, database and options stay."""
+    return DatabaseUrl.parse(value).with_login(user, password).text
 
 
 def turn(now: Standing, users: list[str]) -> Turn | None:

@@ -269,6 +269,9 @@ def test_how_a_task_ended(task, state):
     [
         ("postgresql://a:b@db.rds:5432/x", True),
         ("postgresql://a:b@DB.rds/x", True),
+        ("postgresql://a:b#1@db.rds:5432/x", True),
+        ("postgresql://a:1/b?c@db.rds:5432/x", True),
+        ("postgresql://a:1/b?c@other:5432/x", False),
         ("postgresql://a:b@db.rds:5433/x", False),
         ("postgresql://a:b@other:5432/x", False),
         ("not a url", False),

@@ -18,6 +18,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power import (
     terraform as power_terraform,
 )
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
+from ansible_collections.atena.aws.plugins.module_utils.secrets.redis_url import RedisUrl
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
 BORN, LATER = "2027-01-14T07:00:00Z", "2027-01-15T07:00:00Z"
@@ -175,15 +176,15 @@ def test_what_a_start_does_with_redis(record, redis, now, named, without, action
     ],
 )
 def test_only_the_address_in_the_url_changes(url, wanted):
-    assert power_redis.with_address(url, "new.local", 6380) == wanted
+    assert RedisUrl.parse(url).with_address("new.local", 6380).text == wanted
 
 
 def test_what_is_no_redis_url_is_refused_without_being_told():
     with pytest.raises(ValueError) as wrong:
-        power_redis.with_address("s3cr3t", "new.local", 6380)
+        RedisUrl.parse("s3cr3t")
     assert "s3cr3t" not in str(wrong.value)
-    assert power_redis.token_in("rediss://:to%40ken@old.local:6379") == "to@ken"
-    assert power_redis.token_in("redis://old.local:6379") is None
+    assert RedisUrl.parse("rediss://:to%40ken@old.local:6379").password == "to@ken"
+    assert RedisUrl.parse("redis://old.local:6379").password == ""
 
 
 # --- The database -----------------------------------------------------------------------------------------------------

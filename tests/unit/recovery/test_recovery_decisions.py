@@ -16,7 +16,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import (
     restore_plan,
     run as recovery_run,
 )
-from ansible_collections.atena.aws.plugins.module_utils.secrets import database_url
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 
@@ -50,16 +50,16 @@ class TestTheUrl:
     URL = "postgresql://atena:p%40ss@old.host:5432/atena?sslmode=require"
 
     def test_gets_another_address_and_keeps_the_rest(self):
-        assert database_url.with_address(self.URL, "new.host", 5433) == "postgresql://atena:p%40ss@new.host:5433/atena?sslmode=require"
-        assert database_url.with_address("postgres://[::1]/a", "h", 1) == "postgres://h:1/a"
+        assert DatabaseUrl.parse(self.URL).with_address("new.host", 5433).text == "postgresql://atena:p%40ss@new.host:5433/atena?sslmode=require"
+        assert DatabaseUrl.parse("postgres://[::1]/a").with_address("h", 1).text == "postgres://h:1/a"
 
     def test_tells_who_is_in_it(self):
-        assert database_url.login(self.URL) == ("atena", "p@ss")
-        assert database_url.login("postgresql://h/a") == ("", "")
+        assert (DatabaseUrl.parse(self.URL).user, DatabaseUrl.parse(self.URL).password) == ("atena", "p@ss")
+        assert (DatabaseUrl.parse("postgresql://h/a").user, DatabaseUrl.parse("postgresql://h/a").password) == ("", "")
 
     def test_that_is_none_is_not_shown(self):
         with pytest.raises(ValueError, match="it is no postgresql:// URL"):
-            database_url.login("mysql://u:secret@h")
+            DatabaseUrl.parse("mysql://u:secret@h")
 
 
 class TestTheSource:

@@ -10,6 +10,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.lock import 
 from ansible_collections.atena.aws.plugins.module_utils.rotation import database as database_rotation, run as rotation_run, users as database_users
 from ansible_collections.atena.aws.plugins.module_utils.rotation.plan import Standing
 from ansible_collections.atena.aws.plugins.module_utils.rotation.users import Turn
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 from secrets_world import CUSTOMERS_KEY, PATH, Killed, World
 from test_rollout_run import BASE, NAMES, ecs  # noqa: F401 - a fixture: time passes only when somebody sleeps
 
@@ -138,7 +139,15 @@ def test_whose_turn_it_is(now, turn):
 
 def test_only_user_and_password_of_an_address_are_replaced():
     assert database_users.with_user(MASTER_URL, "new user", "p@ss/word") == "postgresql://new%20user:p%40ss%2Fword@db.rds:5432/db?sslmode=require"
-    assert database_users.password_of(database_users.with_user(MASTER_URL, "u", "p@ss/word")) == "p@ss/word"
+    assert DatabaseUrl.parse(database_users.with_user(MASTER_URL, "u", "p@ss/word")).password == "p@ss/word"
+
+
+@pytest.mark.parametrize("sign", "#?[/@:")
+def test_a_first_password_that_nobody_encoded_is_no_hindrance(sign):
+    """The master's, as somebody wrote it into DATABASE_URL by hand."""
+    there = f"postgresql://master:pa{sign}ss@db.rds:5432/db?sslmode=require"
+    assert database_users.turn(Standing(there, 1), USERS) == Turn("master", "db_app_a", False)
+    assert database_users.with_user(there, "db_app_a", "new") == "postgresql://db_app_a:new@db.rds:5432/db?sslmode=require"
 
 
 def test_a_password_can_stand_in_an_address_as_it_is():
@@ -212,7 +221,7 @@ def test_the_first_run_moves_from_the_master_user(world):
     assert (result["outcome"], result["old_user"], result["new_user"]) == ("succeeded", "master", "db_app_a")
     assert world.logs_in() and database_users.user_of(world.value("DATABASE_URL")) == "db_app_a"
     assert world.users["master"] not in ("master-password", None)
-    assert database_users.password_of(world.value("DATABASE_ADMIN_URL")) == world.users["master"]
+    assert DatabaseUrl.parse(world.value("DATABASE_ADMIN_URL")).password == world.users["master"]
     assert "db.rds:5432/db?sslmode=require" in world.value("DATABASE_URL")
 
 
@@ -295,7 +304,7 @@ def test_killed_in_its_first_turn_the_application_works_and_the_next_run_goes_on
     rotation(world).run()
     assert world.logs_in() and world.labelled("DATABASE_URL") is None and world.value("DATABASE_URL_NEXT") is None
     assert database_users.user_of(world.value("DATABASE_URL")) in USERS
-    assert database_users.password_of(world.value("DATABASE_ADMIN_URL")) == world.users["master"] != "master-password"
+    assert DatabaseUrl.parse(world.value("DATABASE_ADMIN_URL")).password == world.users["master"] != "master-password"
 
 
 @pytest.mark.parametrize("where", [*WRITES, "retire"])
@@ -331,7 +340,7 @@ def test_once_the_old_user_may_be_shut_out_nothing_goes_back_to_it(world, where,
     result = rotation(world).run()
     assert result["outcome"] == "succeeded" and world.logs_in() and world.labelled("DATABASE_URL") is None
     assert [user for user in USERS if world.users.get(user)] == [database_users.user_of(world.value("DATABASE_URL"))]
-    assert database_users.password_of(world.value("DATABASE_ADMIN_URL")) == world.users["master"]
+    assert DatabaseUrl.parse(world.value("DATABASE_ADMIN_URL")).password == world.users["master"]
 
 
 def test_a_task_of_a_run_that_died_is_waited_for_before_a_user_gets_another_password(world):
