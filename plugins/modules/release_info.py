@@ -215,32 +215,31 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import ledge
 from ansible_collections.atena.aws.plugins.module_utils.release import reference
 
 
-def name_of(record: dict[str, Any] | None) -> str:
-    return record["id"] if record else ""
+def name_of(record: ledgers.ReleaseRecord | None) -> str:
+    return record.id if record else ""
 
 
 def work(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     ledger = ledgers.Ledger(call, params["bucket"], params["prefix"])
     records = ledger.recent(params["count"])
-    names = sorted({service["name"] for record in records for service in record["services"]})
+    names = sorted({service.name for record in records for service in record.services})
     running = running_task_definitions(call, params["cluster"], names) if params["cluster"] and names else {}
-    marked = ledgers.mark_running(records, running)
-    current = ledgers.running_record(marked)
+    current = ledgers.running_of(records, running)
     result: dict[str, Any] = {
         "changed": False,
-        "releases": marked,
+        "releases": [{**record.as_dict(), "running": record is current} for record in records],
         "running": name_of(current),
         "previous": name_of(ledgers.previous_good(records, current) if current else None),
         "interrupted": name_of(ledgers.interrupted(records)),
-        "lines": ledgers.lines(marked),
+        "lines": ledgers.lines(records, current),
     }
     if params["reference"]:
         result.update(looked_up(call, ledger, records, params, result["running"]))
     return result
 
 
-def looked_up(call: Caller, ledger: ledgers.Ledger, records: list[Any], params: dict[str, Any], running: str) -> dict[str, Any]:
+def looked_up(call: Caller, ledger: ledgers.Ledger, records: list[ledgers.ReleaseRecord], params: dict[str, Any], running: str) -> dict[str, Any]:
     """What is returned of the release that is asked for."""
     wanted = params["reference"]
     if params["repositories"]:
@@ -249,11 +248,11 @@ def looked_up(call: Caller, ledger: ledgers.Ledger, records: list[Any], params: 
             return {"commit": wanted}
     record = ledger.find(wanted)
     return {
-        "commit": record["release"],
-        "release": record,
-        "migrated_since": [later["id"] for later in ledgers.migrated_since(records, record)],
-        "migrations_unknown": [later["id"] for later in ledgers.migrations_unknown(records, record)],
-        "obstacle": "" if running == record["id"] else ledgers.obstacle(records, record, params["migration_source"]),
+        "commit": record.release,
+        "release": record.as_dict(),
+        "migrated_since": [later.id for later in ledgers.migrated_since(records, record)],
+        "migrations_unknown": [later.id for later in ledgers.migrations_unknown(records, record)],
+        "obstacle": "" if running == record.id else ledgers.obstacle(records, record, params["migration_source"]),
     }
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,9 @@ from wire import Wire
 
 if not any(isinstance(finder, _AnsibleCollectionFinder) for finder in sys.meta_path):
     _AnsibleCollectionFinder(paths=[str(CHECKOUT / ".collections")])._install()
-aws_errors, locks, ledgers = (
-    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}") for name in ("core.errors", "environment.lock", "environment.ledger")
+aws_errors, locks, ledgers, records = (
+    importlib.import_module(f"ansible_collections.atena.aws.plugins.module_utils.{name}")
+    for name in ("core.errors", "environment.lock", "environment.ledger", "environment.release_record")
 )
 CallFailed, Lock, LockLost, LockTaken, Ledger = aws_errors.CallFailed, locks.Lock, locks.LockLost, locks.LockTaken, ledgers.Ledger
 
@@ -351,7 +353,7 @@ def again(call, ledger):
 
 
 def begun(letter="a", rand="0000", **more):
-    return {**ledgers.new_record(environment="atena-prod", release=letter * 40, operator=OTHER, host="bo@desk", rand=rand), **more}
+    return replace(records.new_record(environment="atena-prod", release=letter * 40, operator=OTHER, host="bo@desk", rand=rand), **more)
 
 
 def test_of_many_that_create_a_record_at_the_same_time_exactly_one_does(ledger, call):
@@ -360,14 +362,14 @@ def test_of_many_that_create_a_record_at_the_same_time_exactly_one_does(ledger, 
     def attempt(number):
         together.wait(timeout=30)
         try:
-            again(call, ledger).create({**record, "host": str(number)})
+            again(call, ledger).create(replace(record, host=str(number)))
         except CallFailed:
             return None
         return str(number)
 
     with ThreadPoolExecutor(8) as pool:
         winners = [host for host in pool.map(attempt, range(8)) if host]
-    assert winners == [ledger.recent()[0]["host"]]
+    assert winners == [ledger.recent()[0].host]
 
 
 def test_of_many_that_save_a_record_at_the_same_time_exactly_one_does(ledger, call):
@@ -379,7 +381,7 @@ def test_of_many_that_save_a_record_at_the_same_time_exactly_one_does(ledger, ca
         (record,) = own.recent()
         together.wait(timeout=30)
         try:
-            own.save(ledgers.ended(record, "failed", str(number)))
+            own.save(records.ended(record, "failed", str(number)))
         except CallFailed as refused:
             assert "changed by another run" in str(refused)
             return None
@@ -387,20 +389,20 @@ def test_of_many_that_save_a_record_at_the_same_time_exactly_one_does(ledger, ca
 
     with ThreadPoolExecutor(8) as pool:
         winners = [reason for reason in pool.map(attempt, range(8)) if reason]
-    assert winners == [ledger.recent()[0]["reason"]]
+    assert winners == [ledger.recent()[0].reason]
 
 
 def test_what_a_record_said_before_is_kept(ledger, lab):
     record = ledger.create(begun())
-    ledger.save(ledgers.ended(record, "succeeded"))
+    ledger.save(records.ended(record, "succeeded"))
     versions = lab.client("s3").list_object_versions(Bucket=ledger.bucket, Prefix=ledger.prefix)["Versions"]
     assert len(versions) == 2
 
 
 def test_a_release_is_found_by_the_beginning_of_its_commit(ledger, call):
     for letter in "abc":
-        ledger.save(ledgers.ended(ledger.create(begun(letter)), "succeeded"))
-    assert again(call, ledger).find("bbbbbbb")["release"] == "b" * 40
+        ledger.save(records.ended(ledger.create(begun(letter)), "succeeded"))
+    assert again(call, ledger).find("bbbbbbb").release == "b" * 40
     with pytest.raises(CallFailed, match="No release on record is called 'ddddddd'") as unknown:
         again(call, ledger).find("ddddddd")
     assert "cccccccccccc" in str(unknown.value)
@@ -409,14 +411,14 @@ def test_a_release_is_found_by_the_beginning_of_its_commit(ledger, call):
 @pytest.fixture
 def released(ledger, lab):
     """Three releases on record: an earlier one, the one that runs, and one that failed."""
-    running = [{"name": name, "task_definition": arn, "previous": None, "desired_count": 1} for name, arn in lab.revisions().items()]
-    gone = [{**service, "task_definition": "arn:aws:ecs:us-east-1:000000000000:task-definition/gone:1"} for service in running]
+    running = [records.Service(name=name, task_definition=arn, previous=None, desired_count=1) for name, arn in lab.revisions().items()]
+    gone = [replace(service, task_definition="arn:aws:ecs:us-east-1:000000000000:task-definition/gone:1") for service in running]
     plan = [("a", gone, "succeeded", ""), ("b", running, "succeeded", ""), ("c", gone, "failed", "the migration failed")]
     made = []
     for second, (letter, services, outcome, reason) in enumerate(plan):
         record = begun(letter, services=services, schema=letter)
-        record = {**record, "id": f"20270115T12000{second}Z-{letter * 12}-0000", "migration": {**record["migration"], "outcome": "succeeded"}}
-        made.append(ledger.save(ledgers.ended(ledger.create(record), outcome, reason)))
+        record = replace(record, id=f"20270115T12000{second}Z-{letter * 12}-0000", migration=replace(record.migration, outcome="succeeded"))
+        made.append(ledger.save(records.ended(ledger.create(record), outcome, reason)))
     return made
 
 
@@ -424,9 +426,9 @@ def test_release_info_tells_what_runs_and_what_was_before(released, ledger, lab)
     result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, cluster=lab.cluster, reference="aaaaaaa")
     assert not failed
     assert [record["running"] for record in result["releases"]] == [False, True, False]
-    assert (result["running"], result["previous"], result["interrupted"]) == (released[1]["id"], released[0]["id"], "")
-    assert result["release"] == released[0]
-    assert result["migrated_since"] == [released[2]["id"], released[1]["id"]]
+    assert (result["running"], result["previous"], result["interrupted"]) == (released[1].id, released[0].id, "")
+    assert result["release"] == released[0].as_dict()
+    assert result["migrated_since"] == [released[2].id, released[1].id]
     assert returned(result) == documented("release_info", "O(reference)")
     said = yaml.safe_load(Path(CHECKOUT / "plugins/modules/release_info.py").read_text().split('RETURN = r"""')[1].split('"""')[0])
     assert set(result["releases"][0]) == set(said["releases"]["contains"])

@@ -15,6 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import (
     journal as power_journal,
     ledger,
     lock as environment_lock,
+    release_record,
     rotation_record,
 )
 from ansible_collections.atena.aws.plugins.module_utils.github import secrets as github_secrets
@@ -55,28 +56,28 @@ NEWEST_FIRST = ("release-rollback", "release-third", "release-failed", "release-
 @pytest.fixture
 def releases(recorded):
     """Newest first; the rollback, which is the last, went back to the second."""
-    return [ledger.decode(recorded(name).body, name) for name in NEWEST_FIRST]
+    return [release_record.decode(recorded(name).body, name) for name in NEWEST_FIRST]
 
 
 def test_a_release_is_read_and_would_be_written_as_it_was(recorded, releases):
     for name, record in zip(NEWEST_FIRST, releases, strict=True):
-        assert ledger.encode(record) == recorded(name).body, name
+        assert release_record.encode(record) == recorded(name).body, name
 
 
 def test_what_ran_and_what_to_go_back_to_is_known_of_old_releases(releases):
     rollback, third, failed, second, first = releases
-    assert [record["outcome"] for record in releases] == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
-    assert rollback["kind"] == "rollback" and rollback["release"] == second["release"]
+    assert [record.outcome for record in releases] == ["succeeded", "succeeded", "failed", "succeeded", "succeeded"]
+    assert rollback.kind == "rollback" and rollback.release == second.release
     assert ledger.last_good(releases) is rollback
     assert ledger.previous_good(releases[1:], third) is second
     assert ledger.previous_good(releases, rollback) is first
     # All have the same migrations.
     assert ledger.migrated_since(releases, first) == []
-    runs = {entry["name"]: entry["task_definition"] for entry in third["services"]}
-    assert ledger.running_record(ledger.mark_running(releases, runs))["id"] == third["id"]
+    runs = {entry.name: entry.task_definition for entry in third.services}
+    assert ledger.running_of(releases, runs) is third
     assert ledger.kept(releases, 1) == [rollback, second]
     shown = ledger.lines(releases)
-    assert len(shown) == 6 and failed["reason"].splitlines()[0] in shown[3]
+    assert len(shown) == 6 and failed.reason.splitlines()[0] in shown[3]
 
 
 # --- Power ------------------------------------------------------------------------------------------------------------

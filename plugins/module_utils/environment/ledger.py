@@ -7,12 +7,9 @@ The decisions (what ran last, what to go back to, what must be kept) are pure fu
 
 from __future__ import annotations
 
-import copy
 import datetime
-import json
-import secrets as random_source
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -20,93 +17,38 @@ from ansible_collections.atena.aws.plugins.module_utils.core import commit as co
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import no_bucket, put_over
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import (
+    ROLLBACK,
+    RUNNING,
+    SUCCEEDED,
+    ReleaseRecord,
+    decode,
+    encode,
+)
 
 _Found = TypeVar("_Found")
-
-FORMAT = 1
-RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
 # What may have changed the schema; a failed migration may have done half of it.
 _MIGRATED = {"running", "succeeded", "failed", "incomplete", "unknown"}
 # Of a migration whose run died, and of whose task ECS knows nothing (any more).
 UNKNOWN = "unknown"
 
 
-# --- Records ----------------------------------------------------------------------------------------------------------
-def stamp(now: datetime.datetime | None = None) -> str:
-    """ISO 8601 in UTC to the second, as all times of a record."""
-    return (now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def new_id(now: datetime.datetime, sha: str, rand: str) -> str:
-    """Sorts by time, tells the commit, and differs between two of the same second."""
-    return f"{now.astimezone(datetime.UTC).strftime('%Y%m%dT%H%M%SZ')}-{commits.short(sha)}-{rand[:4]}"
-
-
-def new_record(
-    *,
-    environment: str,
-    release: str,
-    operator: str,
-    host: str,
-    kind: str = "deploy",
-    images: Mapping[str, str] | None = None,
-    services: list[dict[str, Any]] | None = None,
-    schema: str = "",
-    secrets: Mapping[str, int] | None = None,
-    build: Mapping[str, Any] | None = None,
-    reason: str = "",
-    now: datetime.datetime | None = None,
-    rand: str | None = None,
-) -> dict[str, Any]:
-    """A record of a release that begins, with every key that a record has."""
-    now = now or datetime.datetime.now(datetime.UTC)
-    return {
-        "format": FORMAT,
-        "id": new_id(now, release, rand or random_source.token_hex(2)),
-        "environment": environment,
-        "release": release,
-        "kind": kind,
-        "outcome": RUNNING,
-        "step": "prepared",
-        "reason": reason,
-        "operator": operator,
-        "host": host,
-        "started_at": stamp(now),
-        "ended_at": "",
-        "images": dict(images or {}),
-        "services": copy.deepcopy(services or []),
-        "migration": {"outcome": "not_needed", "task_arn": "", "exit_code": None, "duration_seconds": None},
-        "schema": schema,
-        # What the images were built from; records of earlier versions lack it.
-        "build": {"from": "", "include": [], **(build or {})},
-        "secrets": dict(secrets or {}),
-        "reverted": [],
-        "not_reverted": [],
-        "evidence": "",
-    }
-
-
-def ended(record: dict, outcome: str, reason: str = "", now: datetime.datetime | None = None) -> dict[str, Any]:
-    """The record with its end written into it. A copy."""
-    return {**record, "outcome": outcome, "reason": reason, "ended_at": stamp(now), "step": "done" if outcome == SUCCEEDED else record["step"]}
-
-
 # --- Decisions over records, newest first -----------------------------------------------------------------------------
-def interrupted(records: list[dict]) -> dict | None:
+def interrupted(records: list[ReleaseRecord]) -> ReleaseRecord | None:
     """The release whose run died: still `running` though we hold the lock. Only the newest can be: each run deals with the one before it first."""
-    return records[0] if records and records[0]["outcome"] == RUNNING else None
+    return records[0] if records and records[0].outcome == RUNNING else None
 
 
-def _good(records: list[dict]) -> list[dict]:
-    return [record for record in records if record["outcome"] == SUCCEEDED]
+def _good(records: list[ReleaseRecord]) -> list[ReleaseRecord]:
+    return [record for record in records if record.outcome == SUCCEEDED]
 
 
-def last_good(records: list[dict]) -> dict | None:
+def last_good(records: list[ReleaseRecord]) -> ReleaseRecord | None:
     """The newest release that succeeded, of whatever kind."""
     return next(iter(_good(records)), None)
 
 
-def previous_good(records: list[dict], running: dict | None) -> dict | None:
+def previous_good(records: list[ReleaseRecord], running: ReleaseRecord | None) -> ReleaseRecord | None:
     """What 'back to the previous release' means when `running` runs.
 
     The newest success before it with another commit. After a rollback it goes on from where that release first came, not forth again to what was
@@ -115,14 +57,14 @@ def previous_good(records: list[dict], running: dict | None) -> dict | None:
     good = _good(records)
     if running is None:
         return good[0] if good else None
-    older = [record for record in good if record["id"] < running["id"]]
-    if running["kind"] == "rollback":
-        source = next((record for record in older if record["release"] == running["release"] and record["kind"] != "rollback"), None)
-        older = [record for record in older if source is not None and record["id"] < source["id"]]
-    return next((record for record in older if record["release"] != running["release"]), None)
+    older = [record for record in good if record.id < running.id]
+    if running.kind == ROLLBACK:
+        source = next((record for record in older if record.release == running.release and record.kind != ROLLBACK), None)
+        older = [record for record in older if source is not None and record.id < source.id]
+    return next((record for record in older if record.release != running.release), None)
 
 
-def migrated_since(records: list[dict], target: dict) -> list[dict]:
+def migrated_since(records: list[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
     """The releases after `target` whose migration may have changed the schema that target's code knows.
 
     A migration that ran with the very migrations that target has changed nothing; where one of the two is unknown, it may have.
@@ -130,20 +72,20 @@ def migrated_since(records: list[dict], target: dict) -> list[dict]:
     return [
         record
         for record in records
-        if record["id"] > target["id"] and record["migration"]["outcome"] in _MIGRATED and not (record["schema"] and record["schema"] == target["schema"])
+        if record.id > target.id and record.migration.outcome in _MIGRATED and not (record.schema and record.schema == target.schema)
     ]
 
 
-def migrations_unknown(records: list[dict], target: dict) -> list[dict]:
+def migrations_unknown(records: list[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
     """Those of migrated_since of which nobody can say: which migrations the release has, or target has, is not on record."""
-    return [record for record in migrated_since(records, target) if not (record["schema"] and target["schema"])]
+    return [record for record in migrated_since(records, target) if not (record.schema and target.schema)]
 
 
-def obstacle(records: list[dict], target: dict, source: str) -> str:
+def obstacle(records: list[ReleaseRecord], target: ReleaseRecord, source: str) -> str:
     """Why going back to `target` may meet a newer schema, and what would tell; '' if none stands in the way. `source`: where the migrations are."""
-    unknown = [record["id"] for record in migrations_unknown(records, target)]
-    changed = [record["id"] for record in migrated_since(records, target) if record["id"] not in unknown]
-    says, since = [], f"since {commits.short(target['release'])} was released"
+    unknown = [record.id for record in migrations_unknown(records, target)]
+    changed = [record.id for record in migrated_since(records, target) if record.id not in unknown]
+    says, since = [], f"since {target.short} was released"
     if changed:
         says.append(f"Migrations ran {since} ({', '.join(changed)}), and going back does not undo them: the old code would meet the newer schema.")
     if unknown:
@@ -155,64 +97,58 @@ def obstacle(records: list[dict], target: dict, source: str) -> str:
     return " ".join(says)
 
 
-def kept(records: list[dict], count: int) -> list[dict]:
+def kept(records: list[ReleaseRecord], count: int) -> list[ReleaseRecord]:
     """The records whose images and revisions must stay: all of the last `count` commits that succeeded, and of what is running or was interrupted."""
     releases: list[str] = []
     for record in _good(records):
-        if record["release"] not in releases:
-            releases.append(record["release"])
+        if record.release not in releases:
+            releases.append(record.release)
     keep = set(releases[:count])
-    return [record for record in records if record["release"] in keep or record["outcome"] == RUNNING]
+    return [record for record in records if record.release in keep or record.outcome == RUNNING]
 
 
 def _revision(arn: str | None) -> str:
     return (arn or "").rsplit("/", 1)[-1]
 
 
-def mark_running(records: list[dict], task_definitions: dict[str, str]) -> list[dict]:
-    """Copies of the records, each with `running`: whether it is what runs. `task_definitions`: {service's name: task definition's ARN}.
+def running_of(records: list[ReleaseRecord], task_definitions: dict[str, str]) -> ReleaseRecord | None:
+    """The one that runs. `task_definitions`: {service's name: task definition's ARN}.
 
     A record matches when every service that it names runs the revision that it names; of several, the newest success wins. None may match.
     """
     matching = [
         record
         for record in records
-        if record["services"] and all(_revision(entry["task_definition"]) == _revision(task_definitions.get(entry["name"])) for entry in record["services"])
+        if record.services and all(_revision(entry.task_definition) == _revision(task_definitions.get(entry.name, "")) for entry in record.services)
     ]
-    chosen = next(iter(_good(matching) or matching), None)
-    return [{**record, "running": record is chosen} for record in records]
+    return next(iter(_good(matching) or matching), None)
 
 
-def running_record(marked: list[dict]) -> dict | None:
-    """The one that `mark_running` marked."""
-    return next((record for record in marked if record["running"]), None)
-
-
-def _took(record: dict) -> str:
-    if not record["ended_at"]:
+def _took(record: ReleaseRecord) -> str:
+    if not record.ended_at:
         return ""
-    begin, end = (datetime.datetime.strptime(record[name], "%Y-%m-%dT%H:%M:%SZ") for name in ("started_at", "ended_at"))
+    begin, end = (datetime.datetime.fromisoformat(moment) for moment in (record.started_at, record.ended_at))
     seconds = int((end - begin).total_seconds())
     return f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
 
 
-def lines(records: list[dict]) -> list[str]:
-    """A table for people; `*` marks what runs (see mark_running)."""
+def lines(records: list[ReleaseRecord], running: ReleaseRecord | None = None) -> list[str]:
+    """A table for people; `*` marks what runs (see running_of)."""
     if not records:
         return ["No release is on record."]
     head = ("", "release", "kind", "outcome", "started", "took", "migration", "operator", "id", "")
     rows = [
         (
-            "*" if record.get("running") else " ",
-            commits.short(record["release"]),
-            record["kind"] + (" of the working tree" if record.get("build", {}).get("from") == "working_tree" else ""),
-            record["outcome"],
-            record["started_at"].replace("T", " ").removesuffix("Z"),
+            "*" if running is not None and record.id == running.id else " ",
+            record.short,
+            record.kind + (" of the working tree" if record.build.source == "working_tree" else ""),
+            record.outcome,
+            record.started_at.replace("T", " ").removesuffix("Z"),
             _took(record),
-            record["migration"]["outcome"].replace("_", " "),
-            record["operator"].rsplit(":", 1)[-1].rsplit("/", 1)[-1],
-            record["id"],
-            record["reason"].splitlines()[0] if record["reason"] else "",
+            record.migration.outcome.replace("_", " "),
+            record.operator.rsplit(":", 1)[-1].rsplit("/", 1)[-1],
+            record.id,
+            record.reason.splitlines()[0] if record.reason else "",
         )
         for record in records
     ]
@@ -221,25 +157,6 @@ def lines(records: list[dict]) -> list[str]:
 
 
 # --- The objects ------------------------------------------------------------------------------------------------------
-def encode(record: dict) -> bytes:
-    return (json.dumps({name: value for name, value in record.items() if name != "running"}, indent=1, sort_keys=True) + "\n").encode()
-
-
-def decode(body: bytes, where: str) -> dict:
-    foreign = f"{where} is not a record of a release. Nobody but this collection writes there: bring its earlier version back."
-    try:
-        record = json.loads(body)
-        form = record["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CallFailed(foreign) from error
-    if form != FORMAT:
-        raise CallFailed(f"{where} has format {form}, which this version of atena.aws does not know. Upgrade the collection on this machine.")
-    # Not every JSON object with a format is a record: a diagnosis has one, too.
-    if not {"id", "release", "outcome"} <= record.keys():
-        raise CallFailed(foreign)
-    return record
-
-
 class Ledger:
     """The records below `prefix` in `bucket`. It remembers the version of each record that it read or wrote, and changes no other."""
 
@@ -266,15 +183,15 @@ class Ledger:
     def _s3(self, operation: str, doing: str, **arguments: Any) -> dict[str, Any]:
         return self._asked(lambda: self._call("s3", operation, doing, Bucket=self.bucket, **arguments))
 
-    def _get(self, identity: str) -> dict:
+    def _get(self, identity: str) -> ReleaseRecord:
         answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
         record = decode(answer["Body"].read(), self._where(identity))
         self._etags[identity] = answer["ETag"]
         return record
 
-    def _put(self, record: dict, over: str) -> bool:
+    def _put(self, record: ReleaseRecord, over: str) -> bool:
         """Whether it was written over this version; over none if it is ''."""
-        identity = record["id"]
+        identity = record.id
 
         def put(**condition: str) -> dict[str, Any]:
             asked = {"Key": self._key(identity), "Body": encode(record), "ContentType": "application/json"}
@@ -285,24 +202,24 @@ class Ledger:
             self._etags[identity] = etag
         return bool(etag)
 
-    def _version_of(self, record: dict) -> str:
+    def _version_of(self, record: ReleaseRecord) -> str:
         """The version that is there, if this is what it says; else ''."""
-        identity = record["id"]
+        identity = record.id
         known, found = self._etags.get(identity), self._get(identity)
         etag = self._etags.pop(identity)
         if known:
             self._etags[identity] = known
         return etag if encode(found) == encode(record) else ""
 
-    def create(self, record: dict) -> dict:
+    def create(self, record: ReleaseRecord) -> ReleaseRecord:
         """Writes a record that must not be there yet."""
         if not self._put(record, ""):
-            raise CallFailed(f"{self._where(record['id'])} exists already. Nothing was written. Run this again: the release then has another id.")
+            raise CallFailed(f"{self._where(record.id)} exists already. Nothing was written. Run this again: the release then has another id.")
         return record
 
-    def save(self, record: dict) -> dict:
+    def save(self, record: ReleaseRecord) -> ReleaseRecord:
         """Writes a record that this object created or read; refused if somebody else changed it since."""
-        identity = record["id"]
+        identity = record.id
         try:
             if self._put(record, self._etags[identity]):
                 return record
@@ -323,41 +240,41 @@ class Ledger:
         keys = [entry["Key"][len(self.prefix) :] for entry in found]
         return sorted((key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key), reverse=True)
 
-    def _read(self, identities: list[str]) -> list[dict]:
+    def _read(self, identities: list[str]) -> list[ReleaseRecord]:
         if len(identities) < 2:
             return [self._get(identity) for identity in identities]
         with ThreadPoolExecutor(max_workers=8) as pool:
             return list(pool.map(self._get, identities))
 
-    def recent(self, count: int = 50) -> list[dict]:
+    def recent(self, count: int = 50) -> list[ReleaseRecord]:
         """The last `count` records, newest first."""
         return self._read(self._ids()[:count])
 
-    def named(self, reference: str) -> list[dict]:
+    def named(self, reference: str) -> list[ReleaseRecord]:
         """The records that an id, a commit, or the beginning of one may mean, newest first."""
         identities = self._ids()
         if reference in identities:
             return [self._get(reference)]
         digits = commits.short(reference.lower())
         wanted = [identity for identity in identities if identity.startswith(reference) or _commit(identity).startswith(digits)]
-        return [record for record in self._read(wanted if reference else []) if commits.means(reference, record["release"], [record["id"]])]
+        return [record for record in self._read(wanted if reference else []) if commits.means(reference, record.release, [record.id])]
 
-    def find(self, reference: str) -> dict:
+    def find(self, reference: str) -> ReleaseRecord:
         """The record that an id, a commit, or the beginning of one names; of several of one commit, its newest success, else its newest.
 
         Raises CallFailed if there is none, or if they are of different commits, and lists what there is.
         """
         found = self.named(reference)
         commit = commits.resolve(reference, names_of(found), nobody="No release on record", listed=lambda _: lines(found or self.recent(10)))
-        of_it = [record for record in found if record["release"] == commit]
+        of_it = [record for record in found if record.release == commit]
         return last_good(of_it) or of_it[0]
 
 
-def names_of(records: list[dict]) -> dict[str, list[str]]:
+def names_of(records: list[ReleaseRecord]) -> dict[str, list[str]]:
     """{commit: ids of its releases}, as commit.resolve takes it."""
     names: dict[str, list[str]] = {}
     for record in records:
-        names.setdefault(record["release"], []).append(record["id"])
+        names.setdefault(record.release, []).append(record.id)
     return names
 
 

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import Protocol
 
 from ansible_collections.atena.aws.plugins.module_utils.core.commit import Commit
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Conflict, NotFound, absent_as
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import ecr_digest
 
 # 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
@@ -21,7 +23,17 @@ MEDIA_TYPES = [
 ]
 
 
-def put_tag(call: Call, repository: str, digest: str, tag: str) -> None:
+class HasImages(Protocol):
+    """What is to be known of a release: the ledger's records have more."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def images(self) -> dict[str, str]: ...
+
+
+def put_tag(call: Aws, repository: str, digest: str, tag: str) -> None:
     """Gives an image that is there one more tag; the tag leaves the image that had it."""
     answer = call(
         "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
@@ -41,7 +53,7 @@ def put_tag(call: Call, repository: str, digest: str, tag: str) -> None:
             raise
 
 
-def plan_kept(records: list[dict], tags: dict) -> dict:
+def plan_kept(records: Sequence[HasImages], tags: dict[str, dict[str, str]]) -> dict[str, list[tuple[str, ...]]]:
     """Which protecting tags to add and to take away.
 
     `records`: the releases to keep. `tags`: {repository: {tag: digest}} of all protecting tags there are. Images outside ECR are passed over.
@@ -49,10 +61,10 @@ def plan_kept(records: list[dict], tags: dict) -> dict:
     """
     wanted = {}
     for record in records:
-        for image in record["images"].values():
+        for image in record.images.values():
             found = ecr_digest(image)
             if found:
-                wanted[(found["repository"], KEPT + record["id"])] = found["digest"]
+                wanted[(found["repository"], KEPT + record.id)] = found["digest"]
     add = [(repository, digest, tag) for (repository, tag), digest in wanted.items() if tags.get(repository, {}).get(tag) != digest]
     remove = [(repository, tag) for repository, present in tags.items() for tag in present if tag.startswith(KEPT) and (repository, tag) not in wanted]
     return {"add": sorted(add), "remove": sorted(remove)}
@@ -76,9 +88,9 @@ def protecting_tags(call: Aws, repository: str) -> dict[str, str]:
     return {tag: digest for tag, digest in _tagged(call, repository).items() if tag.startswith(KEPT)}
 
 
-def keep(call: Aws, records: list[dict]) -> None:
+def keep(call: Aws, records: Sequence[HasImages]) -> None:
     """Makes the protecting tags those of `records`. An image that is gone cannot be protected and is passed over."""
-    repositories = sorted({found["repository"] for record in records for image in record["images"].values() if (found := ecr_digest(image))})
+    repositories = sorted({found["repository"] for record in records for image in record.images.values() if (found := ecr_digest(image))})
     plan = plan_kept(records, {repository: protecting_tags(call, repository) for repository in repositories})
     for repository, digest, tag in plan["add"]:
         absent_as(None, "Image", functools.partial(put_tag, call, repository, digest, tag))

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import ReleaseRecord
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import KEPT
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]+)$")
@@ -44,16 +45,15 @@ def _young(age: int | None, min_age_days: int) -> str:
 
 
 # --- Task definitions -------------------------------------------------------------------------------------------------
-def on_record(records: list[dict], unfinished: dict | None) -> dict:
+def on_record(records: list[ReleaseRecord], unfinished: ReleaseRecord | None) -> dict[str, str]:
     """{family:revision: the release that has it}: of the records to keep, and what an unfinished release may have to go back to."""
     found: dict[str, str] = {}
     for record in records:
-        for entry in record["services"]:
-            found.setdefault(short(entry["task_definition"]), f"the release {record['id']} has it")
-    if unfinished:
-        for entry in unfinished.get("services", []):
-            for arn in (entry["task_definition"], (entry.get("previous") or {}).get("task_definition")):
-                found.setdefault(short(arn or ""), f"the unfinished release {unfinished['id']} needs it")
+        for entry in record.services:
+            found.setdefault(short(entry.task_definition), f"the release {record.id} has it")
+    for entry in unfinished.services if unfinished else []:
+        for arn in (entry.task_definition, entry.previous.task_definition if entry.previous else ""):
+            found.setdefault(short(arn), f"the unfinished release {unfinished.id} needs it")
     return found
 
 
@@ -91,15 +91,15 @@ def plan_revisions(
 
 
 # --- Images -----------------------------------------------------------------------------------------------------------
-def references(definitions: list[dict], records: list[dict]) -> dict:
+def references(definitions: list[dict], records: list[ReleaseRecord]) -> dict:
     """{digest, or (repository, tag): who needs it} of the images that task definitions and records name."""
     found: dict[Any, str] = {}
     for definition in definitions:
         for container in definition["containerDefinitions"]:
             _refer(found, container.get("image", ""), f"{short(definition['taskDefinitionArn'])} needs it")
     for record in records:
-        for image in record["images"].values():
-            _refer(found, image, f"the release {record['id']} has it")
+        for image in record.images.values():
+            _refer(found, image, f"the release {record.id} has it")
     return found
 
 

@@ -13,8 +13,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition, describe_tasks
-from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
-from ansible_collections.atena.aws.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers, release_record
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 from ansible_collections.atena.aws.plugins.module_utils.release.prune_plan import short
 from ansible_collections.atena.aws.plugins.module_utils.release.targets import unfinished_release
@@ -27,12 +26,12 @@ _WHOLE = ("application/vnd.docker.distribution.manifest.list.v2+json", "applicat
 _HARMLESS = {"ImageNotFound": "was gone already", "ImageReferencedByManifestList": "is part of a multi-platform image that stays"}
 
 
-def records_to_keep(ledger: Ledger, count: int) -> tuple[list[dict], dict | None]:
+def records_to_keep(ledger: ledgers.Ledger, count: int) -> tuple[list[release_record.ReleaseRecord], release_record.ReleaseRecord | None]:
     """The records of the last `count` commits that succeeded, however many failed ones lie between; and the release that is unfinished, or None."""
     wanted = max(50, 2 * count)
     while True:
         records = ledger.recent(wanted)
-        good = {record["release"] for record in records if record["outcome"] == ledgers.SUCCEEDED}
+        good = {record.release for record in records if record.outcome == release_record.SUCCEEDED}
         if len(records) < wanted or len(good) >= count:
             return ledgers.kept(records, count), unfinished_release(records)
         wanted *= 4
@@ -86,7 +85,7 @@ def _images_of(call: Aws, repository: str) -> tuple[list[dict[str, Any]], dict[s
     return details, parts
 
 
-def gather(call: Aws, *, names: list[str], cluster: str, ledger: Ledger, kept_releases: int) -> dict[str, Any]:
+def gather(call: Aws, *, names: list[str], cluster: str, ledger: ledgers.Ledger, kept_releases: int) -> dict[str, Any]:
     """The facts that prune_plan.plan judges. `names`: the services, which are also the names of their families and repositories.
 
     {'revisions': the families' ACTIVE revisions, 'others': what else may need an image (templates, and what runs of other families), 'used', 'running',

@@ -32,7 +32,7 @@ def _lines(ledger: ledgers.Ledger, known: dict[str, list[str]], found: set[str])
     if found:
         return [f"{commit}  {', '.join(known[commit]) or 'never released'}" for commit in sorted(found)]
     records = ledger.recent(10)
-    released = {record["release"] for record in records}
+    released = {record.release for record in records}
     others = sorted(commits.short(commit) for commit in known if commit not in released)
     return [*ledgers.lines(records), *([f"Images that none of these has: {', '.join(others[:10])}{', ...' if len(others) > 10 else ''}"] if others else [])]
 

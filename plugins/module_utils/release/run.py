@@ -8,6 +8,7 @@ The order and what is written when are here; each step's work is in the file tha
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits, resource_names
@@ -20,9 +21,10 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs import task as ecs_t
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, described_task
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun, failure_text
-from ansible_collections.atena.aws.plugins.module_utils.environment import ledger, state as power_state
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger, release_record, state as power_state
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import ROLLBACK, Build, Migration, ReleaseRecord, Service
 from ansible_collections.atena.aws.plugins.module_utils.images import tags as ecr_tags
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.release import reference as release_reference, targets as release_targets
@@ -33,7 +35,7 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets.store import par
 class ReleaseFailed(Exception):
     """The release did not succeed; its text is what the user reads, `outcome` what the ledger says."""
 
-    def __init__(self, message: str, outcome: str = ledger.FAILED) -> None:
+    def __init__(self, message: str, outcome: str = release_record.FAILED) -> None:
         super().__init__(message)
         self.outcome = outcome
 
@@ -52,8 +54,8 @@ class Release:
         self.begin = time.monotonic()
         self.records: list[dict[str, Any]] = []
         self.targets: list[release_targets.Target] = []
-        self.record: dict[str, Any] | None = None
-        self.goal: dict[str, Any] | None = None
+        self.record: ReleaseRecord | None = None
+        self.goal: ReleaseRecord | None = None
         self.rollout: RolloutRun | None = None
         self.warnings: list[str] = []
         self.result: dict[str, Any] = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
@@ -66,7 +68,7 @@ class Release:
         self.records = self.ledger.recent()
         if self.params["rollback_to"]:
             goal = self.goal = self._rollback_goal(services)
-            self.result["release"] = goal["release"]
+            self.result["release"] = goal.release
             self.targets = release_targets.of_record(self.call, goal, items, services)
         else:
             self.targets = [release_targets.Preparation(self.call, item, services[item["name"]]) for item in items]
@@ -82,23 +84,20 @@ class Release:
         self.result["release"], items = release_reference.followed(self.call, self.ledger, self.params["release"] or "", self.params["services"])
         return items
 
-    def _rollback_goal(self, services: dict) -> dict:
-        running = ledger.running_record(ledger.mark_running(self.records, {name: service["taskDefinition"] for name, service in services.items()}))
-        goal: dict[str, Any] | None
+    def _rollback_goal(self, services: dict) -> ReleaseRecord:
+        running = ledger.running_of(self.records, {name: service["taskDefinition"] for name, service in services.items()})
         if self.params["rollback_to"] != "previous":
             goal = self.ledger.find(self.params["rollback_to"])
         else:
             goal = ledger.previous_good(self.records, running or ledger.last_good(self.records))
         if goal is None:
             raise ReleaseFailed("The ledger has no earlier release that succeeded. Nothing was changed. releases.yml shows what there is.")
-        if goal["outcome"] != ledger.SUCCEEDED and not any(r["release"] == goal["release"] and r["outcome"] == ledger.SUCCEEDED for r in self.records):
-            raise ReleaseFailed(
-                f"The release {goal['id']} never succeeded ({goal['outcome']}: {goal['reason'] or 'no reason on record'}). Nothing was changed."
-            )
+        if goal.outcome != release_record.SUCCEEDED and not any(r.release == goal.release and r.outcome == release_record.SUCCEEDED for r in self.records):
+            raise ReleaseFailed(f"The release {goal.id} never succeeded ({goal.outcome}: {goal.reason or 'no reason on record'}). Nothing was changed.")
         over = ledger.migrated_since(self.records, goal)
-        self.result["migrated_since"] = [record["id"] for record in over]
-        self.result["migrations_unknown"] = [record["id"] for record in ledger.migrations_unknown(self.records, goal)]
-        if over and not self.params["allow_over_migration"] and (running or {}).get("id") != goal["id"]:
+        self.result["migrated_since"] = [record.id for record in over]
+        self.result["migrations_unknown"] = [record.id for record in ledger.migrations_unknown(self.records, goal)]
+        if over and not self.params["allow_over_migration"] and (running is None or running.id != goal.id):
             raise ReleaseFailed(
                 f"{ledger.obstacle(self.records, goal, self.params.get('migration_source') or '')} Nothing was changed. "
                 "If the old code can live with the schema as it is, say so: -e rollback_over_migration=true"
@@ -192,54 +191,57 @@ class Release:
             raise
         except Interrupted as interrupted:
             left = self.rollout.left_behind() if self.rollout else "No service was changed. Run the playbook again."
-            self._end(ledger.INTERRUPTED, f"{interrupted} {left}")
-            raise ReleaseFailed(f"{interrupted} {left}", ledger.INTERRUPTED) from interrupted
+            self._end(release_record.INTERRUPTED, f"{interrupted} {left}")
+            raise ReleaseFailed(f"{interrupted} {left}", release_record.INTERRUPTED) from interrupted
         except CallFailed as lost_sight:
             if self.record is None:
                 raise
             # Not `failed`: what became of it is not known, and the next run has to find out.
-            self._end(ledger.INTERRUPTED, str(lost_sight))
-            raise ReleaseFailed(f"{lost_sight} {self.rollout.left_behind() if self.rollout else 'No service was changed.'}", ledger.INTERRUPTED) from lost_sight
-        self._end(ledger.SUCCEEDED, "")
+            self._end(release_record.INTERRUPTED, str(lost_sight))
+            raise ReleaseFailed(
+                f"{lost_sight} {self.rollout.left_behind() if self.rollout else 'No service was changed.'}", release_record.INTERRUPTED
+            ) from lost_sight
+        self._end(release_record.SUCCEEDED, "")
         self._protect()
-        return {**self.result, "changed": True, "outcome": ledger.SUCCEEDED, "duration_seconds": self._took()}
+        return {**self.result, "changed": True, "outcome": release_record.SUCCEEDED, "duration_seconds": self._took()}
 
     def _settle_unfinished(self) -> None:
         """Deals with a release whose run died: its task is waited for, its record closed, and what it had to go back to is kept."""
         found = self.unfinished
         if not found:
             return
-        self.say(f"The release {found['id']} of {found['operator']} was interrupted while {found['step'].replace('_', ' ')}; this one takes over from it.")
-        settled = {**found, "migration": self._settled_migration(found)}
-        if found["outcome"] == ledger.RUNNING:
-            settled = ledger.ended(settled, ledger.INTERRUPTED, f"its run ended without a word while {found['step'].replace('_', ' ')}")
+        at = found.step.replace("_", " ")
+        self.say(f"The release {found.id} of {found.operator} was interrupted while {at}; this one takes over from it.")
+        settled = replace(found, migration=self._settled_migration(found))
+        if found.outcome == release_record.RUNNING:
+            settled = release_record.ended(settled, release_record.INTERRUPTED, f"its run ended without a word while {at}")
         if settled != found:
             self.ledger.save(settled)
         self._refuse_half_a_migration([settled])
 
-    def _settled_migration(self, found: dict) -> dict:
+    def _settled_migration(self, found: ReleaseRecord) -> Migration:
         """What became of the migration of a release that was interrupted, as far as ECS still knows; one that still runs is waited for."""
-        migration = found["migration"]
-        if migration["outcome"] != "running":
+        migration = found.migration
+        if migration.outcome != "running":
             return migration
-        arns = task_run.left_by(self.call, self.cluster, self._started_by(found["id"]))
+        arns = task_run.left_by(self.call, self.cluster, self._started_by(found.id))
         if not arns:
             self.say("What became of its migration is not known: ECS knows no task of it (any more).")
-            return {**migration, "outcome": ledger.UNKNOWN}
+            return replace(migration, outcome=ledger.UNKNOWN)
         self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
         task = described_task(self.call, self.cluster, arns[0])
         ended = self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0])
         codes = [ended["exit_codes"].get(name) for name in ecs_task.commanded(task)]
-        return {**migration, "outcome": ended["outcome"], "task_arn": arns[0], "exit_code": codes[0] if codes else None}
+        return replace(migration, outcome=ended["outcome"], task_arn=arns[0], exit_code=codes[0] if codes else None)
 
-    def _refuse_half_a_migration(self, records: list[dict]) -> None:
+    def _refuse_half_a_migration(self, records: list[ReleaseRecord]) -> None:
         """A migration that was stopped from outside may have done half of it: whether it can run again, a person has to say."""
-        last = next((record for record in records if record["migration"]["outcome"] not in ("not_needed", "running", ledger.UNKNOWN)), None)
+        last = next((record for record in records if record.migration.outcome not in ("not_needed", "running", ledger.UNKNOWN)), None)
         options = self.params["migration"]
-        if self.goal or not options or options["repeat_incomplete"] or not last or last["migration"]["outcome"] != ecs_task.INCOMPLETE:
+        if self.goal or not options or options["repeat_incomplete"] or not last or last.migration.outcome != ecs_task.INCOMPLETE:
             return
         raise ReleaseFailed(
-            f"The migration of release {last['id']} was stopped from outside on its way (task {last['migration']['task_arn'].rsplit('/', 1)[-1]}) and may have "
+            f"The migration of release {last.id} was stopped from outside on its way (task {last.migration.task_arn.rsplit('/', 1)[-1]}) and may have "
             "done part of its work. No service was changed. Look at the database; if the migration can run again as it is, run this with "
             "-e deploy_repeat_migration=true"
         )
@@ -271,20 +273,18 @@ class Release:
             target.register(self.call, self.result["release"], self.params["tags"])
             self.warnings.extend(target.warnings())
         self.result["services"] = [{**self._entry(target), "rollout_needed": target.rollout_needed} for target in self.targets]
-        record = ledger.new_record(
-            environment=self.params["name"],
-            release=self.result["release"],
-            kind="rollback" if self.goal else "deploy",
-            operator=self.params["operator"],
-            host=this_host(),
+        begun = release_record.new_record(environment=self.params["name"], release=self.result["release"], operator=self.params["operator"], host=this_host())
+        record = replace(
+            begun,
+            kind=ROLLBACK if self.goal else begun.kind,
             images={container: image for target in self.targets for container, image in target.images.items()},
             services=[
-                {
-                    "name": target.name,
-                    "task_definition": target.arn,
-                    "desired_count": target.service["desiredCount"],
-                    "previous": release_targets.come_back_to(target, self.unfinished),
-                }
+                Service(
+                    name=target.name,
+                    task_definition=target.arn,
+                    desired_count=target.service["desiredCount"],
+                    previous=release_targets.come_back_to(target, self.unfinished),
+                )
                 for target in self.targets
             ],
             schema=self._schema(),
@@ -292,14 +292,14 @@ class Release:
             build=self._build(),
         )
         self.record = self.ledger.create(record)
-        self.result["release_id"] = record["id"]
+        self.result["release_id"] = record.id
         self.result["changed"] = True
 
     def _schema(self) -> str:
         """Which migrations the release knows; for one that was not built here, as its commit's earlier record says."""
         if self.goal:
-            return self.goal["schema"]
-        return self.params["schema"] or next((r["schema"] for r in self.records if r["release"] == self.result["release"] and r["schema"]), "")
+            return self.goal.schema
+        return self.params["schema"] or next((r.schema for r in self.records if r.release == self.result["release"] and r.schema), "")
 
     def _warn_of_unknown_migrations(self) -> None:
         """Said when there is time to do something about it, not only when somebody has to go back."""
@@ -319,13 +319,13 @@ class Release:
             )
         )
 
-    def _build(self) -> dict:
+    def _build(self) -> Build:
         """What its images were built from; for one that was not built here, as its commit's earlier record says."""
         if self.goal:
-            return self.goal.get("build") or {}
-        given = self.params.get("build") or {}
-        earlier = (r["build"] for r in self.records if r["release"] == self.result["release"] and r.get("build", {}).get("from"))
-        return given if given.get("from") else next(earlier, {})
+            return self.goal.build
+        given = Build.of(self.params.get("build") or {})
+        earlier = (r.build for r in self.records if r.release == self.result["release"] and r.build.source)
+        return given if given.source else next(earlier, Build())
 
     def _secret_versions(self) -> dict:
         path = self.params["preflight"].get("ssm_path")
@@ -348,11 +348,11 @@ class Release:
                 "service": target.name,
                 "task_definition": target.arn,
                 "container_overrides": [{"name": options["container"], "command": options["command"]}],
-                "started_by": self._started_by(self.written["id"]),
-                "client_token": self.written["id"],
+                "started_by": self._started_by(self.written.id),
+                "client_token": self.written.id,
             },
         )
-        self._save(step="migrating", migration={**self.written["migration"], "outcome": "running"})
+        self._save(step="migrating", migration=replace(self.written.migration, outcome="running"))
         began, arn = time.monotonic(), ""
         try:
             arn = self._start_migration(arguments)
@@ -360,13 +360,13 @@ class Release:
         except task_run.NotStarted as refused:
             # Anything else that goes wrong here leaves open what became of the task: then the release is interrupted, not failed.
             ended = {"outcome": ecs_task.FAILED, "reason": str(refused), "logs": {}, "exit_codes": {}, "beside": ""}
-        migration = {
-            "outcome": ended["outcome"],
-            "task_arn": arn,
-            "exit_code": ended["exit_codes"].get(options["container"]),
-            "duration_seconds": round(time.monotonic() - began, 1),
-        }
-        self.result["migration"] = {**migration, "reason": ended["reason"], "logs": ended["logs"].get(options["container"], [])}
+        migration = Migration(
+            outcome=ended["outcome"],
+            task_arn=arn,
+            exit_code=ended["exit_codes"].get(options["container"]),
+            duration_seconds=round(time.monotonic() - began, 1),
+        )
+        self.result["migration"] = {**migration.as_dict(), "reason": ended["reason"], "logs": ended["logs"].get(options["container"], [])}
         succeeded = ended["outcome"] == ecs_task.SUCCEEDED
         self._save(migration=migration, **({"step": "migrated"} if succeeded else {}))
         if ended["beside"]:
@@ -397,9 +397,9 @@ class Release:
         return rollout
 
     def _roll_out(self) -> None:
-        rollout = self.rollout = self._new_rollout({entry["name"]: entry["previous"] for entry in self.written["services"]})
+        rollout = self.rollout = self._new_rollout({entry.name: entry.previous.as_dict() if entry.previous else None for entry in self.written.services})
         counts = {entry["name"]: entry["desired_count"] for entry in rollout.entries()}
-        self._save(step="rolling_out", services=[{**entry, "desired_count": counts[entry["name"]]} for entry in self.written["services"]])
+        self._save(step="rolling_out", services=[replace(entry, desired_count=counts[entry.name]) for entry in self.written.services])
         failed = rollout.roll_out()
         for entry in self.result["services"]:
             entry["deployment_id"] = rollout.deployments.get(entry["name"], "")
@@ -421,7 +421,7 @@ class Release:
         self._save(reverted=reverted, not_reverted=sorted(lost))
         self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence, taken_over=taken)
         text = failure_text(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken)
-        raise ReleaseFailed(text + found, ledger.INTERRUPTED if taken else ledger.FAILED)
+        raise ReleaseFailed(text + found, release_record.INTERRUPTED if taken else release_record.FAILED)
 
     def _health(self) -> dict:
         self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
@@ -443,14 +443,14 @@ class Release:
 
     # --- The record ---------------------------------------------------------------------------------------------------
     @property
-    def written(self) -> dict[str, Any]:
+    def written(self) -> ReleaseRecord:
         """The record, which is there once the release is prepared."""
         if self.record is None:
             raise ValueError("a release is recorded before it does anything")
         return self.record
 
     def _save(self, **changes: Any) -> None:
-        self.record = self.ledger.save({**self.written, **changes})
+        self.record = self.ledger.save(replace(self.written, **changes))
 
     def _end(self, outcome: str, reason: str) -> None:
         """Writes the end into the record. Where that cannot be written, the record stays `running`, which the next run reads as interrupted."""
@@ -458,20 +458,20 @@ class Release:
         if self.record is None:
             return
         try:
-            self.record = self.ledger.save(ledger.ended(self.record, outcome, reason.splitlines()[0] if reason else ""))
+            self.record = self.ledger.save(release_record.ended(self.record, outcome, reason.splitlines()[0] if reason else ""))
         except CallFailed as failed:
             self.warnings.append(f"The ledger could not be brought up to date: {failed}")
 
     def _evidence(self, tasks: list[str]) -> str:
         """Diagnoses before AWS forgets. Returns what to add to the message."""
-        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.written["id"], tasks)
-        self.record = {**self.written, "evidence": key}
+        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.written.id, tasks)
+        self.record = replace(self.written, evidence=key)
         return words
 
     def _protect(self) -> None:
         """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""
         try:
-            ecr_tags.keep(self.call, ledger.kept([self.written, *(r for r in self.records if r["id"] != self.written["id"])], self.params["kept_releases"]))
+            ecr_tags.keep(self.call, ledger.kept([self.written, *(r for r in self.records if r.id != self.written.id)], self.params["kept_releases"]))
         except CallFailed as failed:
             self.warnings.append(f"The images of the last releases could not be protected from prune: {failed}")
 

@@ -10,6 +10,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import INTERRUPTED, RUNNING, Previous, ReleaseRecord
 from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation
 
 
@@ -48,12 +49,12 @@ if TYPE_CHECKING:
     Target: TypeAlias = "Recorded | Preparation"
 
 
-def of_record(call: Call, record: dict, items: list[dict], services: dict) -> list[Target]:
+def of_record(call: Call, record: ReleaseRecord, items: list[dict], services: dict[str, dict]) -> list[Target]:
     """The targets of going back to `record`: its own revisions where they still can run, else new ones with its images.
 
     A service that the record does not know stays as it is. Raises CallFailed if it knows none of them.
     """
-    known = {entry["name"]: entry["task_definition"] for entry in record["services"]}
+    known = {entry.name: entry.task_definition for entry in record.services}
     targets: list[Target] = []
     for item in items:
         if item["name"] not in known:
@@ -62,31 +63,31 @@ def of_record(call: Call, record: dict, items: list[dict], services: dict) -> li
         if definition and definition.get("status", "ACTIVE") == "ACTIVE":
             targets.append(Recorded(call, item["name"], definition, services[item["name"]]))
         else:
-            images = {container: record["images"][container] for container in item["images"] if container in record["images"]}
+            images = {container: record.images[container] for container in item["images"] if container in record.images}
             targets.append(Preparation(call, {**item, "images": images}, services[item["name"]]))
     if not targets:
-        raise CallFailed(f"The release {record['id']} has none of the services {', '.join(item['name'] for item in items)}. Nothing was changed.")
+        raise CallFailed(f"The release {record.id} has none of the services {', '.join(item['name'] for item in items)}. Nothing was changed.")
     return targets
 
 
-def state_of(target: Target) -> dict:
+def state_of(target: Target) -> Previous:
     """What the service has now, as a record keeps it under `previous`."""
-    return {"task_definition": target.service["taskDefinition"], "desired_count": target.service["desiredCount"], "is_first": target.is_first}
+    return Previous(task_definition=target.service["taskDefinition"], desired_count=target.service["desiredCount"], is_first=target.is_first)
 
 
-def come_back_to(target: Target, unfinished: dict | None) -> dict:
+def come_back_to(target: Target, unfinished: ReleaseRecord | None) -> Previous:
     """What to go back to if the release fails: what the service has, or what it had before a release that was interrupted half-way.
 
     `unfinished`: that release's record. Only what it did is taken back: a service that somebody moved elsewhere since stays there.
     """
     now = state_of(target)
-    if unfinished and unfinished["step"] in ("rolling_out", "reverting"):
-        for entry in unfinished["services"]:
-            if entry["name"] == target.name and now["task_definition"] in (entry["task_definition"], entry["previous"]["task_definition"]):
-                return entry["previous"]
+    if unfinished and unfinished.step in ("rolling_out", "reverting"):
+        for entry in unfinished.services:
+            if entry.name == target.name and entry.previous and now.task_definition in (entry.task_definition, entry.previous.task_definition):
+                return entry.previous
     return now
 
 
-def unfinished_release(records: list[dict]) -> dict | None:
+def unfinished_release(records: list[ReleaseRecord]) -> ReleaseRecord | None:
     """The newest release, if it neither succeeded nor failed: its run died, or was told to stop."""
-    return records[0] if records and records[0]["outcome"] in ("running", "interrupted") else None
+    return records[0] if records and records[0].outcome in (RUNNING, INTERRUPTED) else None

@@ -2,14 +2,17 @@
 
 import hashlib
 import io
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
-from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers
+from ansible_collections.atena.aws.plugins.module_utils.environment import ledger as ledgers, release_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.ledger import Ledger
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import Build, Migration, Service
 from fakes import Asked, Pages
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
@@ -74,10 +77,13 @@ def sha(letter):
     return (letter * 40)[:40]
 
 
-def record(letter="a", minute=0, outcome="succeeded", **more):
+def service(name="atena-prod-api", revision="api:0"):
+    return Service(name=name, task_definition=f"arn:aws:ecs:us-east-1:1:task-definition/{revision}", previous=None, desired_count=1)
+
+
+def record(letter="a", minute=0, outcome="succeeded", migration="succeeded", **more):
     """A release of commit aaaa… (bbbb…, ...) at so many minutes past noon."""
-    migration = more.pop("migration", "succeeded")
-    made = ledgers.new_record(
+    begun = release_record.new_record(
         environment="atena-prod",
         release=sha(letter),
         operator="arn:aws:iam::123456789012:user/ana",
@@ -85,64 +91,61 @@ def record(letter="a", minute=0, outcome="succeeded", **more):
         now=NOON + timedelta(minutes=minute),
         rand="0000",
     )
-    made["migration"]["outcome"] = migration
-    made["services"] = [
-        {"name": "atena-prod-api", "task_definition": f"arn:aws:ecs:us-east-1:1:task-definition/api:{minute}", "previous": None, "desired_count": 1}
-    ]
+    made = replace(begun, migration=Migration(outcome=migration), services=[service(revision=f"api:{minute}")])
     if outcome != "running":
-        made = ledgers.ended(made, outcome, now=NOON + timedelta(minutes=minute, seconds=30))
-    return {**made, **more}
+        made = release_record.ended(made, outcome, now=NOON + timedelta(minutes=minute, seconds=30))
+    return replace(made, **more)
 
 
 def newest_first(*records):
-    return sorted(records, key=lambda entry: entry["id"], reverse=True)
+    return sorted(records, key=lambda entry: entry.id, reverse=True)
 
 
 def ids(records):
-    return [entry["id"][9:13] + entry["release"][0] for entry in records]
+    return [entry.id[9:13] + entry.release[0] for entry in records]
 
 
 # --- Records ----------------------------------------------------------------------------------------------------------
 def test_an_id_tells_time_and_commit_and_sorts_by_time():
-    assert ledgers.new_id(NOON, "0123456789abcdef", "beef") == "20270115T120000Z-0123456789ab-beef"
-    assert ledgers.new_id(NOON, "f" * 40, "ffff") < ledgers.new_id(NOON + timedelta(seconds=1), "0" * 40, "0000")
+    assert release_record.new_id(NOON, "0123456789abcdef", "beef") == "20270115T120000Z-0123456789ab-beef"
+    assert release_record.new_id(NOON, "f" * 40, "ffff") < release_record.new_id(NOON + timedelta(seconds=1), "0" * 40, "0000")
 
 
 def test_an_id_is_in_utc_wherever_it_was_made():
-    assert ledgers.new_id(NOON.astimezone(timezone(timedelta(hours=-3))), "a" * 40, "beef").startswith("20270115T120000Z-")
+    assert release_record.new_id(NOON.astimezone(timezone(timedelta(hours=-3))), "a" * 40, "beef").startswith("20270115T120000Z-")
 
 
 def test_two_releases_of_one_commit_in_one_second_have_two_ids():
-    made = {ledgers.new_record(environment="e", release="a" * 40, operator="o", host="h", now=NOON)["id"] for _ in range(20)}
+    made = {release_record.new_record(environment="e", release="a" * 40, operator="o", host="h", now=NOON).id for _ in range(20)}
     assert len(made) > 1
 
 
 def test_a_new_record_has_every_key_and_has_begun():
-    made = ledgers.new_record(environment="atena-prod", release="a" * 40, operator="o", host="h", now=NOON)
-    assert sorted(made) == sorted(KEYS)
-    assert (made["outcome"], made["step"], made["kind"], made["started_at"], made["ended_at"]) == ("running", "prepared", "deploy", "2027-01-15T12:00:00Z", "")
-    assert sorted(made["migration"]) == ["duration_seconds", "exit_code", "outcome", "task_arn"]
+    made = release_record.new_record(environment="atena-prod", release="a" * 40, operator="o", host="h", now=NOON)
+    assert sorted(made.as_dict()) == sorted(KEYS)
+    assert (made.outcome, made.step, made.kind, made.started_at, made.ended_at) == ("running", "prepared", "deploy", "2027-01-15T12:00:00Z", "")
+    assert sorted(made.as_dict()["migration"]) == ["duration_seconds", "exit_code", "outcome", "task_arn"]
 
 
 def test_a_record_tells_what_its_images_were_built_from():
-    made = ledgers.new_record(environment="e", release="a" * 40, operator="o", host="h", now=NOON, build={"from": "commit", "include": ["dist/"]})
-    assert made["build"] == {"from": "commit", "include": ["dist/"]}
-    assert record()["build"] == {"from": "", "include": []}
+    made = release_record.new_record(environment="e", release="a" * 40, operator="o", host="h", now=NOON)
+    assert made.as_dict()["build"] == {"from": "", "include": []}
+    assert replace(made, build=Build(source="commit", include=["dist/"])).as_dict()["build"] == {"from": "commit", "include": ["dist/"]}
 
 
 def test_the_table_marks_what_was_built_from_the_working_tree_and_shows_records_of_before():
-    old = {name: value for name, value in record("a", 0).items() if name != "build"}
-    shown = ledgers.lines([record("b", 1, build={"from": "working_tree", "include": []}), ledgers.decode(ledgers.encode(old), "here")])
+    old = {name: value for name, value in record("a", 0).as_dict().items() if name != "build"}
+    shown = ledgers.lines([record("b", 1, build=Build(source="working_tree")), release_record.decode(json.dumps(old).encode(), "here")])
     assert "deploy of the working tree" in shown[1] and "working tree" not in shown[2] and "succeeded" in shown[2]
 
 
 def test_an_end_is_written_into_a_copy():
     begun = record(outcome="running")
-    good = ledgers.ended(begun, "succeeded", now=NOON)
-    assert (good["outcome"], good["step"], good["ended_at"]) == ("succeeded", "done", "2027-01-15T12:00:00Z")
-    bad = ledgers.ended({**begun, "step": "migrating"}, "failed", "the migration failed", now=NOON)
-    assert (bad["outcome"], bad["step"], bad["reason"]) == ("failed", "migrating", "the migration failed")
-    assert begun["outcome"] == "running"
+    good = release_record.ended(begun, "succeeded", now=NOON)
+    assert (good.outcome, good.step, good.ended_at) == ("succeeded", "done", "2027-01-15T12:00:00Z")
+    bad = release_record.ended(replace(begun, step="migrating"), "failed", "the migration failed", now=NOON)
+    assert (bad.outcome, bad.step, bad.reason) == ("failed", "migrating", "the migration failed")
+    assert begun.outcome == "running"
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -158,7 +161,7 @@ def test_a_release_after_which_another_one_came_is_not_interrupted_any_more():
 
 def test_the_last_good_release_is_the_newest_that_succeeded():
     records = newest_first(record("a", 0), record("b", 1), record("c", 2, "failed"), record("d", 3, "interrupted"))
-    assert ledgers.last_good(records)["release"] == sha("b")
+    assert ledgers.last_good(records).release == sha("b")
     assert ledgers.last_good([]) is None
 
 
@@ -193,7 +196,7 @@ def test_back_to_the_previous_release(history, running, wanted):
 
 def test_back_when_nothing_known_runs_is_back_to_the_last_good_one():
     records = newest_first(record("a", 0), record("b", 1), record("c", 2, "failed"))
-    assert ledgers.previous_good(records, None)["release"] == sha("b")
+    assert ledgers.previous_good(records, None).release == sha("b")
     assert ledgers.previous_good([], None) is None
 
 
@@ -246,14 +249,14 @@ def test_a_rollback_over_a_newer_schema_is_seen_from_further_back():
 def test_what_is_not_known_is_not_called_changed(goal, later, source, says, never):
     target, after = record("a", 0, schema=goal), record("b", 1, migration="succeeded", schema=later)
     words = ledgers.obstacle(newest_first(target, after), target, source)
-    assert says in words and after["id"] in words and never not in words
+    assert says in words and after.id in words and never not in words
     assert bool(ledgers.migrations_unknown(newest_first(target, after), target)) == ("not known" in words)
 
 
 def test_each_release_is_told_as_what_it_is():
     target, changed, unknown = record("a", 0, schema="s1"), record("b", 1, schema="s2"), record("c", 2, schema="")
     words = ledgers.obstacle(newest_first(target, changed, unknown), target, "db")
-    assert f"({changed['id']}), and going back does not undo them" in words and f"({unknown['id']}) changed the schema is not known" in words
+    assert f"({changed.id}), and going back does not undo them" in words and f"({unknown.id}) changed the schema is not known" in words
 
 
 def test_nothing_is_in_the_way_of_the_same_migrations():
@@ -282,37 +285,33 @@ def arns(minute):
 
 def test_what_runs_is_what_the_services_run_and_not_the_newest_record():
     records = newest_first(record("a", 0), record("b", 1), record("c", 2, "failed"))
-    marked = ledgers.mark_running(records, arns(1))
-    assert [entry["running"] for entry in marked] == [False, True, False]
-    assert ledgers.running_record(marked)["release"] == sha("b")
-    assert "running" not in records[0]
+    assert ledgers.running_of(records, arns(1)) is records[1]
 
 
 def test_nothing_is_marked_where_something_else_runs():
     records = [record("a", 0)]
-    assert ledgers.running_record(ledgers.mark_running(records, arns(7))) is None
-    assert ledgers.running_record(ledgers.mark_running(records, {})) is None
-    assert ledgers.running_record(ledgers.mark_running([record("a", 0, services=[])], arns(0))) is None
+    assert ledgers.running_of(records, arns(7)) is None
+    assert ledgers.running_of(records, {}) is None
+    assert ledgers.running_of([record("a", 0, services=[])], arns(0)) is None
 
 
 def test_all_services_must_match():
-    both = record("a", 0)
-    both["services"].append({"name": "atena-prod-workers", "task_definition": "workers:4", "previous": None, "desired_count": 1})
-    assert ledgers.running_record(ledgers.mark_running([both], {**arns(0), "atena-prod-workers": "workers:3"})) is None
-    assert ledgers.running_record(ledgers.mark_running([both], {**arns(0), "atena-prod-workers": "arn:aws:ecs:us-east-1:1:task-definition/workers:4"}))
+    both = record("a", 0, services=[service(), service("atena-prod-workers", "workers:4")])
+    assert ledgers.running_of([both], {**arns(0), "atena-prod-workers": "workers:3"}) is None
+    assert ledgers.running_of([both], {**arns(0), "atena-prod-workers": "arn:aws:ecs:us-east-1:1:task-definition/workers:4"}) is both
 
 
 def test_of_several_that_match_the_newest_good_one_runs():
-    same = record("a", 0)["services"]
+    same = record("a", 0).services
     records = newest_first(record("a", 0), record("a", 1, services=same), record("a", 2, "failed", services=same))
-    assert [entry["running"] for entry in ledgers.mark_running(records, arns(0))] == [False, True, False]
+    assert ledgers.running_of(records, arns(0)) is records[1]
     # A failed one that could not be taken back is what runs, if no good one matches.
-    assert ledgers.running_record(ledgers.mark_running([record("c", 2, "failed")], arns(2)))["outcome"] == "failed"
+    assert ledgers.running_of([record("c", 2, "failed")], arns(2)).outcome == "failed"
 
 
 def test_the_list_for_people_marks_what_runs_and_tells_reasons():
     records = newest_first(record("a", 0), record("b", 1), record("c", 2, "failed", reason="the migration failed\nwith many words", operator="ana"))
-    shown = ledgers.lines(ledgers.mark_running(records, arns(1)))
+    shown = ledgers.lines(records, ledgers.running_of(records, arns(1)))
     assert len(shown) == 4
     assert shown[1].startswith("   cccccccccccc") and "failed" in shown[1] and shown[1].endswith("the migration failed")
     assert shown[2].startswith("*  bbbbbbbbbbbb") and "30 s" in shown[2] and "2027-01-15 12:01:00" in shown[2] and " ana " in shown[2]
@@ -331,17 +330,11 @@ def test_what_was_created_is_found_again(bucket):
     assert Ledger(bucket, "state", PREFIX).recent() == [made]
 
 
-def test_the_mark_of_what_runs_is_not_stored(bucket):
-    (marked,) = ledgers.mark_running([record("a")], arns(0))
-    Ledger(bucket, "state", PREFIX).create(marked)
-    assert "running" not in Ledger(bucket, "state", PREFIX).recent()[0]
-
-
 def test_a_record_is_created_once(bucket):
     Ledger(bucket, "state", PREFIX).create(record("a"))
     before = dict(bucket.objects)
     with pytest.raises(CallFailed, match="exists already. Nothing was written"):
-        Ledger(bucket, "state", PREFIX).create({**record("a"), "host": "another"})
+        Ledger(bucket, "state", PREFIX).create(replace(record("a"), host="another"))
     assert bucket.objects == before
 
 
@@ -349,32 +342,32 @@ def test_a_record_may_be_saved_again_and_again(bucket):
     ledger = Ledger(bucket, "state", PREFIX)
     made = ledger.create(record("a", outcome="running"))
     for step in ("migrating", "migrated", "rolling_out"):
-        made = ledger.save({**made, "step": step})
-    ledger.save(ledgers.ended(made, "succeeded"))
-    assert Ledger(bucket, "state", PREFIX).recent()[0]["outcome"] == "succeeded"
+        made = ledger.save(replace(made, step=step))
+    ledger.save(release_record.ended(made, "succeeded"))
+    assert Ledger(bucket, "state", PREFIX).recent()[0].outcome == "succeeded"
 
 
 def test_a_record_that_another_run_changed_is_not_written_over(bucket):
     mine, other = Ledger(bucket, "state", PREFIX), Ledger(bucket, "state", PREFIX)
     made = mine.create(record("a", outcome="running"))
     (theirs,) = other.recent()
-    other.save(ledgers.ended(theirs, "interrupted"))
+    other.save(release_record.ended(theirs, "interrupted"))
     with pytest.raises(CallFailed, match="changed by another run") as refused:
-        mine.save(ledgers.ended(made, "succeeded"))
+        mine.save(release_record.ended(made, "succeeded"))
     assert refused.value.code == "PreconditionFailed"
-    assert Ledger(bucket, "state", PREFIX).recent()[0]["outcome"] == "interrupted"
+    assert Ledger(bucket, "state", PREFIX).recent()[0].outcome == "interrupted"
     # Trying again does not help: it must be read first.
     with pytest.raises(CallFailed, match="changed by another run"):
-        mine.save(ledgers.ended(made, "succeeded"))
+        mine.save(release_record.ended(made, "succeeded"))
 
 
 def test_a_record_that_changes_between_a_refusal_and_the_look_stays_the_others(bucket):
     mine, other = Ledger(bucket, "state", PREFIX), Ledger(bucket, "state", PREFIX)
     made = mine.create(record("a", outcome="running"))
     (theirs,) = other.recent()
-    bucket.before["put_object"] = lambda: other.save(ledgers.ended(theirs, "failed", "x"))
+    bucket.before["put_object"] = lambda: other.save(release_record.ended(theirs, "failed", "x"))
     with pytest.raises(CallFailed, match="changed by another run"):
-        mine.save({**made, "step": "migrating"})
+        mine.save(replace(made, step="migrating"))
 
 
 def test_of_many_at_the_same_time_exactly_one_creates(bucket):
@@ -383,7 +376,7 @@ def test_of_many_at_the_same_time_exactly_one_creates(bucket):
     def attempt(number):
         together.wait(timeout=60)
         try:
-            Ledger(bucket, "state", PREFIX).create({**record("a"), "host": str(number)})
+            Ledger(bucket, "state", PREFIX).create(replace(record("a"), host=str(number)))
         except CallFailed:
             return False
         return True
@@ -399,15 +392,15 @@ def test_a_lost_answer_is_not_taken_for_another_run(bucket, first):
     made = record("a", outcome="running")
     if first == "save":
         ledger.create(made)
-        made = {**made, "step": "migrating"}
+        made = replace(made, step="migrating")
 
     def retry_is_refused():
         raise failure("At least one of the pre-conditions you specified did not hold", "PreconditionFailed")
 
     bucket.after["put_object"] = retry_is_refused
     getattr(ledger, first)(made)
-    ledger.save(ledgers.ended(made, "succeeded"))
-    assert Ledger(bucket, "state", PREFIX).recent()[0]["outcome"] == "succeeded"
+    ledger.save(release_record.ended(made, "succeeded"))
+    assert Ledger(bucket, "state", PREFIX).recent()[0].outcome == "succeeded"
 
 
 def test_a_write_at_the_same_moment_is_tried_again(bucket):
@@ -460,7 +453,7 @@ def filled(bucket):
     for made in (record("a", 0), record("b", 1), record("c", 2, "failed"), record("b", 3, "failed"), record("c", 4, "failed")):
         ledger.create(made)
     other = record("b", 5)
-    ledger.create({**other, "release": "b" * 11 + "a" + "b" * 28, "id": ledgers.new_id(NOON + timedelta(minutes=5), "b" * 11 + "a", "0000")})
+    ledger.create(replace(other, release="b" * 11 + "a" + "b" * 28, id=release_record.new_id(NOON + timedelta(minutes=5), "b" * 11 + "a", "0000")))
     return ledger
 
 
@@ -509,6 +502,51 @@ def test_what_is_no_record_is_named(bucket, body):
     bucket.objects[f"{PREFIX}20270115T120000Z-a-0.json"] = body
     with pytest.raises(CallFailed, match="s3://state/atena/prod/releases/20270115T120000Z-a-0.json is not a record"):
         Ledger(bucket, "state", PREFIX).recent()
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"migration": None}, "migration is null, not an object"),
+        ({"migration": {"outcome": 1}}, "migration.outcome is a whole number, not text"),
+        ({"services": [{"name": "api"}]}, r"services\[0\].task_definition is missing"),
+        ({"services": {"api": 1}}, "services is an object, not a list"),
+        ({"images": {"api": None}}, "images.api is null, not text"),
+        ({"secrets": {"A": True}}, "secrets.A is true or false, not a whole number"),
+        ({"outcome": ...}, "outcome is missing"),
+        ({"ended_at": "yesterday"}, "ended_at is no moment in ISO 8601"),
+    ],
+)
+def test_a_record_that_somebody_damaged_is_named_with_what_is_wrong_and_what_to_do(bucket, change, cause):
+    stored = {name: value for name, value in {**record("a").as_dict(), **change}.items() if value is not ...}
+    key = f"{PREFIX}{stored['id']}.json"
+    bucket.objects[key] = json.dumps(stored).encode()
+    with pytest.raises(CallFailed, match=f"s3://state/{key} is not a record of a release: {cause}. .* --bucket state --prefix {key}` names"):
+        Ledger(bucket, "state", PREFIX).recent()
+
+
+def test_what_a_later_version_added_stays_when_a_record_is_written_again(bucket):
+    ledger, stored = Ledger(bucket, "state", PREFIX), record("a", outcome="running").as_dict()
+    stored["canary"] = {"percent": 5}
+    stored["services"][0]["weights"] = [1, 2]
+    stored["migration"]["attempts"] = 2
+    key = f"{PREFIX}{stored['id']}.json"
+    bucket.objects[key] = json.dumps(stored).encode()
+    (found,) = ledger.recent()
+    ledger.save(release_record.ended(replace(found, migration=replace(found.migration, exit_code=0)), "succeeded", now=NOON))
+    again = json.loads(bucket.objects[key])
+    assert (again["canary"], again["services"][0]["weights"], again["migration"]["attempts"]) == ({"percent": 5}, [1, 2], 2)
+    assert (again["outcome"], again["migration"]["exit_code"]) == ("succeeded", 0) and set(again) - {"canary"} == set(KEYS)
+
+
+def test_a_record_of_before_what_it_was_built_from_was_kept_is_written_as_it_was(bucket):
+    ledger, stored = Ledger(bucket, "state", PREFIX), {name: value for name, value in record("a").as_dict().items() if name != "build"}
+    key = f"{PREFIX}{stored['id']}.json"
+    bucket.objects[key] = json.dumps(stored).encode()
+    (found,) = ledger.recent()
+    assert found.build == Build()
+    ledger.save(replace(found, reason="x"))
+    assert json.loads(bucket.objects[key]) == {**stored, "reason": "x"}
 
 
 def test_a_record_of_a_newer_version_is_not_misread(bucket):

@@ -1,5 +1,7 @@
 """The tags that protect what the ledger may go back to."""
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import keep, plan_kept
@@ -9,7 +11,7 @@ REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
 def record(id, digest):
-    return {"id": id, "images": {"api": f"{REGISTRY}/a-api@sha256:{digest}", "side": "public.ecr.aws/x:1"}}
+    return SimpleNamespace(id=id, images={"api": f"{REGISTRY}/a-api@sha256:{digest}", "side": "public.ecr.aws/x:1"})
 
 
 @pytest.mark.parametrize(

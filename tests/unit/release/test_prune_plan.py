@@ -3,7 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import Previous, Service
 from ansible_collections.atena.aws.plugins.module_utils.release import prune_plan
+from test_ledger import record as release
 
 NOW = datetime(2027, 6, 1, 12, 0, 0, tzinfo=UTC)
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -35,12 +37,11 @@ def image(letter, *tags, age=100, size=1000, **more):
 
 
 def record(identity, services=(), images=(), outcome="succeeded"):
-    return {
-        "id": identity,
-        "outcome": outcome,
-        "services": [{"name": name, "task_definition": ARN + td, "previous": {"task_definition": ARN + previous}} for name, td, previous in services],
-        "images": dict(images),
-    }
+    entries = [
+        Service(name=name, task_definition=ARN + td, desired_count=1, previous=Previous(task_definition=ARN + previous, desired_count=1, is_first=False))
+        for name, td, previous in services
+    ]
+    return release(outcome=outcome, id=identity, services=entries, images=dict(images))
 
 
 def facts(**changes):

@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.release import prune_read
 from fakes import Pages
+from test_ledger import record as release_record
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -35,21 +36,21 @@ class Ledger:
 
 
 def record(number, release, outcome="succeeded"):
-    return {"id": f"{number:04}", "release": release, "outcome": outcome, "services": [], "images": {}}
+    return release_record(id=f"{number:04}", release=release, outcome=outcome, services=[])
 
 
 def test_the_last_commits_are_found_behind_any_number_of_failures():
     records = [record(900 - index, f"bad{index}", "failed") for index in range(300)] + [record(500, "b"), record(499, "a"), record(498, "older")]
     ledger = Ledger(records)
     kept, unfinished = prune_read.records_to_keep(ledger, 2)
-    assert [entry["release"] for entry in kept] == ["b", "a"]
+    assert [entry.release for entry in kept] == ["b", "a"]
     assert unfinished is None
     assert ledger.asked == [50, 200, 800]
 
 
 def test_an_unfinished_release_is_found():
     _, unfinished = prune_read.records_to_keep(Ledger([record(2, "b", "interrupted"), record(1, "a")]), 5)
-    assert unfinished["release"] == "b"
+    assert unfinished.release == "b"
 
 
 def test_what_any_service_or_task_of_the_cluster_has_is_in_use():
@@ -108,7 +109,7 @@ def test_all_of_it_is_gathered():
     assert [found["taskDefinitionArn"] for found in facts["others"]] == ["x/a-api-template", "x/stranger:1"]
     assert facts["parts"] == {"a-api": {"sha256:w": ["sha256:p"]}, "a-workers": {}}
     assert [len(facts["images"][name]) for name in ("a-api", "a-workers")] == [2, 0]
-    assert [entry["release"] for entry in facts["kept"]] == ["a"]
+    assert [entry.release for entry in facts["kept"]] == ["a"]
 
 
 def entries(count, part=False):

@@ -1,8 +1,9 @@
 """What a release's record says: what its images were built from, and which migrations it has."""
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.environment import ledger
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import Build
 from ansible_collections.atena.aws.plugins.module_utils.release.run import Release, ReleaseFailed
+from test_ledger import record as recorded
 
 COMMIT = {"from": "commit", "include": ["dist/"]}
 TREE = {"from": "working_tree", "include": []}
@@ -24,17 +25,17 @@ def release(build=None, *, goal=None, records=()):
         (UNKNOWN, [("b", COMMIT), ("a", TREE), ("a", COMMIT)], TREE),
         ({}, [("a", UNKNOWN), ("a", COMMIT)], COMMIT),
         # Records of earlier versions know nothing of it.
-        (None, [("a", None)], {}),
+        (None, [("a", None)], UNKNOWN),
     ],
 )
 def test_it_is_what_was_built_or_what_the_commits_earlier_record_says(given, earlier, wanted):
-    records = [{"release": letter * 40, **({"build": build} if build else {})} for letter, build in earlier]
-    assert release(given, records=records)._build() == wanted
+    records = [recorded(release=letter * 40, build=Build.of(build or {})) for letter, build in earlier]
+    assert release(given, records=records)._build() == Build.of(wanted)
 
 
-@pytest.mark.parametrize(("goal", "wanted"), [({"id": "1", "build": TREE}, TREE), ({"id": "1"}, {})])
+@pytest.mark.parametrize(("goal", "wanted"), [(TREE, TREE), ({}, UNKNOWN)])
 def test_of_a_rollback_it_is_that_of_the_release_it_goes_back_to(goal, wanted):
-    assert release(COMMIT, goal=goal)._build() == wanted
+    assert release(COMMIT, goal=recorded(build=Build.of(goal)))._build() == Build.of(wanted)
 
 
 MIGRATION = {"service": "atena-prod-api", "container": "api", "command": ["migrate"], "repeat_incomplete": False}
@@ -60,7 +61,7 @@ def test_of_images_that_others_built_it_is_told_how_they_would_be_known():
 
 @pytest.mark.parametrize(
     "known",
-    [{"schema": "s1"}, {"source": ""}, {"migration": None}, {"goal": {"schema": ""}}, {"records": [{"release": "a" * 40, "schema": "s1"}]}],
+    [{"schema": "s1"}, {"source": ""}, {"migration": None}, {"goal": recorded(schema="")}, {"records": [recorded(schema="s1")]}],
 )
 def test_nothing_is_told_where_it_is_known_or_not_wanted(known):
     assert warned(COMMIT, **known) == ""
@@ -68,9 +69,7 @@ def test_nothing_is_told_where_it_is_known_or_not_wanted(known):
 
 @pytest.mark.parametrize(("schema", "says"), [("", "is not known"), ("s2", "going back does not undo them")])
 def test_a_rollback_is_refused_for_what_is_the_matter(schema, says):
-    records = [ledger.new_record(environment="e", release=letter * 40, operator="o", host="h", schema="s1" if letter == "b" else schema) for letter in "ab"]
-    for number, record in enumerate(records):
-        record.update(id=f"r{9 - number}", outcome="succeeded", migration={"outcome": "succeeded"})
+    records = [recorded("a", id="r9", schema=schema), recorded("b", id="r8", schema="s1")]
     run = release(records=records)
     run.params.update(rollback_to="previous", allow_over_migration=False, migration_source="db")
     with pytest.raises(ReleaseFailed, match=says) as refused:

@@ -76,7 +76,7 @@ def test_an_unknown_one_is_refused_with_what_was_released_and_what_was_built(wor
 
 def test_of_two_that_begin_so_both_are_named(world):
     twin = BUILT[:20] + "0" * 20
-    world.ledger.create({**record("c", 2), "release": twin, "id": f"20270115T120200Z-{twin[:12]}-0000"})
+    world.ledger.create(record("c", 2, release=twin, id=f"20270115T120200Z-{twin[:12]}-0000"))
     with pytest.raises(NotOne, match="names releases of 2 commits") as refused:
         followed(world, BUILT[:7])
     assert f"{BUILT}  never released" in str(refused.value) and f"{twin}  20270115T120200Z-{twin[:12]}-0000" in str(refused.value)

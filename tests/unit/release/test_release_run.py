@@ -1,10 +1,12 @@
 """What a release does with its services, and what the ledger says of it, where somebody else deploys meanwhile."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core import health
-from ansible_collections.atena.aws.plugins.module_utils.environment import ledger
+from ansible_collections.atena.aws.plugins.module_utils.environment import release_record
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import Previous, Service
 from ansible_collections.atena.aws.plugins.module_utils.release import run as release_run
 from ansible_collections.atena.aws.plugins.module_utils.release.run import Release, ReleaseFailed
 from test_ledger import PREFIX, Bucket
@@ -37,11 +39,11 @@ def released(world, monkeypatch, **services):
     ]
     release.result["services"] = [release._entry(target) for target in release.targets]
     entries = [
-        {"name": name, "task_definition": f"{name}:2", "desired_count": 1, "previous": {"task_definition": f"{name}:1", "desired_count": 1, "is_first": False}}
+        Service(name=name, task_definition=f"{name}:2", desired_count=1, previous=Previous(task_definition=f"{name}:1", desired_count=1, is_first=False))
         for name in NAMES
     ]
-    record = ledger.new_record(environment="atena-prod", release=COMMIT, operator="ana", host="h", services=entries)
-    release.record = release.ledger.create(record)
+    record = release_record.new_record(environment="atena-prod", release=COMMIT, operator="ana", host="h")
+    release.record = release.ledger.create(replace(record, services=entries))
     return release
 
 
@@ -59,8 +61,8 @@ def test_what_somebody_else_deployed_stays_and_the_release_is_interrupted(ecs, m
     ecs.at_look = {ecs.looks + 5: lambda: ecs.update_service("c", "api", taskDefinition=BASE + "api:9")}
     failed, record = failing(release)
     assert at(ecs) == {"api": "api:9", "workers": "workers:1"}
-    assert (record["outcome"], record["reverted"], record["not_reverted"]) == (ledger.INTERRUPTED, ["workers"], ["api"])
-    assert "another deployment took over: deployment api-3 of api:9" in record["reason"]
+    assert (record.outcome, record.reverted, record.not_reverted) == (release_record.INTERRUPTED, ["workers"], ["api"])
+    assert "another deployment took over: deployment api-3 of api:9" in record.reason
     assert "Left as somebody else deployed it: api: deployment api-3 of api:9" in str(failed)
     assert "Back on what they had before, and stable: workers." in str(failed)
     assert release.result["taken_over"]["api"]["deployment_id"] == "api-3"
@@ -77,7 +79,7 @@ def test_it_stays_too_where_it_came_after_the_rollout_and_the_application_is_not
     monkeypatch.setattr(health, "wait_until_healthy", unhealthy)
     _, record = failing(release)
     assert at(ecs) == {"api": "api:1", "workers": "workers:9"}
-    assert (record["outcome"], record["reverted"], record["not_reverted"]) == (ledger.INTERRUPTED, ["api"], ["workers"])
+    assert (record.outcome, record.reverted, record.not_reverted) == (release_record.INTERRUPTED, ["api"], ["workers"])
 
 
 def test_a_worker_that_dies_within_its_own_time_is_not_released(ecs, monkeypatch):  # noqa: F811
@@ -86,7 +88,7 @@ def test_a_worker_that_dies_within_its_own_time_is_not_released(ecs, monkeypatch
     failed, record = failing(release)
     assert "workers: it was steady, but not for 60 s: workers: task lost0 failed: container workers exited with code 3" in str(failed)
     assert at(ecs) == {"api": "api:1", "workers": "workers:1"}
-    assert (record["outcome"], record["reverted"], record["not_reverted"]) == (ledger.FAILED, NAMES, [])
+    assert (record.outcome, record.reverted, record.not_reverted) == (release_record.FAILED, NAMES, [])
 
 
 @pytest.mark.parametrize(("first", "count", "kept"), [(False, 4, [2]), (False, 2, []), (True, 4, [])])
