@@ -146,10 +146,10 @@ def test_a_restore_knows_which_database_is_which(recorded):
 # --- Secrets ----------------------------------------------------------------------------------------------------------
 def test_rotations_are_listed_and_the_next_is_put_before_them(recorded):
     read = rotation_record.RotationRecord(recorded("rotations"), "state", "key").read()
-    assert [entry["kind"] for entry in read] == ["database password", "secrets"] and {entry["outcome"] for entry in read} == {"succeeded"}
-    assert "DATABASE_URL  succeeded, by " in rotation_record.line(read[0])
-    content = {"format": rotation_record.FORMAT, "rotations": read}
-    assert rotation_record.begun(content, {"outcome": "running"})["rotations"][1:] == read
+    assert [entry.kind for entry in read] == ["database password", "secrets"] and {entry.outcome for entry in read} == {"succeeded"}
+    assert "DATABASE_URL  succeeded, by " in read[0].line
+    content = rotation_record.begun(rotation_record.Rotations(rotations=read), rotation_record.Rotation(secrets=["A"], operator="ana", started_at="now"))
+    assert content.as_dict()["rotations"][1:] == json.loads(recorded("rotations").body)["rotations"]
 
 
 def test_what_github_was_told_is_not_told_again(recorded):

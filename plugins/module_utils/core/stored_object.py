@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call, Sleep
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, newer
 
 _ATTEMPTS = 6
 
@@ -43,6 +44,9 @@ def put_over(etag: str, put: Callable[..., dict[str, Any]], version_of_ours: Cal
     raise AssertionError("the last attempt returns or raises")
 
 
+Kind = TypeVar("Kind", bound=Record)
+
+
 class StoredObject:
     """`what` completes 'read' and 'write' in an error's text. It remembers the version that it read or wrote."""
 
@@ -71,7 +75,7 @@ class StoredObject:
             if not isinstance(found, dict):
                 raise ValueError("no object")
         except ValueError as error:
-            raise CallFailed(f"{self.where} is not a JSON object. Nobody but this collection writes there: bring its earlier version back.") from error
+            raise damaged(self.where, "a JSON object", error) from error
         self._etag = answer["ETag"]
         return found
 
@@ -101,3 +105,16 @@ class StoredObject:
         known, found = self._etag, self.read()
         etag, self._etag = self._etag, known
         return etag if found == content else ""
+
+
+def read_stored(stored: StoredObject, kind: type[Kind], what: str, form: int) -> Kind | None:
+    """The object as a record of this kind and format; None if it does not exist. what: 'a record of rotations'."""
+    found = stored.read()
+    if found is None:
+        return None
+    if found.get("format") != form:
+        raise newer(stored.where, found.get("format"))
+    try:
+        return kind.of(found)
+    except ValueError as error:
+        raise damaged(stored.where, what, error) from error

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
-from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record
+from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject, read_stored
 
 FORMAT = 1
 RUNNING, SUCCEEDED, REVERTED, FAILED, INTERRUPTED = "running", "succeeded", "reverted", "failed", "interrupted"
@@ -16,24 +16,54 @@ RUNNING, SUCCEEDED, REVERTED, FAILED, INTERRUPTED = "running", "succeeded", "rev
 KEPT = 100
 
 
-def begun(content: dict | None, entry: dict) -> dict:
+@dataclass(frozen=True, kw_only=True)
+class Versions(Record):
+    """Of one secret, in Parameter Store."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation(Record):
+    secrets: list[str]
+    operator: str
+    started_at: str
+    outcome: str = RUNNING
+    kind: str = ""
+    services: list[str] = field(default_factory=list)
+    host: str = ""
+    ended_at: str = ""
+    reason: str = ""
+    versions: dict[str, Versions] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        when = (self.ended_at or self.started_at).replace("T", " ").removesuffix("Z")
+        who = self.operator.rsplit(":", 1)[-1].rsplit("/", 1)[-1]
+        why = f": {self.reason.splitlines()[0]}" if self.reason else ""
+        return f"{when}  {', '.join(self.secrets)}  {self.outcome}, by {who}{why}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotations(Record):
+    """The object, newest first."""
+
+    format: int = FORMAT
+    rotations: list[Rotation] = field(default_factory=list)
+
+
+def begun(content: Rotations | None, entry: Rotation) -> Rotations:
     """The object with a new entry in front. One that still runs has died: only one run at a time has the lock."""
-    earlier = [{**old, "outcome": INTERRUPTED} if old["outcome"] == RUNNING else old for old in (content or {}).get("rotations", [])]
-    return {"format": FORMAT, "rotations": [entry, *earlier][:KEPT]}
+    content = content or Rotations()
+    earlier = [replace(old, outcome=INTERRUPTED) if old.outcome == RUNNING else old for old in content.rotations]
+    return replace(content, rotations=[entry, *earlier][:KEPT])
 
 
-def ended(content: dict, changes: dict) -> dict:
+def ended(content: Rotations, outcome: str, reason: str, ended_at: str, versions: dict[str, Versions]) -> Rotations:
     """The object with its newest entry brought up to date."""
-    newest, *earlier = content["rotations"]
-    return {**content, "rotations": [{**newest, **changes}, *earlier]}
-
-
-def line(entry: dict) -> str:
-    """An entry in a line."""
-    when = (entry["ended_at"] or entry["started_at"]).replace("T", " ").removesuffix("Z")
-    who = entry["operator"].rsplit(":", 1)[-1].rsplit("/", 1)[-1]
-    why = f": {entry['reason'].splitlines()[0]}" if entry["reason"] else ""
-    return f"{when}  {', '.join(entry['secrets'])}  {entry['outcome']}, by {who}{why}"
+    newest, *earlier = content.rotations
+    return replace(content, rotations=[replace(newest, outcome=outcome, reason=reason, ended_at=ended_at, versions=versions), *earlier])
 
 
 class RotationRecord:
@@ -41,25 +71,23 @@ class RotationRecord:
 
     def __init__(self, call: Call, bucket: str, key: str) -> None:
         self._object = StoredObject(call, bucket, key, "the record of the rotations")
-        self._content: dict[str, Any] | None = None
+        self._content: Rotations | None = None
 
-    def read(self) -> list[dict]:
+    def read(self) -> list[Rotation]:
         """All entries, newest first."""
-        found = self._object.read()
-        if found is not None and found.get("format") != FORMAT:
-            raise CallFailed(f"{self._object.where} has format {found.get('format')}, which this version of atena.aws does not know. Upgrade the collection.")
-        self._content = found
-        return (found or {}).get("rotations", [])
+        self._content = read_stored(self._object, Rotations, "a record of rotations", FORMAT)
+        return self._content.rotations if self._content else []
 
-    def begin(self, entry: dict) -> None:
+    def begin(self, entry: Rotation) -> None:
         self.read()
         self._write(begun(self._content, entry))
 
-    def end(self, **changes: Any) -> None:
+    def end(self, outcome: str, reason: str, ended_at: str, versions: dict[str, Versions]) -> None:
+        """Of the entry that this run began."""
         if self._content is None:
             raise ValueError("a rotation is begun before it ends")
-        self._write(ended(self._content, changes))
+        self._write(ended(self._content, outcome, reason, ended_at, versions))
 
-    def _write(self, content: dict) -> None:
-        self._object.write(content)
+    def _write(self, content: Rotations) -> None:
+        self._object.write(content.as_dict())
         self._content = content

@@ -50,14 +50,14 @@ def of_record(record: dict | None, name: str) -> list[dict]:
     return [_entry(work, record["began_at"], record["operator"], playbook, named, besides.format(name=name))]
 
 
-def of_rotations(entries: list[dict]) -> list[dict]:
+def of_rotations(entries: list[rotation_record.Rotation]) -> list[dict]:
     """The same of the rotations, newest first: only the newest may be without its end, as each finishes what the one before it left."""
     newest = entries[0] if entries else None
-    if newest is None or newest["outcome"] not in (rotation_record.RUNNING, rotation_record.INTERRUPTED):
+    if newest is None or newest.outcome not in (rotation_record.RUNNING, rotation_record.INTERRUPTED):
         return []
-    playbook, options = _ROTATIONS.get(newest.get("kind", ""), _ROTATIONS["secrets"])
-    work = f"rotation of {', '.join(newest['secrets'])}"
-    return [_entry(work, newest["started_at"], newest["operator"], playbook, list(options), "")]
+    playbook, options = _ROTATIONS.get(newest.kind, _ROTATIONS["secrets"])
+    work = f"rotation of {', '.join(newest.secrets)}"
+    return [_entry(work, newest.started_at, newest.operator, playbook, list(options), "")]
 
 
 def _entry(work: str, since: str, operator: str, playbook: str, options: list[str], besides: str) -> dict:

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 
-from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record
+from ansible_collections.atena.aws.plugins.module_utils.environment.rotation_record import Rotation
 
 SET, PLACEHOLDER, EMPTY, ABSENT = "set", "CHANGE_ME", "empty", "absent"
 # What a comparison says of one name. Without a wanted value nothing can be said of one that is set.
@@ -101,7 +101,7 @@ def table(rows: list[tuple]) -> list[str]:
     return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def lines(listed: list[dict], same: list[list[str]], rotations: list[dict], prefix: str = "") -> list[str]:
+def lines(listed: list[dict], same: list[list[str]], rotations: list[Rotation], prefix: str = "") -> list[str]:
     """The list for people. prefix: what the services' names begin with, all the same, and is left out. No cell has a blank: Ansible would break lines there."""
     head = ("name", "state", "type", "tier", "version", "last changed", "read by")
     rows = [
@@ -115,7 +115,7 @@ def lines(listed: list[dict], same: list[list[str]], rotations: list[dict], pref
     said = table([head, *rows]) if rows else ["There is no parameter here."]
     said += [f"The same value is in {' and '.join(names)}." for names in same]
     if rotations:
-        said.append(f"Last rotation: {rotation_record.line(rotations[0])}")
+        said.append(f"Last rotation: {rotations[0].line}")
     return said
 
 

@@ -284,23 +284,29 @@ class Rotation:
         return round(time.monotonic() - self.begin, 1)
 
     def _begin(self) -> None:
-        now = iso(time.time())
-        entry = {
-            **{"kind": self.kind, "secrets": list(self.decided), "services": list(self.services), "operator": self.params["operator"], "host": this_host()},
-            **{"started_at": now, "ended_at": "", "outcome": rotation_record.RUNNING, "reason": "", "versions": self._versions()},
-        }
-        self.record.begin(entry)
+        self.record.begin(
+            rotation_record.Rotation(
+                kind=self.kind,
+                secrets=list(self.decided),
+                services=list(self.services),
+                operator=self.params["operator"],
+                host=this_host(),
+                started_at=iso(time.time()),
+                versions=self._versions(),
+            )
+        )
         self.recorded = True
 
-    def _versions(self) -> dict:
-        return {name: {"before": self.found[name].before_version or self.found[name].version, "after": self.found[name].version} for name in self.decided}
+    def _versions(self) -> dict[str, rotation_record.Versions]:
+        found = {name: self.found[name] for name in self.decided}
+        return {name: rotation_record.Versions(before=now.before_version or now.version, after=now.version) for name, now in found.items()}
 
     def _end(self, outcome: str, reason: str) -> None:
         """Where the end cannot be written the entry stays `running`, which the next run reads as interrupted."""
         self.result.update(outcome=outcome, secrets=self._entries(), duration_seconds=self.took)
         reason = self.redactor.text(reason).splitlines()[0] if reason else ""
         try:
-            self.record.end(outcome=outcome, reason=reason, ended_at=iso(time.time()), versions=self._versions())
+            self.record.end(outcome, reason, iso(time.time()), self._versions())
         except CallFailed as failed:
             self.say(f"The record could not be brought up to date: {failed}")
 

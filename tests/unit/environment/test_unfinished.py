@@ -4,6 +4,7 @@ import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal, unfinished
+from ansible_collections.atena.aws.plugins.module_utils.environment.rotation_record import Rotation
 from test_ledger import Bucket
 
 WHERE = {"bucket": "state", "journal_key": "power", "restore_key": "restored", "destroy_key": "destroyed", "rotations_key": "rotations"}
@@ -14,7 +15,7 @@ def record(state):
 
 
 def rotation(outcome, kind="secrets"):
-    return {"kind": kind, "secrets": ["A", "B"], "outcome": outcome, "started_at": "2027-01-15T12:00:00Z", "operator": "ana"}
+    return Rotation(kind=kind, secrets=["A", "B"], outcome=outcome, started_at="2027-01-15T12:00:00Z", operator="ana")
 
 
 def stored(**objects):
@@ -79,7 +80,10 @@ def test_the_newest_rotation_alone_may_be_without_its_end(entries, says):
 
 def test_all_records_are_read_that_have_a_key():
     bucket = stored(
-        power=record("starting"), restored=record("restoring"), destroyed=record("redeploying"), rotations={"format": 1, "rotations": [rotation("running")]}
+        power=record("starting"),
+        restored=record("restoring"),
+        destroyed=record("redeploying"),
+        rotations={"format": 1, "rotations": [rotation("running").as_dict()]},
     )
     assert [entry["work"] for entry in unfinished.read(bucket, WHERE, "e")] == ["start", "restore of the database", "redeploy", "rotation of A, B"]
     some = {**WHERE, "journal_key": None, "destroy_key": None}

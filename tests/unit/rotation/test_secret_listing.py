@@ -3,6 +3,7 @@
 import datetime
 import json
 
+from ansible_collections.atena.aws.plugins.module_utils.environment.rotation_record import Rotation
 from ansible_collections.atena.aws.plugins.module_utils.rotation import listing as secret_listing, readers as secret_readers
 from ansible_collections.atena.aws.plugins.module_utils.rotation.listing import Fingerprint
 
@@ -51,8 +52,9 @@ def test_two_names_with_one_value_are_told():
 
 
 def test_the_last_rotation_is_told():
-    entry = {"ended_at": "2026-01-31T12:00:00Z", "started_at": "", "secrets": ["A"], "outcome": "reverted", "operator": "arn:aws:iam::1:user/ana"}
-    assert secret_listing.lines(listed(), [], [{**entry, "reason": "no\nmore"}])[-1] == "Last rotation: 2026-01-31 12:00:00  A  reverted, by ana: no"
+    times = {"started_at": "", "ended_at": "2026-01-31T12:00:00Z"}
+    entry = Rotation(secrets=["A"], outcome="reverted", operator="arn:aws:iam::1:user/ana", reason="no\nmore", **times)
+    assert secret_listing.lines(listed(), [], [entry])[-1] == "Last rotation: 2026-01-31 12:00:00  A  reverted, by ana: no"
 
 
 def compared(current, wanted, desired=("A", "B"), optional=(), key=b"k"):
