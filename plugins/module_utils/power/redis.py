@@ -88,13 +88,13 @@ def after_snapshot(record: dict, cache: dict, name: str, ran: bool) -> tuple[dic
     return {**made, "snapshot": name, "restored": False}, note
 
 
-def lost(record: dict | None, gates: dict, cache: dict | None) -> bool:
+def lost(record: dict | None, gates: power_gates.Switched, cache: dict | None) -> bool:
     """Whether there is no Redis, though there should be one, and no snapshot on record holds its queue."""
     gone = cache is None or standing(cache["status"]) == LEAVING
-    return gone and gates["redis"] != power_gates.ABSENT and not unrestored(record)
+    return gone and gates.redis != power_gates.ABSENT and not unrestored(record)
 
 
-def at_start(record: dict | None, gates: dict, cache: dict | None, named: str = "", without_queue: str = "") -> tuple[str, str]:
+def at_start(record: dict | None, gates: power_gates.Switched, cache: dict | None, named: str = "", without_queue: str = "") -> tuple[str, str]:
     """(KEEP | ADOPT | RESTORE | CREATE | REFUSE, the snapshot or the reason).
 
     named: a snapshot that was asked for. without_queue: 'true', or the name of the snapshot that may be left alone.
@@ -114,7 +114,7 @@ def at_start(record: dict | None, gates: dict, cache: dict | None, named: str = 
                 f"A restore was going to put the snapshot {waiting} in the place of what is in {cache['id']}, and died before it deleted {cache['id']}. To "
                 f"finish that: restore_redis.yml -e restore_redis_snapshot={waiting}; to keep what is in it: -e start_without_queue={waiting}"
             )
-        return (KEEP if gates["redis"] == power_gates.PRESENT else ADOPT), ""
+        return (KEEP if gates.redis == power_gates.PRESENT else ADOPT), ""
     if named:
         return RESTORE, named
     if waiting and without_queue != waiting:

@@ -61,7 +61,7 @@ def remaining(seen: dict, redis: tuple[str, str], hook: str = "", lost_at: str =
         add("redis", "Would have Terraform make an EMPTY Redis: there is nothing to restore it from, and that was allowed")
     elif action == power_redis.REFUSE:
         add("redis", f"WOULD FAIL: {which}")
-    off = gates["power"] != power_gates.ON or gates["redis"] != power_gates.PRESENT
+    off = gates.power != power_gates.ON or gates.redis != power_gates.PRESENT
     missing = [word for word, there in (("NAT gateway", parts["nat_gateway"]), ("load balancer", parts["load_balancer"])) if not there]
     if was_off or off or missing:
         made = " and ".join(missing) or "what is missing"

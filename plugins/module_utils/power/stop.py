@@ -45,7 +45,7 @@ def remaining(seen: dict, backup_needed: bool) -> list[dict]:
         first = "take a snapshot of it, verify that, and only then " if power_redis.at_stop(cache) == power_redis.SNAPSHOT else ""
         add("redis", f"Side by side with that: Redis {cache['id']} ({cache['status']}): would {first}delete it; Terraform only lets go of it")
     standing = [word for word, there in (("the load balancer", parts["load_balancer"]), ("the NAT gateway", parts["nat_gateway"])) if there]
-    open_gates = gates["power"] != power_gates.OFF or gates["redis"] != power_gates.ABSENT
+    open_gates = gates.power != power_gates.OFF or gates.redis != power_gates.ABSENT
     if open_gates or standing or half_done:
         gone = " and ".join(standing) or "nothing more"
         close = "close the gates (power off, redis absent) and " if open_gates else ""
@@ -222,7 +222,7 @@ class Stop(PowerRun):
 
     def _close_gates(self) -> None:
         with self.journal.step("gates"):
-            if self.gates.now["power"] == power_gates.ON:
+            if self.gates.now.power == power_gates.ON:
                 self.take_in_orphans()
             self.gates.write(power_gates.wanted(power_gates.OFF, power_gates.ABSENT, power_journal.unrestored(self.journal.record)))
             self.terraform.let_go(REDIS_RESOURCE)

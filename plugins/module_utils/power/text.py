@@ -74,7 +74,7 @@ def picture(power: str, redis: str, database: str, counts: dict) -> str:
 def diff(seen: dict, after: dict | None) -> dict:
     """Ansible's before and after. seen: as power.read.observe returns it. after: picture's arguments; None if nothing is to change."""
     counts = {name: service["desiredCount"] for name, service in seen["services"].items()}
-    before = picture(seen["gates"]["power"], seen["gates"]["redis"], seen["database"]["DBInstanceStatus"], counts)
+    before = picture(seen["gates"].power, seen["gates"].redis, seen["database"]["DBInstanceStatus"], counts)
     return {"before": before, "after": picture(**after) if after else before}
 
 

@@ -213,7 +213,7 @@ class Destroy(RecoveryRun):
 
     def _unsettled(self) -> bool:
         """Whether a stop or start may have left in AWS what is not in the state. A stop closes the gate only when it has taken that in."""
-        return bool((self.power.record or {}).get("unsettled")) and self.gates.now["power"] == power_gates.ON
+        return bool((self.power.record or {}).get("unsettled")) and self.gates.now.power == power_gates.ON
 
     def _terraform(self, work: Callable[[], Any]) -> Any:
         return self.branches.side_by_side({"terraform": work})["terraform"]
@@ -339,7 +339,7 @@ class Destroy(RecoveryRun):
             return
         with self.journal.step("redis_delete") as step:
             waiting = power_journal.unrestored(self.power.record)
-            self.gates.write(power_gates.wanted(self.gates.now["power"], power_gates.ABSENT, waiting))
+            self.gates.write(power_gates.wanted(self.gates.now.power, power_gates.ABSENT, waiting))
             redis_restore.delete(self.call, cache, proof, **self.redis_patience)
             step.says = f"{cache['id']} is gone"
 

@@ -35,15 +35,25 @@ def journal(state="stopped", **redis):
 
 
 # --- Gates ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("gates", [None, {}, {"power": "yes", "redis": "present"}, {"power": "on", "redis": "gone"}])
-def test_gates_that_say_nothing_are_a_problem(gates):
-    assert "s3://b/k" in power_gates.problem(gates, "s3://b/k")
+@pytest.mark.parametrize(
+    ("gates", "cause"),
+    [
+        (None, "does not exist.*Run bootstrap.yml"),
+        ({}, "power is missing"),
+        ({"power": "yes", "redis": "present"}, '"power" is "yes", not "on" or "off".*list-object-versions --bucket b --prefix k'),
+        ({"power": "on", "redis": "gone"}, '"redis" is "gone", not "present", "adopt" or "absent"'),
+        ({"power": True, "redis": "present"}, "power is true or false, not text"),
+    ],
+)
+def test_gates_that_say_nothing_are_a_problem(gates, cause):
+    with pytest.raises(CallFailed, match=f"s3://b/k.*{cause}"):
+        power_gates.read_as(gates, "s3://b/k")
 
 
 def test_a_waiting_snapshot_is_named_in_the_gates_as_long_as_there_is_no_redis():
-    assert power_gates.wanted(OFF, ABSENT, "s-1") == {"power": "off", "redis": "absent", "redis_snapshot": "s-1"}
-    assert power_gates.wanted(ON, ADOPT, "s-1") == {"power": "on", "redis": "adopt"}
-    assert power_gates.problem(power_gates.wanted(ON, PRESENT), "") == ""
+    assert power_gates.wanted(OFF, ABSENT, "s-1").as_dict() == {"power": "off", "redis": "absent", "redis_snapshot": "s-1"}
+    assert power_gates.wanted(ON, ADOPT, "s-1").as_dict() == {"power": "on", "redis": "adopt"}
+    assert power_gates.read_as(power_gates.wanted(ON, PRESENT).as_dict(), "") == power_gates.wanted(ON, PRESENT)
 
 
 # --- Redis ------------------------------------------------------------------------------------------------------------
@@ -113,7 +123,7 @@ def test_a_foreign_cluster_that_nobody_used_does_not_take_the_queues_place():
     ],
 )
 def test_a_redis_that_somebody_deleted_is_told(record, redis, now, is_lost):
-    assert power_redis.lost(record, {"power": ON, "redis": redis}, now) is is_lost
+    assert power_redis.lost(record, power_gates.wanted(ON, redis), now) is is_lost
 
 
 @pytest.mark.parametrize(
@@ -156,7 +166,7 @@ def test_a_redis_that_somebody_deleted_is_told(record, redis, now, is_lost):
     ],
 )
 def test_what_a_start_does_with_redis(record, redis, now, named, without, action, which):
-    said, of = power_redis.at_start(record, {"power": OFF, "redis": redis}, now, named, without)
+    said, of = power_redis.at_start(record, power_gates.wanted(OFF, redis), now, named, without)
     assert said == action
     assert which is None or of == which
     if said == power_redis.CREATE and power_journal.unrestored(record):
@@ -301,7 +311,7 @@ UNPOWERED = {"load_balancer": None, "listeners": [], "nat_gateway": None, "route
 def looks(power=ON, redis=PRESENT, state=None, counts=(1, 1), database="available", now=None, parts=None, tasks=()):
     record = {**journal(state), **({} if redis == ABSENT else {"redis": None})} if state else None
     return {
-        "gates": {"power": power, "redis": redis},
+        "gates": power_gates.wanted(power, redis),
         "journal": record,
         "services": {name: service(count) for name, count in zip(("api", "workers"), counts, strict=True)},
         "tasks": list(tasks),

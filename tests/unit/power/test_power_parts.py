@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches, Ended, SeveralFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment.gates import Gates
+from ansible_collections.atena.aws.plugins.module_utils.environment.gates import Gates, wanted
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import Journal, new
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LockLost, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power import (
@@ -669,17 +669,26 @@ def test_gates_are_written_only_over_what_was_read():
     bucket = Bucket()
     bucket.objects["gates.json"] = b'{"power": "on", "redis": "present"}'
     mine, other = Gates(bucket, "state", "gates.json"), Gates(bucket, "state", "gates.json")
-    assert mine.read() == other.read() == {"power": "on", "redis": "present"}
-    assert mine.write({"power": "on", "redis": "present"}) is False
-    assert mine.write({"power": "off", "redis": "absent"}) is True
+    assert mine.read() == other.read() == wanted("on", "present")
+    assert mine.write(wanted("on", "present")) is False
+    assert mine.write(wanted("off", "absent")) is True
     with pytest.raises(CallFailed, match="changed by another run"):
-        other.write({"power": "on", "redis": "adopt"})
+        other.write(wanted("on", "adopt"))
     # The same write again, whose answer was lost.
     mine.object._etag = '"older"'
     mine.object.write({"power": "off", "redis": "absent"})
 
 
-@pytest.mark.parametrize(("body", "words"), [(b"", "not a JSON object"), (b"[]", "not a JSON object"), (b"{}", "must say"), (None, "does not exist")])
+def test_what_a_later_version_added_to_the_gates_stays():
+    bucket = Bucket()
+    bucket.objects["gates.json"] = b'{"power": "off", "redis": "absent", "redis_snapshot": "s-1", "cdn": "on"}'
+    gates = Gates(bucket, "state", "gates.json")
+    gates.read()
+    assert gates.write(wanted("off", "absent", "s-1")) is False and gates.write(wanted("on", "present")) is True
+    assert json.loads(bucket.objects["gates.json"]) == {"power": "on", "redis": "present", "cdn": "on"}
+
+
+@pytest.mark.parametrize(("body", "words"), [(b"", "not a JSON object"), (b"[]", "not a JSON object"), (b"{}", "power is missing"), (None, "does not exist")])
 def test_gates_that_cannot_be_read_stop_everything(body, words):
     bucket = Bucket()
     if body is not None:
