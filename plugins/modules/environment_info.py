@@ -295,12 +295,13 @@ def read_power(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
     found = power_state.read(call, where)
     if found is None:
         return {"power": None}
-    counts = power_text.counts(found["journal"]["services"]) if found["journal"] else ""
-    return {"power": {"gates": found["gates"] or {}, **power_journal.standing(found["journal"]), "counts": counts}}
+    counts = power_text.counts({name: entry.as_dict() for name, entry in found.journal.services.items()}) if found.journal else ""
+    return {"power": {"gates": found.gates or {}, **power_journal.standing(found.journal).as_dict(), "counts": counts}}
 
 
 def read_destroyed(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
-    return {"destroyed": destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None}
+    found = destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None
+    return {"destroyed": found._asdict() if found else None}
 
 
 def read_left(module: AwsModule, call: Caller, result: dict[str, Any]) -> dict[str, Any] | None:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import botocore.session
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import every_item
+from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import WorkRecord
 
 SESSION = botocore.session.get_session()
+
+
+def work(state, kind=WorkRecord, **more):
+    """What a stop, a restore … wrote down, as it is read."""
+    return kind.of({**power_journal.new("atena-prod"), "state": state, **more})
 
 
 class Pages:

@@ -46,7 +46,12 @@ def recorded(request):
 
 
 def journal(call, what="the power journal"):
+    """As its writer reads it."""
     return power_journal.Journal(call, "state", "key", what=what).read()
+
+
+def looked_at(call, what="the power journal"):
+    return power_journal.Journal(call, "state", "key", what=what).look()
 
 
 # --- Releases ---------------------------------------------------------------------------------------------------------
@@ -83,21 +88,21 @@ def test_what_ran_and_what_to_go_back_to_is_known_of_old_releases(releases):
 # --- Power ------------------------------------------------------------------------------------------------------------
 def test_a_stop_that_was_killed_says_what_to_bring_back(recorded):
     record = journal(recorded("power-stopping"))
-    told = power_journal.standing(record)
-    assert (told["state"], told["step"]) == ("stopping", "redis_delete") and told["snapshot"] == power_journal.unrestored(record) != ""
+    told = power_journal.standing(looked_at(recorded("power-stopping")))
+    assert (told.state, told.step) == ("stopping", "redis_delete") and told.snapshot == power_journal.unrestored(record) != ""
     observed = {name: {"desired_count": 0, "bounds": None} for name in record["services"]}
     counts = power_journal.counts_to_keep(record, observed)
     assert len(counts) == 2 and {entry["desired_count"] for entry in counts.values()} == {1}
     gates = power_gates.Gates(recorded("gates-off"), "state", "key").read()
-    assert gates == power_gates.wanted("off", "absent", told["snapshot"])
-    assert power_redis.at_start(record, gates, None) == (power_redis.RESTORE, told["snapshot"])
+    assert gates == power_gates.wanted("off", "absent", told.snapshot)
+    assert power_redis.at_start(record, gates, None) == (power_redis.RESTORE, told.snapshot)
 
 
 def test_an_environment_that_is_stopped_or_was_started_again_is_known_for_that(recorded):
-    stopped, started = journal(recorded("power-stopped")), journal(recorded("power-running"))
+    stopped, started = looked_at(recorded("power-stopped")), looked_at(recorded("power-running"))
     told = power_journal.standing(stopped)
-    assert told["state"] == "stopped" and told["since"] == stopped["ended_at"] and told["restarts_at"] == stopped["database"]["restarts_at"] != ""
-    assert power_journal.standing(started)["state"] == "running" and power_journal.unrestored(started) == ""
+    assert told.state == "stopped" and told.since == stopped.ended_at and told.restarts_at == stopped.database.restarts_at != ""
+    assert power_journal.standing(started).state == "running" and power_journal.unrestored(started.as_dict()) == ""
     assert power_gates.Gates(recorded("gates-on"), "state", "key").read() == power_gates.wanted("on", "present")
 
 
@@ -120,16 +125,16 @@ def test_the_lock_of_the_state_that_a_stop_takes_is_read(recorded):
 # --- Gone and back ----------------------------------------------------------------------------------------------------
 def test_a_destroyed_environment_names_the_snapshots_that_hold_it(recorded):
     record = journal(recorded("destroyed"), destroy_record.WHAT)
-    standing = destroy_record.standing(record)
-    assert standing["state"] == "destroyed" and "-db-final-" in standing["database_snapshot"] and "-redis-final-" in standing["redis_snapshot"]
-    assert f"its rows are in the snapshot {standing['database_snapshot']}, its queue in {standing['redis_snapshot']}" in destroy_record.says(standing)
+    standing = destroy_record.standing(looked_at(recorded("destroyed"), destroy_record.WHAT))
+    assert standing.state == "destroyed" and "-db-final-" in standing.database_snapshot and "-redis-final-" in standing.redis_snapshot
+    assert f"its rows are in the snapshot {standing.database_snapshot}, its queue in {standing.redis_snapshot}" in destroy_record.says(standing)
     assert sorted(record["kept"]["repositories"]) == ["api", "workers"] and record["destroyed"]
 
 
 def test_one_that_is_being_destroyed_is_known_for_that_and_one_that_was_made_again_stands(recorded):
-    going = destroy_record.standing(journal(recorded("destroying"), destroy_record.WHAT))
-    assert going["state"] == "destroying" and "run destroy.yml again" in destroy_record.says(going)
-    assert destroy_record.standing(journal(recorded("redeployed"), destroy_record.WHAT)) is None
+    going = destroy_record.standing(looked_at(recorded("destroying"), destroy_record.WHAT))
+    assert going.state == "destroying" and "run destroy.yml again" in destroy_record.says(going)
+    assert destroy_record.standing(looked_at(recorded("redeployed"), destroy_record.WHAT)) is None
 
 
 def test_a_restore_knows_which_database_is_which(recorded):
@@ -141,6 +146,18 @@ def test_a_restore_knows_which_database_is_which(recorded):
     assert restore_run.swap_begun(record, before, after, "e-db")
     ended = journal(recorded("restored"), restore_run.Restore.RECORD)
     assert ended["state"] == restore_run.RESTORED and ended["kept"] == record["original"]["resource"]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        *((name, "the power journal") for name in ("power-stopping", "power-stopped", "power-running")),
+        *((name, destroy_record.WHAT) for name in ("destroying", "destroyed", "redeployed")),
+        *((name, restore_run.Restore.RECORD) for name in ("restoring", "restored")),
+    ],
+)
+def test_a_record_of_work_would_be_written_as_it_was(recorded, name, what):
+    assert looked_at(recorded(name), what).as_dict() == json.loads(recorded(name).body)
 
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------

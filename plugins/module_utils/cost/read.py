@@ -67,17 +67,18 @@ def assembled(name: str, found: dict, described: dict | None) -> dict:
     return cost_sizes.with_what_is_off(made, _with_recorded_redis(described, found["power"]))
 
 
-def _counts_to_come(power: dict | None) -> dict:
+def _counts_to_come(power: power_state.Power | None) -> dict[str, int]:
     """{service: count} that a stopped environment comes back to; {} of one that runs: its counts are what they are."""
-    journal = (power or {}).get("journal")
-    if journal is None or power_journal.state_of(journal) == power_journal.RUNNING:
+    journal = power.journal if power else None
+    if journal is None or journal.state == power_journal.RUNNING:
         return {}
-    return {service: entry["desired_count"] for service, entry in journal["services"].items()}
+    return {service: entry.desired_count for service, entry in journal.services.items()}
 
 
-def _with_recorded_redis(described: dict | None, power: dict | None) -> dict | None:
+def _with_recorded_redis(described: dict | None, power: power_state.Power | None) -> dict | None:
     """A start makes Redis with the parameters that it had, whatever the inventory says."""
-    recorded = ((((power or {}).get("journal") or {}).get("redis") or {}).get("parameters") or {}).get("node_type")
+    redis = power.journal.redis if power and power.journal else None
+    recorded = ((redis.parameters if redis else None) or {}).get("node_type")
     if not described or not recorded:
         return described
     return {**described, "caches": [{**cache, "node_type": recorded} for cache in described.get("caches", [])]}

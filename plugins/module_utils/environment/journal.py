@@ -12,7 +12,7 @@ import copy
 import datetime
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
@@ -21,9 +21,40 @@ from ansible_collections.atena.aws.plugins.module_utils.core.stored_object impor
 from ansible_collections.atena.aws.plugins.module_utils.ecs import autoscaling
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Ended
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LockLost
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import (
+    FORMAT,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    PowerRecord,
+    RedisPart,
+    WorkRecord,
+    checked,
+)
 
-FORMAT = 1
-RUNNING, STOPPING, STOPPED, STARTING = "running", "stopping", "stopped", "starting"
+__all__ = [
+    "DONE",
+    "FAILED",
+    "INTERRUPTED",
+    "RUNNING",
+    "STARTING",
+    "STOPPED",
+    "STOPPING",
+    "Journal",
+    "Standing",
+    "Step",
+    "begun",
+    "counts_to_keep",
+    "ended",
+    "last_step",
+    "new",
+    "stamp",
+    "standing",
+    "state_of",
+    "unrestored",
+]
+
 DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
 # Enough for several runs of the same stop; what was before that helps nobody.
 _STEPS_KEPT, _NOTES_KEPT = 80, 40
@@ -81,8 +112,7 @@ def ended(record: dict, state: str, now: datetime.datetime | None = None) -> dic
 
 def unrestored(record: dict | None) -> str:
     """Name of the snapshot that holds the queue and was not restored yet; '' if there is none. Nothing may create an empty Redis then."""
-    redis = (record or {}).get("redis") or {}
-    return "" if redis.get("restored", True) else redis.get("snapshot", "")
+    return RedisPart.of((record or {}).get("redis") or {}).waiting
 
 
 def counts_to_keep(record: dict | None, observed: dict) -> dict:
@@ -123,30 +153,46 @@ def last_step(record: dict | None, name: str) -> dict | None:
     return next((step for step in reversed((record or {}).get("steps", [])) if step["step"] == name), None)
 
 
-def standing(record: dict | None) -> dict[str, Any]:
+class Standing(NamedTuple):
     """What people and other playbooks may know at a glance: state, since, by, the step that a half-done one is at, and the last notes."""
+
+    state: str = RUNNING
+    since: str = ""
+    operator: str = ""
+    host: str = ""
+    step: str = ""
+    snapshot: str = ""
+    restarts_at: str = ""
+    redis_loss: str = ""
+    notes: tuple[dict[str, str], ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As modules return it, and facts have it."""
+        return {**self._asdict(), "notes": list(self.notes)}
+
+
+def standing(record: PowerRecord | None) -> Standing:
     if record is None:
-        return {"state": RUNNING, "since": "", "operator": "", "host": "", "step": "", "snapshot": "", "restarts_at": "", "redis_loss": "", "notes": []}
-    going = record["state"] in (STOPPING, STARTING)
-    return {
-        "state": record["state"],
-        "since": record["began_at"] if going else record["ended_at"],
-        "operator": record["operator"],
-        "host": record["host"],
-        "step": next((step["step"] for step in reversed(record["steps"])), "") if going else "",
-        "snapshot": unrestored(record),
-        # When Redis came back empty, as far as somebody has dealt with that.
-        "redis_loss": (record["redis"] or {}).get("loss") or "",
-        "restarts_at": ((record["database"] or {}).get("restarts_at") or "") if record["state"] == STOPPED else "",
-        "notes": record["notes"][-3:],
-    }
+        return Standing()
+    going = record.state in (STOPPING, STARTING)
+    return Standing(
+        state=record.state,
+        since=record.began_at if going else record.ended_at,
+        operator=record.operator,
+        host=record.host,
+        step=next((step.step for step in reversed(record.steps)), "") if going else "",
+        snapshot=record.redis.waiting if record.redis else "",
+        restarts_at=(record.database.restarts_at or "") if record.database and record.state == STOPPED else "",
+        redis_loss=(record.redis.loss or "") if record.redis else "",
+        notes=tuple(note.as_dict() for note in record.notes[-3:]),
+    )
 
 
 # --- The object -------------------------------------------------------------------------------------------------------
 class Journal:
     """May be used by several threads: each change is made to what the object holds, and written at once."""
 
-    def __init__(self, call: Call, bucket: str, key: str, *, what: str = "the power journal", now: Callable[[], str] = stamp) -> None:
+    def __init__(self, call: Call, bucket: str, key: str, *, what: str = PowerRecord.WHAT, now: Callable[[], str] = stamp) -> None:
         self.object = StoredObject(call, bucket, key, what)
         self.record: dict[str, Any] | None = None
         self._now = now
@@ -156,13 +202,15 @@ class Journal:
         """The record, or None if the environment was never stopped."""
         with self._one_at_a_time:
             found = self.object.read()
-            if found is not None and found.get("format") != FORMAT:
-                raise CallFailed(
-                    f"{self.object.where} has format {found.get('format')}, which this version of atena.aws does not know. "
-                    "Upgrade the collection on this machine."
-                )
+            if found is not None:
+                checked(found, self.object.what, self.object.where)
             self.record = found
             return copy.deepcopy(found)
+
+    def look(self) -> WorkRecord | None:
+        """The record, for who decides by it and does not write."""
+        found = self.read()
+        return None if found is None else checked(found, self.object.what, self.object.where)
 
     def save(self, record: dict[str, Any]) -> dict[str, Any]:
         """Writes the record; refused if somebody else changed it since it was read."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import RestoreRecord
+
 RESTORING, RESTORED, UNDOING, UNDONE, REMOVED = "restoring", "restored", "undoing", "undone", "removed"
 # As errors name it.
-WHAT = "the record of the restore"
+WHAT = RestoreRecord.WHAT

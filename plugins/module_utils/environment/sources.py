@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as, is_fatal
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, lock as environment_lock
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 
 # --- Secrets ---
 
@@ -115,13 +116,14 @@ def gates(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
 
 def journal(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """How the power journal says that things stand (power_journal.standing); None if the environment was never stopped."""
-    found = power_journal.Journal(call, bucket, key).read()
-    return None if found is None else power_journal.standing(found)
+    found = power_journal.Journal(call, bucket, key).look()
+    return power_journal.standing(found).as_dict() if isinstance(found, PowerRecord) else None
 
 
 def destroyed(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
     """How the record of a destroy says that things stand (destroy_record.standing)."""
-    return destroy_record.standing(destroy_record.read(call, bucket, key))
+    found = destroy_record.standing(destroy_record.read(call, bucket, key))
+    return found._asdict() if found else None
 
 
 def lock(call: Call, table: str, name: str, own_token: str) -> dict[str, Any] | None:

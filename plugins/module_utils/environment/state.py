@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.sources import gates as read_gates
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 
 # Option `power` of modules that look at it first.
 POWER_OPTIONS = {
@@ -22,40 +22,39 @@ POWER_OPTIONS = {
     },
 }
 _UNFINISHED = {power_journal.STOPPING: "stop", power_journal.STARTING: "start"}
-_UNREADABLE = "The power journal does not say whether the environment is running. S3's versions of it hold the last good one."
 
 
-def read(call: Call, power: dict | None) -> dict[str, Any] | None:
-    """{'gates', 'journal'}, each None where there is no such object; None if `power` is."""
+class Power(NamedTuple):
+    """What gates and journal say; each None where there is no such object."""
+
+    gates: dict[str, Any] | None
+    journal: PowerRecord | None
+
+
+def read(call: Call, power: dict[str, Any] | None) -> Power | None:
+    """None if `power` is."""
     if power is None:
         return None
-    return {"gates": read_gates(call, power["bucket"], power["gates_key"]), "journal": read_journal(call, power["bucket"], power["journal_key"])}
+    return Power(read_gates(call, power["bucket"], power["gates_key"]), read_journal(call, power["bucket"], power["journal_key"]))
 
 
-def read_journal(call: Call, bucket: str, key: str) -> dict[str, Any] | None:
+def read_journal(call: Call, bucket: str, key: str) -> PowerRecord | None:
     """The power journal, only to look at; None if there is none: the environment was never stopped."""
-    return power_journal.Journal(call, bucket, key).read()
+    found = power_journal.Journal(call, bucket, key).look()
+    return found if isinstance(found, PowerRecord) else None
 
 
-def journal_standing(journal: dict | None) -> tuple[str, datetime.datetime | None]:
-    """(state, since when) as a journal says; an environment without one was never stopped. Raises CallFailed if it says neither."""
-    if journal is None:
-        return power_journal.RUNNING, None
-    try:
-        stands = power_journal.standing(journal)
-        since = datetime.datetime.fromisoformat(stands["since"]) if stands["since"] else None
-        if stands["state"] not in (power_journal.RUNNING, power_journal.STOPPED, *_UNFINISHED):
-            raise ValueError
-    except (KeyError, TypeError, ValueError) as error:
-        raise CallFailed(_UNREADABLE) from error
-    return stands["state"], since
+def journal_standing(journal: PowerRecord | None) -> tuple[str, datetime.datetime | None]:
+    """(state, since when) as a journal says; an environment without one was never stopped."""
+    stands = power_journal.standing(journal)
+    return stands.state, datetime.datetime.fromisoformat(stands.since) if stands.since else None
 
 
-def why_not_on(state: dict | None) -> str:
+def why_not_on(state: Power | None) -> str:
     """Why nothing may be started here now, with the remedy; '' if the environment is on (or nobody asked)."""
     if state is None:
         return ""
-    gates, recorded = state["gates"], journal_standing(state["journal"])[0]
+    gates, recorded = state.gates, journal_standing(state.journal)[0]
     if gates is None:
         return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
     if recorded in _UNFINISHED:

@@ -13,6 +13,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import destr
 from ansible_collections.atena.aws.plugins.module_utils.environment.destroy_record import DESTROYING, REDEPLOYING
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import STARTING, STOPPING
 from ansible_collections.atena.aws.plugins.module_utils.environment.restore_record import RESTORING, UNDOING
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord, WorkRecord
 
 # Option `records` of modules that look at them.
 OPTIONS = {
@@ -40,14 +41,14 @@ IN_THE_WAY = tuple(_WORKS[state][0] for state in (STOPPING, STARTING, RESTORING,
 _ROTATIONS = {"secrets": ("secrets.yml", ("secrets_action=rotate",)), "database password": ("rotate_database_password.yml", ())}
 
 
-def of_record(record: dict | None, name: str) -> list[dict]:
+def of_record(record: WorkRecord | None, name: str) -> list[dict]:
     """[{"work", "since", "operator", "playbook", "options", "besides"}] of a record of one work: of stops and starts, of a restore, or of a destroy."""
-    found = _WORKS.get(record.get("state", "")) if record else None
-    if record is None or found is None:
+    if record is None or record.state not in _WORKS:
         return []
+    found = _WORKS[record.state]
     work, playbook, options, besides = found
     named = [option.format(name=name) for option in options]
-    return [_entry(work, record["began_at"], record["operator"], playbook, named, besides.format(name=name))]
+    return [_entry(work, record.began_at, record.operator, playbook, named, besides.format(name=name))]
 
 
 def of_rotations(entries: list[rotation_record.Rotation]) -> list[dict]:
@@ -90,9 +91,9 @@ def read(call: Call, where: dict | None, name: str) -> list[dict] | None:
     if where is None:
         return None
     found = []
-    for key, what in (("journal_key", "the power journal"), ("restore_key", restore_record.WHAT), ("destroy_key", destroy_record.WHAT)):
+    for key, what in (("journal_key", PowerRecord.WHAT), ("restore_key", restore_record.WHAT), ("destroy_key", destroy_record.WHAT)):
         if where.get(key):
-            found += of_record(power_journal.Journal(call, where["bucket"], where[key], what=what).read(), name)
+            found += of_record(power_journal.Journal(call, where["bucket"], where[key], what=what).look(), name)
     if where.get("rotations_key"):
         found += of_rotations(rotation_record.RotationRecord(call, where["bucket"], where["rotations_key"]).read())
     return found

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 from ansible_collections.atena.aws.plugins.module_utils.power.database import ACT, DONE, REFUSE, STOP, toward
 from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
@@ -57,14 +58,14 @@ def started_by(events: list[dict], stopped_at: str) -> tuple[str, str]:
     return UNKNOWN, ""
 
 
-def judge(journal: dict | None, instance: dict | None, events: list[dict], identifier: str) -> Verdict:
+def judge(journal: PowerRecord | None, instance: dict | None, events: list[dict], identifier: str) -> Verdict:
     """What to do about a database. `instance`: as RDS describes it, or None."""
     stands = power_journal.standing(journal)
-    if stands["state"] == power_journal.RUNNING:
+    if stands.state == power_journal.RUNNING:
         return Verdict(NOT_STOPPED, "Nothing to do: the environment is not recorded as stopped.")
-    if stands["state"] != power_journal.STOPPED:
-        verb = "stop" if stands["state"] == power_journal.STOPPING else "start"
-        by = f"by {stands['operator']} since {stands['since']}"
+    if stands.state != power_journal.STOPPED:
+        verb = "stop" if stands.state == power_journal.STOPPING else "start"
+        by = f"by {stands.operator} since {stands.since}"
         return Verdict(UNFINISHED, f"Nothing was done: a {verb} is going on, or did not end ({by}). If nothing runs, run {verb}.yml again.")
     if instance is None:
         return Verdict(ABSENT, f"Nothing to do: there is no database {identifier}.")
@@ -74,7 +75,7 @@ def judge(journal: dict | None, instance: dict | None, events: list[dict], ident
         restart = instance.get("AutomaticRestartTime")
         until = f"; AWS starts it again at {power_journal.stamp(restart)}" if restart else ""
         return Verdict(OFF, f"Nothing to do: {identifier} is {status}{until}.")
-    who, when = started_by(events, ((journal or {}).get("database") or {}).get("stopped_at") or "")
+    who, when = started_by(events, (journal.database.stopped_at if journal and journal.database else "") or "")
     told = {"started_by": who, "started_at": when}
     if who == PERSON:
         says = f"{identifier} is {status}, though the environment is stopped: somebody started it at {when}. It is left alone; stop.yml stops it."

@@ -14,9 +14,10 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadli
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
-from ansible_collections.atena.aws.plugins.module_utils.environment.journal import RUNNING, STOPPED, Journal, state_of
+from ansible_collections.atena.aws.plugins.module_utils.environment.journal import RUNNING, STOPPED, Journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockTaken
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 from ansible_collections.atena.aws.plugins.module_utils.power import guard
 from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
@@ -53,14 +54,15 @@ class GuardRun:
 
     def look(self) -> guard.Verdict:
         """Reads as little as tells what to do: of an environment that is not stopped its journal, and whether Redis came back empty."""
-        record, instance, events = self.journal.read(), None, []
-        if state_of(record) == STOPPED:
+        found, instance, events = self.journal.look(), None, []
+        record = found if isinstance(found, PowerRecord) else None
+        if record and record.state == STOPPED:
             instance = describe_database(self.call, self.database)
             self.status = (instance or {}).get("DBInstanceStatus", "")
             if instance is not None and self.status not in ("stopped", "stopping"):
                 events = self._events()
-        elif state_of(record) == RUNNING and self.redis:
-            return guard.judge_redis(self.redis, self._loss(record))
+        elif (record is None or record.state == RUNNING) and self.redis:
+            return guard.judge_redis(self.redis, self._loss(self.journal.record))
         return guard.judge(record, instance, events, self.database)
 
     def _loss(self, record: dict[str, Any] | None) -> str:

@@ -78,7 +78,7 @@ def _destroyed(standing: dict) -> dict:
     if unread(standing):
         return not_determined("gates", "record of the destroy", standing)
     remedy = "Run redeploy.yml, which also releases." if standing["state"] == destroy_record.DESTROYED else "Run destroy.yml again."
-    return bad("gates", "record of the destroy", f"{destroy_record.says(standing)}.", remedy)
+    return bad("gates", "record of the destroy", f"{destroy_record.says(destroy_record.Standing(**standing))}.", remedy)
 
 
 def _unfinished(journal: dict | None) -> list[dict]:

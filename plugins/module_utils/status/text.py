@@ -61,7 +61,7 @@ def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
     """One line for each part of the environment, the missing parts named."""
     now = now or datetime.datetime.now(datetime.UTC)
     if is_destroyed(result):
-        return [f"environment: {destroy_record.says(result['destroyed'])}", *left_lines(result.get("left")), *lock_line(result)]
+        return [f"environment: {destroy_record.says(destroy_record.Standing(**result['destroyed']))}", *left_lines(result.get("left")), *lock_line(result)]
     lines = power_lines(result.get("power"))
     lines += [service_line(service, now) for service in result["services"]]
     lines += [f"{name}: does not exist (run infra.yml)" for name in result["missing_services"]]
@@ -135,7 +135,7 @@ def problems(result: dict) -> list[str]:
         return []
     if result.get("destroyed"):
         others = [unfinished.says(entry) for entry in result.get("unfinished") or [] if entry["work"] != "destroy"]
-        return [destroy_record.says(result["destroyed"]), *others]
+        return [destroy_record.says(destroy_record.Standing(**result["destroyed"])), *others]
     found = [unfinished.says(entry) for entry in result.get("unfinished") or []]
     found += [f"{name} does not exist" for name in result["missing_services"]]
     stopped = is_stopped(result)

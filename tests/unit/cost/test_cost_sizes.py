@@ -6,7 +6,9 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.atena.aws.plugins.filter.cost import environment_sizes, power_costs
 from ansible_collections.atena.aws.plugins.module_utils.cost import items as cost_items, model as cost_model, plan as cost_plan, read as cost_read
-from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
+from ansible_collections.atena.aws.plugins.module_utils.environment.state import Power
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
+from fakes import work
 from test_cost_model import DESIGN, FILES, SIZES, TABLE
 
 NAME = "atena-prod"
@@ -105,8 +107,8 @@ def test_a_scaled_service_and_a_restored_database_beside_the_original_show():
 
 
 def journal(**changes):
-    record = {**power_journal.new(NAME), "state": "stopped", "services": {"atena-prod-api": {"desired_count": 2}, "atena-prod-workers": {"desired_count": 1}}}
-    return {"gates": {"power": "off"}, "journal": {**record, **changes}}
+    services = {"atena-prod-api": {"desired_count": 2}, "atena-prod-workers": {"desired_count": 1}}
+    return Power({"power": "off"}, work("stopped", PowerRecord, services=services, **changes))
 
 
 OFF = {
@@ -131,7 +133,7 @@ def test_what_is_stopped_costs_its_storage_now_and_comes_back_as_it_was():
 
 
 def test_a_count_of_zero_in_an_environment_that_runs_is_a_wish():
-    found = assembled(power={"gates": {"power": "on"}, "journal": None}, services=[(service("atena-prod-api", 0, 0), DEFINITION)])
+    found = assembled(power=Power({"power": "on"}, None), services=[(service("atena-prod-api", 0, 0), DEFINITION)])
     assert found["services"][0]["count"] == 0
 
 

@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis, tasks as diagnosis_tasks
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import LOG_WORDS
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
+from fakes import work
 
 ARN = "arn:aws:ecs:us-east-1:1:task-definition/"
 TASK = "arn:aws:ecs:us-east-1:1:task/a-cluster/"
@@ -196,7 +197,7 @@ def test_nothing_is_found_in_a_healthy_environment():
 
 
 def begun(state):
-    return unfinished.of_record({"state": state, "began_at": "then", "operator": "ana"}, "a")
+    return unfinished.of_record(work(state, began_at="2027-01-15", operator="ana"), "a")
 
 
 def test_what_did_not_end_comes_before_its_consequences_and_a_redeploy_after_all():
@@ -218,7 +219,7 @@ CASES = [
         setting(["unfinished"], begun("restoring")),
         "unfinished",
         "restore_database.yml -e restore_database_confirm=a",
-        "A restore of the database began at then",
+        "A restore of the database began at 2027-01-15",
     ),
     (setting(["unfinished"], begun("redeploying")), "not_settled", "redeploy.yml` finishes it", "A redeploy began"),
     (setting(["database", "status"], "stopped"), "database_stopped", "aws rds start-db-instance --db-instance-identifier a-db", "a-db"),

@@ -9,6 +9,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment import journ
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Ended
 from ansible_collections.atena.aws.plugins.module_utils.environment.journal import RUNNING, STARTING, STOPPED, STOPPING, Journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LockLost
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 from test_ledger import Bucket
 
 NOON = datetime(2027, 1, 15, 12, 0, 0, tzinfo=UTC)
@@ -114,14 +115,14 @@ def test_which_snapshot_waits_to_be_restored(redis, name):
 
 
 def test_what_people_may_know_at_a_glance():
-    assert journals.standing(None)["state"] == RUNNING
-    stopped = {**record(STOPPED), "ended_at": "e", "database": {"restarts_at": "r"}, "steps": [{"step": "power_off"}]}
-    assert {key: journals.standing(stopped)[key] for key in ("state", "since", "restarts_at", "step")} == {
-        **{"state": "stopped", "since": "e"},
-        **{"restarts_at": "r", "step": ""},
-    }
-    going = {**stopped, "state": STARTING, "began_at": "b"}
-    assert {key: journals.standing(going)[key] for key in ("since", "restarts_at", "step")} == {"since": "b", "restarts_at": "", "step": "power_off"}
+    assert journals.standing(None).state == RUNNING
+    step = {"step": "power_off", "began_at": "", "ended_at": "", "outcome": "", "says": ""}
+    stopped = {**record(STOPPED), "ended_at": "2027-03-04", "database": {"restarts_at": "r"}, "steps": [step]}
+    told = journals.standing(PowerRecord.of(stopped))
+    assert (told.state, told.since, told.restarts_at, told.step) == ("stopped", "2027-03-04", "r", "")
+    told = journals.standing(PowerRecord.of({**stopped, "state": STARTING, "began_at": "2027-03-05"}))
+    assert (told.since, told.restarts_at, told.step) == ("2027-03-05", "", "power_off")
+    assert set(told.as_dict()) == {"state", "since", "operator", "host", "step", "snapshot", "restarts_at", "notes"} and told.as_dict()["notes"] == []
 
 
 @pytest.fixture

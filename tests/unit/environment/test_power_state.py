@@ -1,17 +1,21 @@
 """Whether an environment is on: nothing may be started in one that is stopped, or half-way."""
 
 import datetime
+import json
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
-from ansible_collections.atena.aws.plugins.module_utils.environment.state import journal_standing, why_not_on
+from ansible_collections.atena.aws.plugins.module_utils.environment.state import Power, journal_standing, read_journal, why_not_on
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
+from fakes import work
+from test_ledger import Bucket
 
 ON, OFF = {"power": "on", "redis": "present"}, {"power": "off", "redis": "absent"}
 
 
 def journal(state, **changes):
-    return {**power_journal.new("atena-prod"), "state": state, **changes}
+    return work(state, PowerRecord, **changes)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +35,7 @@ def journal(state, **changes):
     ],
 )
 def test_only_what_is_wholly_on_is_on(gates, journal, says):
-    found = why_not_on({"gates": gates, "journal": journal})
+    found = why_not_on(Power(gates, journal))
     assert bool(found) == bool(says)
     assert says in found
 
@@ -58,9 +62,30 @@ def test_a_journal_tells_how_it_stands_and_since_when(journal, standing):
     assert journal_standing(journal) == standing
 
 
-@pytest.mark.parametrize("journal", [{}, journal("asleep"), journal("stopped", ended_at="yesterday"), journal("stopped", ended_at=7)])
-def test_a_journal_that_tells_neither_is_no_ground_to_act_on(journal):
-    with pytest.raises(CallFailed, match="does not say"):
-        journal_standing(journal)
-    with pytest.raises(CallFailed, match="does not say"):
-        why_not_on({"gates": ON, "journal": journal})
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"state": "asleep"}, 'state is "asleep", not "running", "stopping", "stopped" or "starting"'),
+        ({"state": None}, "state is null, not text"),
+        ({"ended_at": "yesterday"}, "ended_at is no moment in ISO 8601"),
+        ({"ended_at": 7}, "ended_at is a whole number, not text"),
+        ({"redis": {"restored": "no"}}, "redis.restored is text, not true or false"),
+        ({"services": {"api": {"desired_count": "2"}}}, "services.api.desired_count is text, not a whole number"),
+        ({"steps": [{"step": "gates"}]}, r"steps\[0\].began_at is missing"),
+    ],
+)
+def test_a_journal_that_somebody_damaged_is_no_ground_to_act_on(changes, cause):
+    bucket = Bucket()
+    bucket.objects["power.json"] = json.dumps({**work("stopped").as_dict(), **changes}).encode()
+    with pytest.raises(CallFailed, match=f"s3://state/power.json is not the power journal: {cause}. .* --bucket state --prefix power.json` names"):
+        read_journal(bucket, "state", "power.json")
+
+
+def test_what_a_later_version_wrote_into_a_journal_is_read_and_stays():
+    bucket, later = Bucket(), {**work("stopped").as_dict(), "cdn": {"id": "c"}, "redis": {"snapshot": "s-1", "restored": False, "shards": 2}}
+    bucket.objects["power.json"] = json.dumps(later).encode()
+    assert journal_standing(read_journal(bucket, "state", "power.json")) == ("stopped", None)
+    found = power_journal.Journal(bucket, "state", "power.json")
+    found.read()
+    found.change(redis={"restored": True})
+    assert json.loads(bucket.objects["power.json"]) == {**later, "redis": {"snapshot": "s-1", "restored": True, "shards": 2}}

@@ -5,6 +5,7 @@ import json
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal, unfinished
 from ansible_collections.atena.aws.plugins.module_utils.environment.rotation_record import Rotation
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import WorkRecord
 from test_ledger import Bucket
 
 WHERE = {"bucket": "state", "journal_key": "power", "restore_key": "restored", "destroy_key": "destroyed", "rotations_key": "rotations"}
@@ -49,12 +50,12 @@ def stored(**objects):
     ],
 )
 def test_each_work_has_one_sentence_with_the_command_that_finishes_it(state, says):
-    assert [unfinished.says(entry) for entry in unfinished.of_record(record(state), "e")] == [says]
+    assert [unfinished.says(entry) for entry in unfinished.of_record(WorkRecord.of(record(state)), "e")] == [says]
 
 
 @pytest.mark.parametrize("state", ["running", "stopped", "restored", "undone", "destroyed", "redeployed", ""])
 def test_what_has_ended_is_not_told(state):
-    assert unfinished.of_record(record(state), "e") == [] == unfinished.of_record(None, "e")
+    assert unfinished.of_record(WorkRecord.of(record(state)), "e") == [] == unfinished.of_record(None, "e")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadli
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockTaken
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
 from ansible_collections.atena.aws.plugins.module_utils.power import guard, guard_run
 from fakes import Pages
 
@@ -17,6 +18,10 @@ NOW = datetime.datetime(2027, 3, 12, 12, 0, tzinfo=UTC)
 BY_AWS = "DB instance is being started due to it exceeding the maximum allowed time being stopped."
 STARTED, STOPPED = "DB instance started", "DB instance stopped"
 KEPT = {"id": DB, "snapshot": "", "stopped_at": "2027-03-05T11:00:00Z", "restarts_at": "2027-03-12T11:00:00Z"}
+
+
+def known(state="stopped", **changes):
+    return PowerRecord.of(journal(state, **changes))
 
 
 def journal(state="stopped", **changes):
@@ -65,27 +70,27 @@ HAND = events(STOPPED, STARTED)
     ("record", "status", "found", "verdict", "act", "says"),
     [
         (None, "available", SEVEN, guard.NOT_STOPPED, "", "not recorded as stopped"),
-        (journal("running"), "available", SEVEN, guard.NOT_STOPPED, "", "not recorded as stopped"),
-        (journal("stopping"), "available", SEVEN, guard.UNFINISHED, "", "run stop.yml again"),
-        (journal("starting"), "available", SEVEN, guard.UNFINISHED, "", "run start.yml again"),
-        (journal(), None, [], guard.ABSENT, "", "no database"),
-        (journal(), "stopped", [], guard.OFF, "", "is stopped"),
-        (journal(), "stopping", SEVEN, guard.OFF, "", "is stopping"),
-        (journal(), "available", SEVEN, guard.AGAIN, guard.STOP_IT, "AWS started atena-prod-db again at 2027-03-12T10:00:00Z"),
-        (journal(database=None), "available", SEVEN, guard.AGAIN, guard.STOP_IT, "stopped again"),
-        (journal(), "available", HAND, guard.LEFT, "", "somebody started it at 2027-03-12T11:00:00Z"),
-        (journal(), "available", [], guard.UNCLEAR, "", "none of its events"),
-        (journal(), "starting", events(STOPPED, BY_AWS), guard.LATER, guard.WAIT_FOR_IT, "is starting"),
+        (known("running"), "available", SEVEN, guard.NOT_STOPPED, "", "not recorded as stopped"),
+        (known("stopping"), "available", SEVEN, guard.UNFINISHED, "", "run stop.yml again"),
+        (known("starting"), "available", SEVEN, guard.UNFINISHED, "", "run start.yml again"),
+        (known(), None, [], guard.ABSENT, "", "no database"),
+        (known(), "stopped", [], guard.OFF, "", "is stopped"),
+        (known(), "stopping", SEVEN, guard.OFF, "", "is stopping"),
+        (known(), "available", SEVEN, guard.AGAIN, guard.STOP_IT, "AWS started atena-prod-db again at 2027-03-12T10:00:00Z"),
+        (known(database=None), "available", SEVEN, guard.AGAIN, guard.STOP_IT, "stopped again"),
+        (known(), "available", HAND, guard.LEFT, "", "somebody started it at 2027-03-12T11:00:00Z"),
+        (known(), "available", [], guard.UNCLEAR, "", "none of its events"),
+        (known(), "starting", events(STOPPED, BY_AWS), guard.LATER, guard.WAIT_FOR_IT, "is starting"),
         # Nobody knows yet whose start this is.
-        (journal(), "starting", events(STOPPED), guard.LATER, guard.WAIT_FOR_IT, "is starting"),
-        (journal(), "backing-up", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "is backing-up"),
-        (journal(), "backing-up", HAND, guard.LEFT, "", "left alone"),
-        (journal(), "storage-optimization", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
-        (journal(), "configuring-enhanced-monitoring", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
-        (journal(), "a-status-of-next-year", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
-        (journal(), "storage-full", SEVEN, guard.HOPELESS, "", "while it is storage-full"),
-        (journal(), "failed", SEVEN, guard.HOPELESS, "", "Restore it"),
-        (journal(), "deleting", [], guard.HOPELESS, "", "deletes it"),
+        (known(), "starting", events(STOPPED), guard.LATER, guard.WAIT_FOR_IT, "is starting"),
+        (known(), "backing-up", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "is backing-up"),
+        (known(), "backing-up", HAND, guard.LEFT, "", "left alone"),
+        (known(), "storage-optimization", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
+        (known(), "configuring-enhanced-monitoring", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
+        (known(), "a-status-of-next-year", SEVEN, guard.LATER, guard.WAIT_FOR_IT, "cannot be stopped yet"),
+        (known(), "storage-full", SEVEN, guard.HOPELESS, "", "while it is storage-full"),
+        (known(), "failed", SEVEN, guard.HOPELESS, "", "Restore it"),
+        (known(), "deleting", [], guard.HOPELESS, "", "deletes it"),
     ],
 )
 def test_every_state_has_its_answer(record, status, found, verdict, act, says):
@@ -95,12 +100,12 @@ def test_every_state_has_its_answer(record, status, found, verdict, act, says):
 
 
 def test_a_stopped_database_is_told_with_the_day_of_its_restart():
-    judged = guard.judge(journal(), {"DBInstanceStatus": "stopped", "AutomaticRestartTime": NOW}, [], DB)
+    judged = guard.judge(known(), {"DBInstanceStatus": "stopped", "AutomaticRestartTime": NOW}, [], DB)
     assert "AWS starts it again at 2027-03-12T12:00:00Z" in judged.says
 
 
 def test_the_journal_gets_a_note_and_the_next_restart():
-    verdict = guard.judge(journal(), {"DBInstanceStatus": "available"}, SEVEN, DB)
+    verdict = guard.judge(known(), {"DBInstanceStatus": "available"}, SEVEN, DB)
     changed = guard.after_stop(journal(notes=[{"at": "x", "says": "y"}]), verdict, None, NOW)
     assert changed["database"] == {"stopped_at": "2027-03-12T12:00:00Z", "restarts_at": "2027-03-19T12:00:00Z"}
     assert [note["says"][:5] for note in changed["notes"]] == ["y", "guard"]
@@ -142,9 +147,9 @@ class FakeJournal:
     def __init__(self, world):
         self.world, self.record = world, None
 
-    def read(self):
+    def look(self):
         self.record = self.world.record
-        return self.record
+        return PowerRecord.of(self.record)
 
     def change(self, database, notes):
         assert self.world.held

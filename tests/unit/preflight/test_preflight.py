@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import FAILED, OK, WARNING, result_of
+from fakes import work
 
 # Gathered from the lab's own environment, deployed and healthy.
 RECORDED = json.loads((Path(__file__).parents[1] / "recorded" / "preflight_facts.json").read_text())
@@ -84,7 +85,7 @@ def without_release(facts):
 
 
 def begun(state):
-    return unfinished.of_record({"state": state, "began_at": "then", "operator": "ana"}, "atena-prod")
+    return unfinished.of_record(work(state, began_at="2027-01-15", operator="ana"), "atena-prod")
 
 
 # name: (what is wrong, check, status, words of what it says and of the remedy)
@@ -98,7 +99,7 @@ CASES = {
     ),
     "a restore has not ended": (
         lambda f: put(f, unfinished=begun("restoring")),
-        *("gates", FAILED, ["a restore of the database began at then, by ana", "restore_database_confirm=atena-prod finishes it"]),
+        *("gates", FAILED, ["a restore of the database began at 2027-01-15, by ana", "restore_database_confirm=atena-prod finishes it"]),
     ),
     # It releases by itself, and so may whoever mends it.
     "a redeploy has not ended": (lambda f: put(f, unfinished=begun("redeploying")), "gates", WARNING, ["a redeploy began", "redeploy.yml finishes it"]),

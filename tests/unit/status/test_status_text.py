@@ -9,6 +9,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import 
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
 from ansible_collections.atena.aws.plugins.module_utils.status.text import cost_line, left_lines, problems, summary
+from fakes import work
 
 NOW = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
 WELL = {
@@ -130,7 +131,7 @@ def test_a_database_that_runs_in_a_stopped_environment_is_a_problem():
 
 def test_a_stop_that_did_not_end_is_a_problem():
     found = stopped(state="stopping", since="2026-01-09T22:00:00Z", step="redis_snapshot")
-    found["unfinished"] = unfinished.of_record({"state": "stopping", "began_at": "2026-01-09T22:00:00Z", "operator": "ana"}, "a")
+    found["unfinished"] = unfinished.of_record(work("stopping", began_at="2026-01-09T22:00:00Z", operator="ana"), "a")
     text = summary(found, NOW)
     assert "has not ended: at the step redis_snapshot" in text[0] and not any(line.startswith("unfinished:") for line in text)
     assert "a stop began at 2026-01-09T22:00:00Z, by ana, and has not ended: stop.yml finishes it; start.yml turns it round" in problems(found)
@@ -138,7 +139,7 @@ def test_a_stop_that_did_not_end_is_a_problem():
 
 @pytest.mark.parametrize(("state", "command"), [("restoring", "restore_database.yml -e restore_database_confirm=a"), ("redeploying", "redeploy.yml")])
 def test_what_else_did_not_end_is_a_problem_and_a_line(state, command):
-    begun = unfinished.of_record({"state": state, "began_at": "2026-01-09T22:00:00Z", "operator": "ana"}, "a")
+    begun = unfinished.of_record(work(state, began_at="2026-01-09T22:00:00Z", operator="ana"), "a")
     found = {**deepcopy(WELL), "unfinished": begun}
     (problem,) = problems(found)
     assert f"began at 2026-01-09T22:00:00Z, by ana, and has not ended: {command} finishes it" in problem
@@ -148,7 +149,7 @@ def test_what_else_did_not_end_is_a_problem_and_a_line(state, command):
 
 def test_a_destroy_that_did_not_end_is_told_once_beside_what_else_did_not():
     standing = {"state": "destroying", "at": "then", "operator": "", "database_snapshot": "", "redis_snapshot": ""}
-    begun = [unfinished.of_record({"state": state, "began_at": "then", "operator": ""}, "a")[0] for state in ("destroying", "restoring")]
+    begun = [unfinished.of_record(work(state, began_at="2026-01-09"), "a")[0] for state in ("destroying", "restoring")]
     told = problems({**deepcopy(WELL), "destroyed": standing, "unfinished": begun})
     assert len(told) == 2 and "destroy.yml" in told[0] and "restore_database.yml" in told[1]
 
