@@ -50,15 +50,6 @@ def test_a_release_by_its_commit_is_not_built(lab, commits):
     assert lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed().changed == 0
 
 
-@pytest.mark.parametrize(
-    "playbook, release, words",
-    [
-        ("deploy.yml", "0" * 40, "ECR has no image"),
-        ("deploy.yml", "0" * 12, "No release on record and no image in ECR is called"),
-        ("deploy.yml", "0" * 4, "is too short"),
-        ("rollback.yml", "0" * 40, "No release on record is called"),
-    ],
-)
 def test_a_release_by_what_the_list_prints_of_its_commit(lab, commits):
     target = commits[-2]
     assert f" {target[:12]} " in lab.playbook("releases.yml").must_succeed().output
@@ -82,6 +73,15 @@ def test_a_release_of_images_that_were_only_built(lab, commits):
     lab.playbook("deploy.yml", "-e", f"release={commits[-1]}").must_succeed()
 
 
+@pytest.mark.parametrize(
+    "playbook, release, words",
+    [
+        ("deploy.yml", "0" * 40, "ECR has no image"),
+        ("deploy.yml", "0" * 12, "No release on record and no image in ECR is called"),
+        ("deploy.yml", "0" * 4, "is too short"),
+        ("rollback.yml", "0" * 40, "No release on record is called"),
+    ],
+)
 def test_an_unknown_release_is_refused_before_anything_changes(lab, commits, playbook, release, words):
     before = lab.revisions(), lab.records()[0]
     run = lab.playbook(playbook, "-e", f"release={release}").must_fail()

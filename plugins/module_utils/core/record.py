@@ -12,12 +12,22 @@ import copy
 import dataclasses
 import datetime
 import functools
+import sys
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+
+if sys.version_info >= (3, 10):  # noqa: UP036 - see below
+    from dataclasses import dataclass
+else:
+
+    def dataclass(**_options):
+        """A Python that is too old for the collection is told so by what imports this: nothing is made of these classes there."""
+        return lambda cls: cls
+
 
 _CALLED = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
 

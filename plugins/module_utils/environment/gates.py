@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
-from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, dataclass
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject
 
 ON, OFF = "on", "off"

@@ -7,10 +7,10 @@ from __future__ import annotations
 import datetime
 import json
 import secrets as random_source
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
-from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, is_moment, key, newer
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, dataclass, is_moment, key, newer
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
-from ansible_collections.atena.aws.plugins.module_utils.core.record import Record
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, dataclass
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import StoredObject, read_stored
 
 FORMAT = 1

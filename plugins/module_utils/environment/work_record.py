@@ -8,10 +8,10 @@ its writer's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
-from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, is_moment, newer
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, dataclass, is_moment, newer
 
 FORMAT = 1
 RUNNING, STOPPING, STOPPED, STARTING = "running", "stopping", "stopped", "starting"
