@@ -7,7 +7,7 @@ beginning. No call to AWS or git here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
@@ -72,7 +72,7 @@ class NotOne(CallFailed):
     """What somebody wrote names no commit that is known here, or several."""
 
 
-def resolve(reference: str, known: dict[str, Iterable[str]], *, nobody: str, listed: Callable[[set[str]], list[str]]) -> str:
+def resolve(reference: str, known: Mapping[str, Iterable[str]], *, nobody: str, listed: Callable[[set[str]], list[str]]) -> str:
     """The one commit that a reference means.
 
     known: {commit: the names that it goes by, too, such as the ids of its releases}. nobody: begins the sentence where it means none. listed: lines on

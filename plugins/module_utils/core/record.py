@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
-import functools
 import sys
 import types
 import typing
@@ -30,6 +29,8 @@ else:
 
 
 _CALLED = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object", list: "a list", type(None): "null"}
+
+_KINDS: dict[type, dict[str, Any]] = {}
 
 Kind = typing.TypeVar("Kind", bound="Record")
 
@@ -105,12 +106,13 @@ def newer(where: str, form: object) -> CallFailed:
     return CallFailed(f"{where} has format {form}, which this version of atena.aws does not know. Upgrade the collection on this machine.")
 
 
-@functools.cache
 def _kinds(cls: type[Record]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+    """{field: what it holds}. Asked once for each class: it takes as long as the rest of reading a record."""
+    if cls not in _KINDS:
+        _KINDS[cls] = typing.get_type_hints(cls)
+    return _KINDS[cls]
 
 
-@functools.cache
 def _fields(cls: type[Record]) -> tuple[dataclasses.Field[Any], ...]:
     return tuple(item for item in dataclasses.fields(cls) if item.name not in ("unknown", "absent"))
 

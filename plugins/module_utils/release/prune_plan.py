@@ -51,9 +51,10 @@ def on_record(records: list[ReleaseRecord], unfinished: ReleaseRecord | None) ->
     for record in records:
         for entry in record.services:
             found.setdefault(short(entry.task_definition), f"the release {record.id} has it")
-    for entry in unfinished.services if unfinished else []:
-        for arn in (entry.task_definition, entry.previous.task_definition if entry.previous else ""):
-            found.setdefault(short(arn), f"the unfinished release {unfinished.id} needs it")
+    if unfinished:
+        for entry in unfinished.services:
+            for arn in (entry.task_definition, entry.previous.task_definition if entry.previous else ""):
+                found.setdefault(short(arn), f"the unfinished release {unfinished.id} needs it")
     return found
 
 

@@ -52,7 +52,7 @@ class Release:
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
         self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
         self.begin = time.monotonic()
-        self.records: list[dict[str, Any]] = []
+        self.records: list[ReleaseRecord] = []
         self.targets: list[release_targets.Target] = []
         self.record: ReleaseRecord | None = None
         self.goal: ReleaseRecord | None = None
@@ -86,6 +86,7 @@ class Release:
 
     def _rollback_goal(self, services: dict) -> ReleaseRecord:
         running = ledger.running_of(self.records, {name: service["taskDefinition"] for name, service in services.items()})
+        goal: ReleaseRecord | None
         if self.params["rollback_to"] != "previous":
             goal = self.ledger.find(self.params["rollback_to"])
         else:
