@@ -292,7 +292,7 @@ _LOST_REDIS = (
 def record_of_destroy(module: Module) -> dict[str, Any] | None:
     """The record that a destroy left; None if there is none, or none is named."""
     where = module.params["destroy_record"]
-    return destroy_record.read(Caller(module), where["bucket"], where["key"]) if where else None
+    return destroy_record.journal(Caller(module), where["bucket"], where["key"]).read() if where else None
 
 
 def redeploying(module: Module) -> bool:

@@ -137,7 +137,7 @@ def test_it_chose_an_empty_one_where_none_is_on_record(monkeypatch):
 
 
 # --- A queue that waits -----------------------------------------------------------------------------------------------
-LEFT = {"operator": "o", "began_at": "t", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}}
+LEFT = {"operator": "o", "began_at": "2027-01-15T12:00:00Z", "database": {"snapshot": "d"}, "redis": {"snapshot": "r"}}
 STOPPED = {"state": "stopped", "redis": {"snapshot": "r-stop", "restored": False}}
 # What a destroy leaves in the journal of stops and starts.
 OVER = {"state": "running", "redis": {"snapshot": "r", "restored": True}}
