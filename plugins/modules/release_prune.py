@@ -180,7 +180,7 @@ def judge(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
         kept_releases=params["kept_releases"],
     )
     now = datetime.datetime.now(datetime.UTC)
-    return prune_plan.plan(facts, keep_newest=params["keep_newest"], min_age_days=params["min_age_days"], now=now)
+    return prune_plan.plan(facts, prune_plan.Rules(params["keep_newest"], params["min_age_days"], now))
 
 
 def take_away(call: Caller, planned: dict[str, Any], lock: Lock | NoLock, done: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
@@ -18,6 +18,14 @@ from ansible_collections.atena.aws.plugins.module_utils.images.tags import KEPT
 
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]+)$")
 _DAY = 86400
+
+
+class Rules(NamedTuple):
+    """What stays in any case: so many of the newest of each kind, and what is younger."""
+
+    keep_newest: int
+    min_age_days: int
+    now: datetime.datetime
 
 
 def short(arn: str) -> str:
@@ -58,26 +66,24 @@ def on_record(records: list[ReleaseRecord], unfinished: ReleaseRecord | None) ->
     return found
 
 
-def plan_revisions(
-    revisions: list[dict], used: dict, recorded: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def plan_revisions(revisions: list[dict], used: dict, recorded: dict, rules: Rules) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(those that go, those that stay), oldest first. `used`: {family:revision: what uses it}; `recorded`: see on_record."""
     numbers: dict[str, list[int]] = {}
     for definition in revisions:
         numbers.setdefault(definition["family"], []).append(definition["revision"])
-    newest = {family: sorted(found)[-keep_newest:] for family, found in numbers.items()}
+    newest = {family: sorted(found)[-rules.keep_newest :] for family, found in numbers.items()}
     go: list[dict[str, Any]] = []
     stay: list[dict[str, Any]] = []
     for definition in sorted(revisions, key=lambda definition: (definition["family"], definition["revision"])):
         name = short(definition["taskDefinitionArn"])
         moment = definition.get("registeredAt")
-        age = age_days(moment, now)
+        age = age_days(moment, rules.now)
         because = _first(
             "it is a template" if ecs_revision.is_template(definition) else "",
             used.get(name),
             recorded.get(name),
-            f"one of the newest {keep_newest}" if definition["revision"] in newest[definition["family"]] else "",
-            _young(age, min_age_days),
+            f"one of the newest {rules.keep_newest}" if definition["revision"] in newest[definition["family"]] else "",
+            _young(age, rules.min_age_days),
         )
         entry = {
             "task_definition": definition["taskDefinitionArn"],
@@ -115,7 +121,7 @@ def _refer(found: dict, image: str, why: str) -> None:
 
 
 def plan_images(
-    repository: str, images: list[dict], parts: dict, needed: dict, running: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime
+    repository: str, images: list[dict], parts: dict, needed: dict, running: dict, rules: Rules
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """(those that go, those that stay) of one repository, oldest first; what holds others goes before what it holds.
 
@@ -125,18 +131,18 @@ def plan_images(
     present = {image["imageDigest"]: image for image in images}
     inside = {part for whole, found in parts.items() if whole in present for part in found}
     whole = sorted((image for image in images if image["imageDigest"] not in inside), key=lambda image: str(image.get("imagePushedAt") or ""))
-    newest = {image["imageDigest"] for image in whole[-keep_newest:]}
+    newest = {image["imageDigest"] for image in whole[-rules.keep_newest :]}
     because = {}
     for image in images:
         digest, tags = image["imageDigest"], image.get("imageTags") or []
-        age = age_days(image.get("imagePushedAt"), now)
+        age = age_days(image.get("imagePushedAt"), rules.now)
         because[digest] = _first(
             running.get(digest),
             needed.get(digest),
             *(needed.get((repository, tag)) for tag in tags),
             *(f"it has the tag {tag}" for tag in tags if tag.startswith(KEPT)),
-            f"one of the newest {keep_newest}" if digest in newest else "",
-            "" if digest in inside else _young(age, min_age_days),
+            f"one of the newest {rules.keep_newest}" if digest in newest else "",
+            "" if digest in inside else _young(age, rules.min_age_days),
         )
     _hold_together(because, parts)
     go: list[dict[str, Any]] = []
@@ -148,7 +154,7 @@ def plan_images(
             "digest": image["imageDigest"],
             "tags": sorted(image.get("imageTags") or []),
             "pushed_at": moment.isoformat() if moment else "",
-            "age_days": age_days(moment, now),
+            "age_days": age_days(moment, rules.now),
             "size_bytes": image.get("imageSizeInBytes", 0),
             "part": image["imageDigest"] in inside,
         }
@@ -173,17 +179,16 @@ def _hold_together(because: dict, parts: dict) -> None:
 
 
 # --- All of it --------------------------------------------------------------------------------------------------------
-def plan(facts: dict, *, keep_newest: int, min_age_days: int, now: datetime.datetime) -> dict:
+def plan(facts: dict, rules: Rules) -> dict:
     """What goes and what stays. `facts`: see prune_read.gather. Images that a revision needs stay exactly as long as the revision does."""
-    rules: dict[str, Any] = {"keep_newest": keep_newest, "min_age_days": min_age_days, "now": now}
-    revisions, left = plan_revisions(facts["revisions"], facts["used"], on_record(facts["kept"], facts["unfinished"]), **rules)
+    revisions, left = plan_revisions(facts["revisions"], facts["used"], on_record(facts["kept"], facts["unfinished"]), rules)
     going = {entry["task_definition"] for entry in revisions}
     definitions = [definition for definition in facts["revisions"] if definition["taskDefinitionArn"] not in going]
     records = [*facts["kept"], *([facts["unfinished"]] if facts["unfinished"] else [])]
     needed = references([*definitions, *facts["others"]], records)
     images = []
     for repository, details in facts["images"].items():
-        go, stay = plan_images(repository, details, facts["parts"][repository], needed, facts["running"], **rules)
+        go, stay = plan_images(repository, details, facts["parts"][repository], needed, facts["running"], rules)
         images += go
         left += stay
     return {"task_definitions": revisions, "images": images, "kept": left}

@@ -10,7 +10,7 @@ from test_ledger import record as release
 NOW = datetime(2027, 6, 1, 12, 0, 0, tzinfo=UTC)
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 ARN = "arn:aws:ecs:us-east-1:123456789012:task-definition/"
-RULES = {"keep_newest": 2, "min_age_days": 30, "now": NOW}
+RULES = prune_plan.Rules(keep_newest=2, min_age_days=30, now=NOW)
 
 
 def digest(letter):
@@ -53,7 +53,7 @@ def facts(**changes):
 
 
 def judged(**changes):
-    return prune_plan.plan(facts(**changes), **RULES)
+    return prune_plan.plan(facts(**changes), RULES)
 
 
 def gone(planned):
@@ -112,7 +112,7 @@ def test_revisions_are_counted_as_numbers():
 
 
 def test_with_an_age_of_0_the_count_decides():
-    planned = prune_plan.plan(facts(revisions=[revision(number, age=0) for number in (1, 2)]), keep_newest=1, min_age_days=0, now=NOW)
+    planned = prune_plan.plan(facts(revisions=[revision(number, age=0) for number in (1, 2)]), prune_plan.Rules(1, 0, NOW))
     assert gone(planned) == ["a-api:1"]
 
 
@@ -193,7 +193,7 @@ class TestMultiPlatform:
         assert deleted(self.judged(running={digest("a"): "the task 1 runs it"})) == ["9", "d", "c"]
 
     def test_its_parts_are_not_counted(self):
-        planned = prune_plan.plan(facts(images={"a-api": self.images}, parts={"a-api": self.parts}), keep_newest=5, min_age_days=30, now=NOW)
+        planned = prune_plan.plan(facts(images={"a-api": self.images}, parts={"a-api": self.parts}), prune_plan.Rules(5, 30, NOW))
         assert deleted(planned) == []
 
 
