@@ -158,7 +158,7 @@ def hold(module: Module, call: Caller, lock: locks.Lock) -> dict[str, Any]:
     params = module.params
     if module.check_mode:
         found = lock.read()
-        mine = found is not None and found["token"] == lock.token
+        mine = found is not None and found.token == lock.token
         if found is not None and not mine and not locks.expired(found, lock.now):
             raise locks.LockTaken(locks.taken_text(found, lock.now), locks.public(found))
         return {"changed": not mine, "lock": None, "taken_over": None if mine else locks.public(found), "says": []}
@@ -179,7 +179,7 @@ def release(module: Module, lock: locks.Lock) -> dict[str, Any]:
     if not module.check_mode and lock.release():
         return {"changed": True, "holder": None, "says": []}
     found = lock.read()
-    mine = found is not None and found["token"] == lock.token
+    mine = found is not None and found.token == lock.token
     return {"changed": mine, "holder": None if mine else locks.public(found), "says": []}
 
 

@@ -132,8 +132,8 @@ def test_of_many_that_take_it_at_the_same_time_exactly_one_gets_it(others, call)
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(attempt, range(8)))
         held = others.read()
-        assert answers.count(held["token"]) == 1
-        assert answers.count(held["owner"]) == 7
+        assert answers.count(held.token) == 1
+        assert answers.count(held.owner) == 7
         others.force_release()
 
 
@@ -157,7 +157,7 @@ def test_two_modules_at_the_same_time(others, lab):
         results = list(pool.map(lambda _: run_module("environment_lock", table=TABLE, name=lab.name, reason="deploy"), range(2)))
     ((won, _), (lost, _)) = sorted(results, key=lambda result: result[1])
     assert [failed for _, failed in sorted(results, key=lambda result: result[1])] == [False, True]
-    assert won["changed"] and won["lock"]["token"] == others.read()["token"]
+    assert won["changed"] and won["lock"]["token"] == others.read().token
     assert "is locked by" in lost["msg"] and lost["holder"]["reason"] == "deploy"
 
 
@@ -167,7 +167,7 @@ def test_a_playbook_refuses_and_names_whose_run_it_is(others, lab):
         run = lab.playbook("migrate.yml", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_fail()
     assert f"is locked by {OTHER}" in run.text and "'deploy'" in run.text and "lock.yml -e lock_force=atena-prod" in run.text
     assert wire.writes(besides_lock=True) == []
-    assert others.read()["token"] == others.token
+    assert others.read().token == others.token
 
 
 def test_a_playbook_waits_for_another_run_and_then_does_its_work(others, lab):
@@ -219,7 +219,7 @@ def test_a_killed_run_locks_nobody_out_beyond_its_expiry(others, lab):
     process.wait(timeout=60)
     for arn in arns:
         ecs.stop_task(cluster=lab.cluster, task=arn)
-    assert others.read()["reason"] == "migrate"
+    assert others.read().reason == "migrate"
     run = lab.playbook("secrets.yml", "-e", "atena_lock_wait_seconds=300").must_succeed()
     assert "Took over the lock of atena-prod" in run.text
     assert others.read() is None
@@ -311,7 +311,7 @@ def test_lock_yml_shows_and_releases_by_force_with_the_name_typed_out(others, la
     assert "lock_force is 'atena-stage', but this environment is atena-prod. Nothing was released." in refused.text
     would = lab.playbook("lock.yml", "-e", "lock_force=atena-prod", "--check").must_succeed()
     assert "Would take the lock of atena-prod away" in would.text
-    assert others.read()["token"] == others.token
+    assert others.read().token == others.token
     forced = lab.playbook("lock.yml", "-e", "lock_force=atena-prod").must_succeed()
     assert f"Took the lock of atena-prod away from {OTHER}" in forced.text and forced.changed == 1
     assert others.read() is None

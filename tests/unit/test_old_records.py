@@ -108,8 +108,8 @@ def test_an_environment_that_is_stopped_or_was_started_again_is_known_for_that(r
 
 def test_a_lock_is_known_for_whose_it_is(recorded):
     lock = environment_lock.Lock(recorded("lock"), "locks", "atena-prod").read()
-    assert lock["owner"].startswith("arn:aws:") and lock["host"] == "ops@workstation" and lock["token"] and lock["reason"]
-    assert environment_lock.expired(lock, lock["expires_at"]) and not environment_lock.expired(lock, lock["expires_at"] - 1)
+    assert lock.owner.startswith("arn:aws:") and lock.host == "ops@workstation" and lock.token and lock.reason
+    assert environment_lock.expired(lock, lock.expires_at) and not environment_lock.expired(lock, lock.expires_at - 1)
     assert set(environment_lock.public(lock)) == {"name", "owner", "host", "reason", "acquired_at", "heartbeat_at", "expires_at"}
     # Of a release that goes on: what is written again is the item as it was.
     assert environment_lock.to_item(lock) == json.loads(recorded("lock").body)

@@ -362,7 +362,7 @@ def test_where_they_are_not_no_control_code_and_no_password_of_a_url_comes_throu
 
 def test_the_result_file_and_a_lock_of_somebody_elses_have_no_control_codes():
     """What is in a result was shown, so that its secrets are gone already."""
-    for text in (result_file.reason_of("t", {"msg": HOSTILE}), *result_file.lines_of([HOSTILE]), environment_lock.from_item(LOCK)["reason"]):
+    for text in (result_file.reason_of("t", {"msg": HOSTILE}), *result_file.lines_of([HOSTILE]), environment_lock.from_item(LOCK).reason):
         assert "the end" in text and not ACTED_ON.search(text)
 
 

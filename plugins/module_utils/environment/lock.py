@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
@@ -88,30 +88,47 @@ def iso(moment: float) -> str:
     return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def from_item(item: Answer | None) -> dict[str, Any] | None:
-    """The lock's attributes as plain values. What an item lacks is '' or 0, so that it counts as expired; `damaged`: it has an expires_at, and that is no
-    moment, so that nobody knows whether it has expired."""
+class Held(NamedTuple):
+    """Who holds a lock, or held it last. What its item lacks is '' or 0, so that it counts as expired.
+
+    `damaged`: the item has an expires_at, and that is no moment, so that nobody knows whether it has expired. The token proves the lock: it never shows.
+    """
+
+    name: str
+    owner: str = ""
+    host: str = ""
+    reason: str = ""
+    token: str = ""
+    acquired_at: str = ""
+    heartbeat_at: str = ""
+    expires_at: int = 0
+    damaged: bool = False
+
+    def __repr__(self) -> str:
+        return f"Held({whose(self)})"
+
+
+def from_item(item: Answer | None) -> Held | None:
     if not item:
         return None
-    lock: dict[str, Any] = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
-    lock["name"] = item["LockID"]["S"].removeprefix(PREFIX)
-    lock["expires_at"], lock["damaged"] = 0, False
+    texts = {name: clean(item.get(name, {}).get("S", "")) for name in _TEXTS}
+    expires_at, damaged = 0, False
     if "expires_at" in item:
         try:
-            lock["expires_at"] = int(float(item["expires_at"]["N"]))
-            iso(lock["expires_at"])
+            expires_at = int(float(item["expires_at"]["N"]))
+            iso(expires_at)
         except (KeyError, ValueError, OverflowError, OSError):
-            lock["expires_at"], lock["damaged"] = 0, True
-    return lock
+            expires_at, damaged = 0, True
+    return Held(name=item["LockID"]["S"].removeprefix(PREFIX), expires_at=expires_at, damaged=damaged, **texts)
 
 
-def to_item(lock: dict) -> dict:
-    item = {name: {"S": str(lock[name])} for name in _TEXTS}
-    return {"LockID": {"S": PREFIX + lock["name"]}, "expires_at": {"N": str(lock["expires_at"])}, **item}
+def to_item(lock: Held) -> dict[str, Any]:
+    item = {name: {"S": getattr(lock, name)} for name in _TEXTS}
+    return {"LockID": {"S": PREFIX + lock.name}, "expires_at": {"N": str(lock.expires_at)}, **item}
 
 
-def expired(lock: dict, now: float) -> bool:
-    return not lock.get("damaged") and lock["expires_at"] <= now
+def expired(lock: Held, now: float) -> bool:
+    return not lock.damaged and lock.expires_at <= now
 
 
 @overload
@@ -119,48 +136,48 @@ def public(lock: None) -> None: ...
 
 
 @overload
-def public(lock: dict[str, Any]) -> dict[str, Any]: ...
+def public(lock: Held) -> dict[str, Any]: ...
 
 
-def public(lock: dict[str, Any] | None) -> dict[str, Any] | None:
+def public(lock: Held | None) -> dict[str, Any] | None:
     """What may be shown of somebody's lock: all but the token, which is what proves it."""
     if lock is None:
         return None
-    return {**{name: lock[name] for name in ("name", *_TEXTS) if name != "token"}, "expires_at": iso(lock["expires_at"])}
+    return {**{name: getattr(lock, name) for name in ("name", *_TEXTS) if name != "token"}, "expires_at": iso(lock.expires_at)}
 
 
-def whose(lock: dict) -> str:
-    return f"{lock['owner'] or 'somebody'} on {lock['host'] or 'an unknown host'} ('{lock['reason']}', since {lock['acquired_at']})"
+def whose(lock: Held) -> str:
+    return f"{lock.owner or 'somebody'} on {lock.host or 'an unknown host'} ('{lock.reason}', since {lock.acquired_at})"
 
 
-def standing_text(name: str, lock: dict | None, now: float) -> str:
+def standing_text(name: str, lock: Held | None, now: float) -> str:
     """Who holds the lock, in a sentence."""
     if lock is None:
         return f"{name} is not locked."
-    if lock.get("damaged"):
+    if lock.damaged:
         return f"{name} is locked by {whose(lock)}, but the lock's item is damaged: its expires_at is no moment, so that it never expires by itself."
     if expired(lock, now):
-        return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock['expires_at'])}, and the next run takes it over."
-    until = f"in {lock['expires_at'] - int(now)} s, at {iso(lock['expires_at'])}"
-    return f"{name} is locked by {whose(lock)}. Last renewed at {lock['heartbeat_at']}; it expires {until}, unless it is renewed."
+        return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock.expires_at)}, and the next run takes it over."
+    until = f"in {lock.expires_at - int(now)} s, at {iso(lock.expires_at)}"
+    return f"{name} is locked by {whose(lock)}. Last renewed at {lock.heartbeat_at}; it expires {until}, unless it is renewed."
 
 
-def damaged_text(lock: dict, table: str) -> str:
+def damaged_text(lock: Held, table: str) -> str:
     return (
-        f"The lock of {lock['name']} cannot be read: the item {PREFIX}{lock['name']} in the table {table} has an expires_at that is no moment. It belongs to "
-        f"{whose(lock)}. Nothing was changed. When that run has ended, take the lock away: lock.yml -e lock_force={lock['name']}"
+        f"The lock of {lock.name} cannot be read: the item {PREFIX}{lock.name} in the table {table} has an expires_at that is no moment. It belongs to "
+        f"{whose(lock)}. Nothing was changed. When that run has ended, take the lock away: lock.yml -e lock_force={lock.name}"
     )
 
 
-def taken_text(lock: dict, now: float, waited: float = 0) -> str:
+def taken_text(lock: Held, now: float, waited: float = 0) -> str:
     patience = f"Waited {round(waited)} s for it. " if waited else ""
     return (
-        f"The environment {standing_text(lock['name'], lock, now)} {patience}Nothing was changed. Run this again when that run has ended, let this "
-        f"one wait (-e atena_lock_wait_seconds=900), or, if that run is certainly dead: lock.yml -e lock_force={lock['name']}"
+        f"The environment {standing_text(lock.name, lock, now)} {patience}Nothing was changed. Run this again when that run has ended, let this "
+        f"one wait (-e atena_lock_wait_seconds=900), or, if that run is certainly dead: lock.yml -e lock_force={lock.name}"
     )
 
 
-def lost_text(name: str, now: dict | None) -> str:
+def lost_text(name: str, now: Held | None) -> str:
     whom = f"It is now held by {whose(now)}." if now else "It was released by force, or it expired and another run had it meanwhile."
     return (
         f"This run lost the lock of the environment {name}. {whom} So it stopped before it would write anything more. See what the other run does or did "
@@ -200,7 +217,7 @@ class Lock:
     ) -> None:
         self.table, self.name, self.expires_in = table, name, expires_in
         self.token = token or str(uuid.uuid4())
-        self.holder: dict | None = None
+        self.holder: Held | None = None
         self._call, self._clock, self._monotonic, self._sleep = call, clock, monotonic, sleep
         # AWS's clock minus ours; None until the first answer.
         self._offset: float | None = None
@@ -233,8 +250,8 @@ class Lock:
     def now(self) -> float:
         return self._clock() + (self._offset or 0.0)
 
-    def read(self) -> dict | None:
-        """Who holds it, expired or not: owner, host, reason, token, acquired_at, heartbeat_at, expires_at, name. None if it is free."""
+    def read(self) -> Held | None:
+        """Who holds it, expired or not. None if it is free."""
         return from_item(self._ask("get_item", "read", Key=self._key, ConsistentRead=True).get("Item"))
 
     # --- Acquire and release ------------------------------------------------------------------------------------------
@@ -247,11 +264,11 @@ class Lock:
         pause = pauses(_LONGEST_PAUSE, shortest=0.5)
         while True:
             found = self.read()
-            if found and found["token"] == self.token:
+            if found and found.token == self.token:
                 # Also so when a first attempt arrived, its answer was lost, and the retry was refused: by ourselves.
                 self.prove()
                 return {"token": self.token, "acquired": False, "taken_over": None}
-            if found and found["damaged"]:
+            if found and found.damaged:
                 raise LockTaken(damaged_text(found, self.table), public(found))
             if (found is None or expired(found, self.now)) and self._take(found, reason, operator):
                 taken_over = public(found)
@@ -262,22 +279,21 @@ class Lock:
             if found and not expired(found, self.now):
                 if waited >= wait:
                     raise LockTaken(taken_text(found, self.now, waited if wait else 0), public(found))
-                if found["token"] != shown:
-                    shown = found["token"]
+                if found.token != shown:
+                    shown = found.token
                     say(f"Waiting up to {round(wait - waited)} s for the lock of {self.name}, held by {whose(found)}.")
                 self._sleep(min(next(pause), wait - waited))
             else:
                 self._sleep(next(pause))  # somebody else was faster
 
-    def _take(self, found: dict[str, Any] | None, reason: str, operator: str) -> bool:
+    def _take(self, found: Held | None, reason: str, operator: str) -> bool:
         """One conditional write: of many that try at the same time, one succeeds."""
         now = self.now
-        lock: dict[str, Any] = {"name": self.name, "owner": operator, "host": this_host(), "reason": reason, "token": self.token}
-        lock.update(acquired_at=iso(now), heartbeat_at=iso(now), expires_at=int(now) + self.expires_in)
+        lock = Held(self.name, operator, this_host(), reason, self.token, acquired_at=iso(now), heartbeat_at=iso(now), expires_at=int(now) + self.expires_in)
         # Only what was judged is taken over: not what its holder renewed, or another one took, since.
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(LockID)"}
         if found:
-            condition = self._still(found["token"])
+            condition = self._still(found.token)
             condition["ConditionExpression"] += " AND (attribute_not_exists(expires_at) OR expires_at <= :now)"
             condition["ExpressionAttributeValues"][":now"] = {"N": str(int(now))}
         started = self._monotonic()
@@ -301,14 +317,14 @@ class Lock:
                 f"wait for it with -e atena_lock_wait_seconds={max(left, 1) + 30}, and lock.yml -e lock_force={self.name} takes it away."
             )
 
-    def force_release(self) -> dict | None:
+    def force_release(self) -> Held | None:
         """Takes it away from whoever holds it. Returns whose it was, or None. A lock that changes hands meanwhile stays."""
         found = self.read()
         if found is None:
             return None
-        if not self._delete(found["token"], "force the release of"):
+        if not self._delete(found.token, "force the release of"):
             current = self.read()
-            if current is not None and current["token"] != found["token"]:
+            if current is not None and current.token != found.token:
                 raise CallFailed(f"The lock of {self.name} changed hands meanwhile: it is held by {whose(current)}. Nothing was done. See who that is first.")
         return found
 
@@ -343,8 +359,8 @@ class Lock:
         if answer is None:
             self._taken_away = True
             with contextlib.suppress(CallFailed):  # lost it is in any case
-                self.holder = public(self.read())
-            raise LockLost(lost_text(self.name, self.holder), self.holder)
+                self.holder = self.read()
+            raise LockLost(lost_text(self.name, self.holder), public(self.holder))
         self._renewed, self._trouble = started, ""
 
     @property
@@ -355,7 +371,7 @@ class Lock:
     def check(self) -> None:
         """Raises LockLost if the lock was lost. Asks nobody: for loops that look often. Before a large step, `prove` is better."""
         if self._taken_away:
-            raise LockLost(lost_text(self.name, self.holder), self.holder)
+            raise LockLost(lost_text(self.name, self.holder), public(self.holder))
         if self.lost and self._renewed is not None:
             raise LockLost(unproven_text(self.name, self._monotonic() - self._renewed, self._trouble), None)
 

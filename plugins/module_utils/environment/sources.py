@@ -140,7 +140,7 @@ def lock(call: Call, table: str, name: str, own_token: str) -> dict[str, Any] | 
         return None
     now = reader.now
     return {
-        "ours": bool(own_token) and found["token"] == own_token,
+        "ours": bool(own_token) and found.token == own_token,
         "expired": environment_lock.expired(found, now),
         "standing": environment_lock.standing_text(name, found, now),
     }
