@@ -200,6 +200,17 @@ def uptime() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+class Times(NamedTuple):
+    """What a lock knows the time by, and waits with."""
+
+    clock: Clock = time.time
+    monotonic: Clock = uptime
+    sleep: Sleep = time.sleep
+
+
+_TIMES = Times()
+
+
 class Lock:
     """The lock of the environment `name`. `token` is what proves it: given by who holds it already, made anew by who acquires it."""
 
@@ -211,14 +222,12 @@ class Lock:
         token: str | None = None,
         expires_in: int = DEFAULT_EXPIRY,
         *,
-        clock: Clock = time.time,
-        monotonic: Clock = uptime,
-        sleep: Sleep = time.sleep,
+        times: Times = _TIMES,
     ) -> None:
         self.table, self.name, self.expires_in = table, name, expires_in
         self.token = token or str(uuid.uuid4())
         self.holder: Held | None = None
-        self._call, self._clock, self._monotonic, self._sleep = call, clock, monotonic, sleep
+        self._call, (self._clock, self._monotonic, self._sleep) = call, times
         # AWS's clock minus ours; None until the first answer.
         self._offset: float | None = None
         self._key = {"LockID": {"S": PREFIX + name}}

@@ -102,7 +102,8 @@ class Clock:
         self.on_sleep()
 
     def lock(self, name="atena-prod", **options):
-        return Lock(self.table, "locks", name, clock=lambda: self.table.now + self.wrong_by, monotonic=lambda: self.ticks, sleep=self.sleep, **options)
+        times = locks.Times(clock=lambda: self.table.now + self.wrong_by, monotonic=lambda: self.ticks, sleep=self.sleep)
+        return Lock(self.table, "locks", name, times=times, **options)
 
 
 @pytest.fixture
