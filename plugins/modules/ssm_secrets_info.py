@@ -156,6 +156,7 @@ differs:
   elements: str
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
@@ -171,7 +172,7 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets import store as 
 def look(module: Module, call: Caller) -> dict[str, Any]:
     params = module.params
     path, placeholder = params["path"], params["placeholder"]
-    readers = {
+    readers: dict[str, Callable[[], Any]] = {
         "parameters": lambda: parameter_store.parameters_below(call, path),
         "described": lambda: parameter_store.described_below(call, path),
         "readers": lambda: secret_readers.read(call, params["cluster"], params["services"], path),
