@@ -52,6 +52,8 @@ class RedisPart(Record):
     snapshot: str | None = ""
     restored: bool = True
     parameters: dict[str, Any] | None = None
+    # When Redis came back empty, as far as somebody has dealt with that.
+    loss: str | None = ""
 
     @property
     def waiting(self) -> str:
@@ -107,6 +109,9 @@ class PowerRecord(WorkRecord):
 @dataclass(frozen=True, kw_only=True)
 class DestroyRecord(WorkRecord):
     WHAT: ClassVar[str] = "the record of the destroy"
+
+    # That ran; records of earlier versions lack it.
+    release: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,7 +138,7 @@ class DatabaseRun(RecoveryRun):
         """After half a redeploy the queue is still in the destroy's snapshot: the apply at the end of a restore must not make an empty one."""
         storage = self.params["storage"]
         key = storage.get("destroy_key")
-        record = destroy_record.read(self.call, storage["bucket"], key) if key else None
+        record = destroy_record.journal(self.call, storage["bucket"], key).read() if key else None
         return redeploy_run.no_empty_redis(record, False, power_journal.unrestored(self.power.record))
 
     def diff(self) -> dict:

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
+from ansible_collections.atena.aws.plugins.module_utils.core.connection_url import ConnectionUrl
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis, redis_endpoint
-from ansible_collections.atena.aws.plugins.module_utils.power import redis as power_redis
-from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, database_url, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
+from ansible_collections.atena.aws.plugins.module_utils.secrets.redis_url import RedisUrl
 
 DATABASE, REDIS = "aws_db_instance.main", "aws_elasticache_cluster.main[0]"
 DATABASE_URL, REDIS_URL, PASSWORD = "aws_ssm_parameter.database_url", "aws_ssm_parameter.redis_url", "random_password.database"
@@ -96,14 +98,14 @@ class Settling:
     def _value(self, name: str) -> str:
         """A secret's value; '' if it is not there."""
         try:
-            return address_secret.read(self.call, name)["Value"]
+            return address_secret.read(self.call, name)
         except NotFound:
             return ""
 
-    def _moved(self, name: str, move: Callable[[str], str]) -> str:
+    def _moved(self, name: str, kind: type[ConnectionUrl], endpoint: dict[str, Any]) -> str:
         """A URL brought to the address that is there; what it is now."""
-        parameter, wanted = address_secret.read_and_move(self.call, name, move, "infra.yml")
-        if wanted != parameter["Value"]:
+        there, wanted = address_secret.read_and_move(self.call, name, kind, (endpoint["Address"], endpoint["Port"]), "infra.yml")
+        if wanted != there:
             parameter_store.rewrite(self.call, name, wanted)
             self.moved.append(name.rsplit("/", 1)[-1])
         return wanted
@@ -112,7 +114,7 @@ class Settling:
         name, found = planned(plan, REDIS_URL, "name"), describe_redis(self.call, planned(plan, REDIS, "cluster_id"))
         endpoint = redis_endpoint(found or {})
         if name and endpoint and self._value(name):
-            self._moved(name, lambda url: power_redis.with_address(url, endpoint["Address"], endpoint["Port"]))
+            self._moved(name, RedisUrl, endpoint)
 
     def _database(self, plan: dict[str, Any]) -> None:
         """DATABASE_URL gets the address, and the database the password that DATABASE_URL has, or is going to have."""
@@ -122,9 +124,8 @@ class Settling:
             raise CallFailed(f"The database {identifier} went away. Nothing was changed. Run this again.")
         password = password_in_state(plan)
         if not creates(plan, DATABASE_URL) and self._value(name):
-            endpoint = found["Endpoint"]
-            login = database_url.login(self._moved(name, lambda url: database_url.with_address(url, endpoint["Address"], endpoint["Port"])))
-            password = login.password if login.user == found["MasterUsername"] else ""
+            url = DatabaseUrl.parse(self._moved(name, DatabaseUrl, found["Endpoint"]))
+            password = url.password if url.user == found["MasterUsername"] else ""
         elif not password:
             raise CallFailed(
                 f"The password that {identifier} is to have is drawn in an apply of its own, which a plan that was kept in a file cannot have. Nothing was "

@@ -122,7 +122,10 @@ def test_what_people_may_know_at_a_glance():
     assert (told.state, told.since, told.restarts_at, told.step) == ("stopped", "2027-03-04", "r", "")
     told = journals.standing(PowerRecord.of({**stopped, "state": STARTING, "began_at": "2027-03-05"}))
     assert (told.since, told.restarts_at, told.step) == ("2027-03-05", "", "power_off")
-    assert set(told.as_dict()) == {"state", "since", "operator", "host", "step", "snapshot", "restarts_at", "notes"} and told.as_dict()["notes"] == []
+    assert (
+        set(told.as_dict()) == {"state", "since", "operator", "host", "step", "snapshot", "restarts_at", "redis_loss", "notes"}
+        and told.as_dict()["notes"] == []
+    )
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, lock as environment_lock
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
+from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import DestroyRecord
 from ansible_collections.atena.aws.plugins.module_utils.power import run as power_run
 from ansible_collections.atena.aws.plugins.module_utils.power.run import PowerFailed
 from ansible_collections.atena.aws.plugins.module_utils.recovery import (
@@ -1020,4 +1021,4 @@ def test_a_destroy_records_which_release_ran_and_how_often(aws, terraform, monke
     # The zero is the stop's.
     assert (aws.record()["release"], aws.record()["counts"]) == (RELEASE, {"e-api": 3})
     assert f"Release: {RELEASE} ran; redeploy.yml releases it again" in result["lines"]
-    assert f"It ran the release {RELEASE}" in destroy_record.says(destroy_record.standing(aws.record()))
+    assert f"It ran the release {RELEASE}" in destroy_record.says(destroy_record.standing(DestroyRecord.of(aws.record())))
