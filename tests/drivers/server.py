@@ -11,8 +11,6 @@ import subprocess
 import time
 from pathlib import Path
 
-from authority import Authority
-
 NAME = "localhost"
 USER, PASSWORD, DATABASE = "app", "not-a-secret", "app"
 
@@ -73,6 +71,7 @@ class Server:
             "ssl_cert_file": "server.crt",
             "ssl_key_file": "server.key",
             "fsync": "off",
+            "restart_after_crash": "off",
             "logging_collector": "off",
         }
         arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
@@ -100,10 +99,18 @@ class Server:
     def version(self) -> str:
         return self._run(_program("postgres"), "--version").stdout.replace("postgres (PostgreSQL)", "PostgreSQL").split(" (")[0].strip()
 
+    def kill_sessions(self) -> None:
+        """Ends the processes of the clients' sessions, without a word to them; PostgreSQL ends by that."""
+        for pid in self.sql(f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'").split():
+            os.kill(int(pid), signal.SIGKILL)
+
     def stop(self) -> None:
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(30)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
 
     def url(self, query: str) -> str:
         return f"postgresql://{USER}:{PASSWORD}@{NAME}:{self.port}/{DATABASE}{f'?{query}' if query else ''}"
