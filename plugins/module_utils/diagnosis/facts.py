@@ -13,9 +13,12 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import RELE
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import outcome, task_id
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import redis_endpoint
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 
 # ECS keeps the last hundred events of a service; the causes of what is wrong now are among the newest.
 _EVENTS = 30
+# libpq's, and node-postgres's own.
+SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify")
 
 
 def moment(value: datetime.datetime | None) -> str:
@@ -78,10 +81,17 @@ def definition_entry(definition: dict) -> dict:
                 "ports": task_references.ports_of(definition, container["name"]) or [],
                 "stop_timeout": container.get("stopTimeout", 30),
                 "secrets": [{"name": secret["name"], "from": secret["valueFrom"]} for secret in container.get("secrets", [])],
+                "bundle": bundle_of(container),
             }
             for container in definition["containerDefinitions"]
         ],
     }
+
+
+def bundle_of(container: dict) -> str:
+    """The file with certificates that a container is told to trust; '' if only its image may say so."""
+    told = {item["name"]: item["value"] for item in container.get("environment", [])}
+    return told.get("NODE_EXTRA_CA_CERTS") or told.get("PGSSLROOTCERT") or ""
 
 
 def ending(task: dict) -> str:
@@ -123,7 +133,9 @@ def task_entry(task: dict) -> dict:
             {"name": container["name"], "exit_code": container.get("exitCode"), "reason": container.get("reason", "")}
             for container in task.get("containers", [])
         ],
+        # {container: lines}: the last ones, which are shown; and those before, in which a cause is looked for.
         "log_tail": {},
+        "log_before": {},
     }
 
 
@@ -187,6 +199,15 @@ def redis_entry(cluster: dict) -> dict:
     }
 
 
+def sslmode_of(url: str) -> str | None:
+    """What a DATABASE_URL says of TLS: '' for nothing, None for what is no URL. Only a word of these is told."""
+    try:
+        said = DatabaseUrl.parse(url).sslmode
+    except ValueError:
+        return None
+    return said if said in ("", *SSLMODES) else "another"
+
+
 def points_to(url: str, endpoint: dict | None) -> bool | None:
     """Whether a URL such as REDIS_URL names this endpoint (an entry above); None if there is nothing to compare with. No part of the URL is told."""
     if not endpoint or not endpoint["endpoint"]:
@@ -215,15 +236,20 @@ def network_entry(answers: dict) -> dict:
     }
 
 
+def _ended_badly(task: dict) -> bool:
+    """Whether a container ended by itself, and not well: neither by a signal, nor with 0."""
+    return any(0 < (container["exit_code"] or 0) < 126 for container in task["containers"])
+
+
 def logs_worth_reading(tasks: list[dict], asked: list[str]) -> list[str]:
     """ARNs of the tasks whose logs tell something: those asked for; and of each service, or kind of one-off task, the two newest that failed and
-    the newest that runs. Many tasks of a service that cannot start say the same."""
+    the newest that runs or was stopped as wanted, but ended with an error by that. Many tasks of a service that cannot start say the same."""
     chosen: list[str] = []
     counts: dict[tuple[str, str], int] = {}
     newest_first = sorted(tasks, key=lambda task: task["stopped_at"] or task["created_at"], reverse=True)
     for task in newest_first:
         kind = (task["service"] or task["task_definition"] + task["started_by"], task["state"])
-        limit = {"failed": 2, "running": 1}.get(task["state"], 0)
+        limit = {"failed": 2, "running": 1, "stopped": int(_ended_badly(task))}.get(task["state"], 0)
         if task["task_arn"] in asked or counts.get(kind, 0) < limit:
             counts[kind] = counts.get(kind, 0) + 1
             chosen.append(task["task_arn"])

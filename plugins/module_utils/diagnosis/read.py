@@ -27,6 +27,8 @@ FORMAT = 1
 _THREADS = 12
 _SERVICES_A_CALL = 10
 _LOG_LINES = 20
+# So many are read: Node.js prints what belongs to an error after its message, such as a whole certificate, or the Lua script that Redis refused.
+_LOG_LINES_READ = 400
 
 
 class _Reading:
@@ -34,6 +36,7 @@ class _Reading:
 
     def __init__(self, call: Aws, request: dict, pool: concurrent.futures.Executor) -> None:
         self.call, self.request, self._pool = call, request, pool
+        self._log_lines: int = request.get("log_lines") or _LOG_LINES
         self.unreadable: list[dict[str, str]] = []
 
     def round(self, parts: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
@@ -179,7 +182,7 @@ class _Reading:
             parts.update({f"log group {group}": (None, sources.log_group, self.call, group) for group in groups})
         if outside:
             parts["other parameters"] = (None, self.other_parameters, sorted(outside))
-        count = self.request.get("log_lines") or _LOG_LINES
+        count = max(self._log_lines, _LOG_LINES_READ)
         worth = facts_of.logs_worth_reading(tasks, self.request.get("tasks") or [])
         for task in tasks:
             run = definitions.get(task["task_definition"])
@@ -233,6 +236,8 @@ class _Reading:
             "referred": referred,
             "missing": sorted(missing),
             "database_url_is_right": facts_of.points_to(by_name["DATABASE_URL"], found["database"]) if "DATABASE_URL" in by_name else None,
+            "database_url_sslmode": facts_of.sslmode_of(by_name["DATABASE_URL"]) if "DATABASE_URL" in by_name else None,
+            "redis_url_is_tls": by_name["REDIS_URL"].startswith("rediss:") if "REDIS_URL" in by_name else None,
             "redis_url_is_right": facts_of.points_to(by_name["REDIS_URL"], found["redis"]) if "REDIS_URL" in by_name else None,
         }
 
@@ -242,7 +247,8 @@ class _Reading:
             for container in log_streams(definition, task["task_id"]) if definition else {}:
                 lines = third.get(f"log of {container} in task {task['task_id']}")
                 if lines:
-                    task["log_tail"][container] = lines
+                    task["log_tail"][container] = lines[-self._log_lines :]
+                    task["log_before"][container] = lines[: -self._log_lines]
 
     def redacted(self, found: dict[str, Any], values: list[str], knows_all: bool) -> dict[str, Any]:
         """The facts without secrets. Log lines of which it is not known what in them is secret are left out: CloudWatch keeps them."""
@@ -252,8 +258,8 @@ class _Reading:
             for container in task["containers"]:
                 container["reason"] = redactor.text(container["reason"])
             if not knows_all:
-                task["log_tail"] = {}
-            for lines in task["log_tail"].values():
+                task["log_tail"], task["log_before"] = {}, {}
+            for lines in (*task["log_tail"].values(), *task["log_before"].values()):
                 for line in lines:
                     line["message"] = redactor.text(line["message"])
         for service in found["services"].values():

@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Why an environment does not work: from gathered facts to causes, each with its evidence and the command that fixes it. No call to AWS here.
 
-The rules are in diagnosis.aws (what AWS has and lacks) and diagnosis.tasks (how tasks fared); here they are called, and what they found is ordered.
+The rules are in diagnosis.aws (what AWS has and lacks), diagnosis.tasks (how tasks fared) and diagnosis.logged (what they complain of). Here they are called,
+and what they found is ordered.
 """
 
 from __future__ import annotations
 
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import aws as diagnosis_aws, tasks as diagnosis_tasks
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import aws as diagnosis_aws, logged, tasks as diagnosis_tasks
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, Found, View
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import service_line
 
-RULES = (*diagnosis_aws.RULES, *diagnosis_tasks.RULES)
+RULES = (*diagnosis_aws.RULES, *diagnosis_tasks.RULES, *logged.RULES)
 
 # What comes first among what is equally certain: what everything else stands on, then what keeps a task from starting, then what a task says.
 IMPORTANCE = (
@@ -50,24 +51,44 @@ IMPORTANCE = (
     "out_of_memory",
     "secret_not_set",
     "database_credentials",
+    "database_encryption",
+    "database_certificate",
+    "database_name",
+    "redis_certificate",
+    "redis_name",
+    "redis_credentials",
+    "database_absent",
     "database_full",
     "database_connections",
     "redis_full",
+    "redis_read_only",
     "schema_behind",
+    "bullmq_without_ioredis",
+    "npm_script",
+    "image_incomplete",
+    "port_taken",
+    "database_unknown",
+    "redis_unknown",
+    "database_unreachable",
+    "redis_unreachable",
+    "database_ended",
     "health_check_path",
     "health_check_port",
     "crashes",
+    "health_check_timeout",
     "health_check_failed",
 )
+# Certain, but a symptom: what a task complained of comes first, though it is only likely.
+SYMPTOMS = ("crashes", "health_check_timeout", "health_check_failed")
 
 
 # Worth knowing, but hardly what brought the environment down.
-MINOR = ("redis_came_back_empty", "old_secrets", "not_settled", "scaled_to_zero", "not_readable")
+MINOR = ("redis_came_back_empty", "old_secrets", "not_settled", "scaled_to_zero", "not_readable", "npm_first", "redis_eviction", "jobs_given_up")
 
 
 def _order(found: Found) -> tuple:
     weight = IMPORTANCE.index(found.code) if found.code in IMPORTANCE else len(IMPORTANCE)
-    return found.code in MINOR, found.past, found.certainty != CERTAIN, weight, found.subject
+    return found.code in MINOR, found.past, found.certainty != CERTAIN or found.code in SYMPTOMS, weight, found.subject
 
 
 def _merged(found: list[Found]) -> list[Found]:

@@ -1,21 +1,18 @@
 # Copyright: The atena.aws founders
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How tasks fared, as causes of a diagnosis: why they ended, what the health check says, what their logs complain of. No call to AWS here."""
+"""How tasks fared, as causes of a diagnosis: why they ended, and what the health check says. No call to AWS here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.aws import image_remedy, restart_command, secret_remedy
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, LIKELY, Found, View, event_line
 from ansible_collections.atena.aws.plugins.module_utils.ecs import failure_words
 
-# How old a running task's log line may be to tell of now.
-_RECENT = timedelta(minutes=15)
-_LINES_SHOWN = 3
 _UNHEALTHY = re.compile(r"is unhealthy in \(?target-group.*due to \(reason (?P<why>.*)\)\.?$")
 _CODES = re.compile(r"codes: \[(?P<codes>[\d, ]+)\]")
 
@@ -215,62 +212,6 @@ def health_found(view: View, service: dict, side: dict, group: dict, problem: st
     return Found("health_check_port", name, cause, remedy, LIKELY, **common)
 
 
-# --- Logs ---
-
-
-def log_remedy(view: View, line: failure_words.Line, service: str) -> str:
-    path = view.ssm_path
-    restart = restart_command(view, [service] if service in view.services else list(view.services))
-    database = view.request.get("database_id", "the database")
-    rewritten = f"`aws ssm delete-parameter --name {path}/DATABASE_URL`, then {view.playbook('infra.yml')} writes it anew; then {restart}"
-    return {
-        "wrong_architecture": f"Build for the service's architecture (atena_services: architecture), then {view.playbook('deploy.yml')}",
-        "database_credentials": f"Check the SSM parameter {path}/DATABASE_URL against {database}. If its user is one of those that take turns (_app_a, "
-        f"_app_b), {view.playbook('rotate_database_password.yml')} makes another password. Else, to have Terraform's own: {rewritten}",
-        "database_encryption": f"DATABASE_URL needs sslmode=require (atena_database.sslmode). To have it written anew: {rewritten}",
-        "database_connections": "Lower the application's pool or the number of tasks, or raise atena_database.instance_class and apply "
-        + view.playbook("infra.yml"),
-        "database_full": f"Raise atena_database.allocated_storage in the inventory, then {view.playbook('infra.yml')}",
-        "database_absent": f"Compare the name in DATABASE_URL with atena_database.name. To have it written anew: {rewritten}",
-        "schema_behind": f"Bring the schema up: {view.playbook('migrate.yml')}",
-        "redis_full": f"See why jobs pile up; then raise atena_redis.node_type and {view.playbook('infra.yml')}",
-        "redis_credentials": f"Check the SSM parameter {path}/REDIS_URL; then {restart}",
-        "redis_read_only": f"REDIS_URL names a replica: correct the SSM parameter {path}/REDIS_URL; then {restart}",
-        "database_unreachable": f"Its address, state and security groups look right from here. Tasks keep old values of secrets, so replace them: {restart}",
-        "redis_unreachable": f"Its address, state and security groups look right from here. Tasks keep old values of secrets, so replace them: {restart}",
-        "out_of_memory": f"Raise {''.join(memory_variable(view.key(service)))}, then {view.playbook('infra.yml')} and {view.playbook('deploy.yml')}",
-        "port_taken": "Start one server only in the container, or give the second another port.",
-        "image_incomplete": f"Complete the Dockerfile, then {view.playbook('deploy.yml')}",
-    }[line.code]
-
-
-def logs(view: View) -> Iterator[Found]:
-    """What failed and running tasks complain of. A complaint about something that is known to be broken belongs to that."""
-    now = datetime.fromisoformat(view.facts["at"])
-    for task in newest_first(view.tasks):
-        subject = subject_of(view, task)
-        heard: dict[failure_words.Line, list[str]] = {}
-        for container, tail in task["log_tail"].items():
-            for line in tail:
-                if task["state"] == "running" and now - datetime.fromisoformat(line["at"]) > _RECENT:
-                    continue
-                said = failure_words.what_a_line_says(line["message"])
-                if said:
-                    heard.setdefault(said, []).append(f"log of {container}, task {task['task_id']}, {line['at']}: {line['message']}")
-        for said, lines in heard.items():
-            yield Found(
-                said.code,
-                subject,
-                said.cause,
-                log_remedy(view, said, task["service"]),
-                LIKELY,
-                lines[-_LINES_SHOWN:],
-                about=(subject,),
-                past=task["state"] != "running" and view.is_past(task),
-                follows=(said.about,) if said.code.endswith("_unreachable") else (),
-            )
-
-
 # --- Events, and what is left ---
 
 
@@ -322,4 +263,4 @@ def unexplained(view: View) -> Iterator[Found]:
         yield Found("address", address["url"], cause, remedy, LIKELY, [address["content"]] if address["content"] else [])
 
 
-RULES = (ended_tasks, health, logs, events, old_values)
+RULES = (ended_tasks, health, events, old_values)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 # The network gave up: no answer, as against an answer that says no.
@@ -140,27 +141,57 @@ AWS_WORDS = (
 
 
 class Line(NamedTuple):
-    """What a line of an application's log tells. `about` is the part that it complains of; both patterns must be found in it."""
+    """What a line of an application's log tells. `about` is the part that it complains of; both patterns must be found in it.
+
+    around: must be found in it or in a line near it. A driver's error names what it was about in its stack, if at all.
+    consequence: of the part itself being down, if it is.
+    """
 
     code: str
     about: str
     pattern: str
     context: str
     cause: str
+    around: str = ""
+    consequence: bool = False
 
 
-_POSTGRES = r"postgres|database|psycopg|prisma|pg_|sqlstate|connection to server|port 5432|:5432\b"
-_REDIS = r"redis|bullmq|:6379\b|port 6379"
+_POSTGRES = (
+    r"postgres|database|psycopg|prisma|pg_|sqlstate|connection to server|port:? 5432|:5432\b|"
+    r"node_modules/pg|pg-pool|\.rds\.amazonaws\.com|mikro-?orm|typeorm|knex"
+)
+# In stacks: node-postgres, what stands on it, and postgres.js.
+_NODE_POSTGRES = r"node_modules/(pg|postgres)\b"
+_REDIS = r"redis|bullmq|:6379\b|port:? 6379|\.cache\.amazonaws\.com"
+_NO_NAME = r"could not translate host|enotfound|eai_again|getaddrinfo|name or service not known|name resolution"
 _UNREACHABLE = (
-    r"connection refused|econnrefused|timed? ?out|etimedout|timeout expired|could not translate host|enotfound|getaddrinfo|"
-    r"name or service not known|name resolution|no route to host|ehostunreach|can't reach|could not connect|server closed the connection|"
+    r"connection refused|econnrefused|timed? ?out|etimedout|timeout expired|connection timeout|no route to host|ehostunreach|can't reach|could not connect|"
     r"econnreset|connection reset|connection is closed|error 11[013] connecting"
 )
+
+# Node.js's words for a connection, that say nothing of what it was to.
+_NO_CONTEXT = r"(read|write) ECONNRESET|^(Error: )?timeout expired"
+# The words of Node.js (OpenSSL's, in short and in full), of libpq and Python, and of Prisma's adapter.
+_CERTIFICATE = (
+    r"self[- ]signed certificate|SELF_SIGNED_CERT|unable to get (local )?issuer certificate|UNABLE_TO_GET_ISSUER_CERT|unable to verify the first certificate|"
+    r"UNABLE_TO_VERIFY_LEAF_SIGNATURE|certificate verify failed|CERT_HAS_EXPIRED|certificate has expired|TlsConnectionError|"
+    r"root certificate file .* does not exist"
+)
+_OTHER_NAME = r"ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames|server certificate for .* does not match host name"
+_NO_MODULE = r"Cannot find (module|package)|ModuleNotFoundError|MODULE_NOT_FOUND"
+_ENDED = r"connection terminated unexpectedly|terminating connection due to|57P01|server closed the connection"
+
+# How far around a line is looked for what it is about: a stack of Node.js has ten lines at the most.
+_AROUND = 12
 
 LOG_WORDS = (
     Line("wrong_architecture", "image", r"exec format error", "", "The image is built for another processor than the task definition asks for"),
     Line("database_credentials", "database", r"authentication failed for|28P01|role \"[^\"]*\" does not exist", "", "The database refuses the credentials"),
     Line("database_encryption", "database", r"no pg_hba\.conf entry", "", "The database refuses a connection without TLS"),
+    Line("redis_certificate", "redis", _CERTIFICATE, "", "The application refuses the certificate of Redis", around=_REDIS),
+    Line("database_certificate", "database", _CERTIFICATE, "", "The application refuses a certificate, most likely the database's"),
+    Line("redis_name", "redis", _OTHER_NAME, "", "The certificate of Redis is for another name than REDIS_URL has", around=_REDIS),
+    Line("database_name", "database", _OTHER_NAME, "", "The database's certificate is for another name than DATABASE_URL has"),
     Line("database_connections", "database", r"too many clients|remaining connection slots|too many connections", "", "The database has no connection left"),
     Line("database_full", "database", r"no space left on device|53100|disk full", _POSTGRES, "The database's disk is full"),
     Line("database_absent", "database", r"database \"[^\"]*\" does not exist|3D000", "", "The server has no database of that name"),
@@ -168,8 +199,17 @@ LOG_WORDS = (
     Line("redis_full", "redis", r"OOM command not allowed", "", "Redis is full and takes no new job"),
     Line("redis_credentials", "redis", r"NOAUTH|WRONGPASS|invalid username-password", "", "Redis refuses the credentials"),
     Line("redis_read_only", "redis", r"READONLY You can't write", "", "Redis is read-only here"),
-    Line("database_unreachable", "database", _UNREACHABLE, _POSTGRES, "The application cannot reach the database"),
-    Line("redis_unreachable", "redis", _UNREACHABLE, _REDIS, "The application cannot reach Redis"),
+    Line("redis_eviction", "redis", r"Eviction policy is \S+ It should be", "", "Redis may throw jobs away when its memory is full"),
+    Line("bullmq_without_ioredis", "image", r"BullMQ could not load the optional 'ioredis' package", "", "BullMQ 6 has no ioredis, so no job is done"),
+    Line("jobs_given_up", "workers", r"job stalled more than allowable limit", "", "BullMQ gave up jobs whose worker ended or lost its lock"),
+    Line("npm_first", "process", r"npm (error|ERR!) signal SIGTERM", "", "npm is the container's first process, so the program is not told of a stop"),
+    Line("npm_script", "image", r"npm (error|ERR!) Missing script", "", "The container's command names a script that package.json does not have"),
+    Line("database_ended", "database", _ENDED, "", "The database ended the application's connections", consequence=True),
+    Line("redis_unknown", "redis", _NO_NAME, _REDIS, "The name in REDIS_URL has no address", consequence=True),
+    Line("database_unknown", "database", _NO_NAME, _POSTGRES, "The name in DATABASE_URL has no address", consequence=True),
+    Line("database_unreachable", "database", _UNREACHABLE, _POSTGRES, "The application cannot reach the database", consequence=True),
+    Line("redis_unreachable", "redis", _UNREACHABLE, _REDIS, "The application cannot reach Redis", consequence=True),
+    Line("database_unreachable", "database", _NO_CONTEXT, "", "The application cannot reach the database", _NODE_POSTGRES, consequence=True),
     Line(
         "out_of_memory",
         "memory",
@@ -178,7 +218,13 @@ LOG_WORDS = (
         "The application ran out of memory inside its container",
     ),
     Line("port_taken", "port", r"EADDRINUSE|address already in use", "", "The application's port is taken inside its container"),
-    Line("image_incomplete", "image", r"Cannot find module|ModuleNotFoundError|MODULE_NOT_FOUND", "", "The image lacks a file that the application needs"),
+    Line(
+        "image_incomplete",
+        "image",
+        _NO_MODULE,
+        "",
+        "The image lacks a file that the application needs",
+    ),
 )
 
 # Exit codes with a meaning of their own (128 + n is 'ended by signal n').
@@ -198,9 +244,22 @@ def what_aws_says(text: str) -> Words | None:
     return next((words for words in AWS_WORDS if re.search(words.pattern, text, re.IGNORECASE | re.DOTALL)), None)
 
 
-def what_a_line_says(text: str) -> Line | None:
-    """What a log line complains of; None for an ordinary one."""
-    return next((line for line in LOG_WORDS if re.search(line.pattern, text, re.IGNORECASE) and re.search(line.context, text, re.IGNORECASE)), None)
+def what_a_line_says(text: str, around: str = "") -> Line | None:
+    """What a log line complains of; None for an ordinary one. around: the lines near it."""
+    near = f"{text}\n{around}"
+    return next(
+        (
+            line
+            for line in LOG_WORDS
+            if re.search(line.pattern, text, re.IGNORECASE) and re.search(line.context, text, re.IGNORECASE) and re.search(line.around, near, re.IGNORECASE)
+        ),
+        None,
+    )
+
+
+def what_lines_say(texts: Sequence[str]) -> list[Line | None]:
+    """What each line of a log complains of."""
+    return [what_a_line_says(text, "\n".join(texts[max(0, place - _AROUND) : place + _AROUND + 1])) for place, text in enumerate(texts)]
 
 
 def exit_code_means(code: int | None) -> str:

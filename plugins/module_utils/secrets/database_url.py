@@ -11,3 +11,8 @@ class DatabaseUrl(ConnectionUrl):
     # With the driver that SQLAlchemy and others name: postgresql+psycopg.
     SCHEMES = r"postgres(?:ql)?(?:\+\w+)?"
     KIND = "postgresql:// URL"
+
+    @property
+    def sslmode(self) -> str:
+        """What it says of TLS; '' for nothing."""
+        return self._argument("sslmode")

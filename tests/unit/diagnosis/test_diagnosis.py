@@ -340,6 +340,18 @@ def test_every_complaint_of_a_log_has_a_remedy(line):
         "port_taken": "EADDRINUSE",
         "image_incomplete": "Cannot find module",
         "wrong_architecture": "exec format error",
+        "redis_certificate": "redis: certificate verify failed",
+        "database_certificate": "certificate verify failed",
+        "redis_name": "redis: ERR_TLS_CERT_ALTNAME_INVALID",
+        "database_name": 'server certificate for "a" does not match host name "b"',
+        "redis_eviction": 'IMPORTANT! Eviction policy is allkeys-lru. It should be "noeviction"',
+        "bullmq_without_ioredis": "BullMQ could not load the optional 'ioredis' package",
+        "jobs_given_up": "job stalled more than allowable limit",
+        "npm_first": "npm error signal SIGTERM",
+        "npm_script": 'npm error Missing script: "work"',
+        "database_ended": "terminating connection due to administrator command",
+        "redis_unknown": "getaddrinfo ENOTFOUND a.cache.amazonaws.com",
+        "database_unknown": "getaddrinfo ENOTFOUND a.rds.amazonaws.com",
     }[line.code]
     finding = next(item for item in broken(setting(["tasks"], [running("a-api", text)])) if item["code"] == line.code)
     assert finding["certainty"] == "likely" and text in finding["evidence"][0] and len(finding["remedy"]) > 20

@@ -288,14 +288,56 @@ def test_without_an_endpoint_there_is_nothing_to_compare(entry):
 
 
 def test_the_logs_of_the_newest_failures_and_of_one_running_task_are_read():
-    def entry(number, state, service="a-api", started_by="d2"):
+    def entry(number, state, service="a-api", started_by="d2", code=143):
         at = (WHEN + timedelta(minutes=number)).isoformat()
         arn = f"arn/{number}"
-        return {"task_arn": arn, "state": state, "service": service, "started_by": started_by, "task_definition": "td", "stopped_at": at, "created_at": at}
+        made = {"task_arn": arn, "state": state, "service": service, "started_by": started_by, "task_definition": "td", "stopped_at": at, "created_at": at}
+        return {**made, "containers": [{"name": "api", "exit_code": None if state == "running" else code, "reason": ""}]}
 
     tasks = [entry(n, "failed") for n in range(4)] + [entry(n, "running") for n in (4, 5)] + [entry(6, "stopped"), entry(7, "failed", "", "migrate")]
     assert set(diagnosis_facts.logs_worth_reading(tasks, [])) == {"arn/3", "arn/2", "arn/5", "arn/7"}
     assert set(diagnosis_facts.logs_worth_reading(tasks, ["arn/0", "arn/6"])) == {"arn/0", "arn/6", "arn/3", "arn/2", "arn/5", "arn/7"}
+
+
+def test_of_tasks_that_were_stopped_as_wanted_only_one_that_ended_badly_is_read():
+    """npm as process 1 ends with 1 at a stop; 137 and 143 are ECS's own signals."""
+
+    def entry(number, code):
+        at = (WHEN + timedelta(minutes=number)).isoformat()
+        made = {"task_arn": f"arn/{number}", "state": "stopped", "service": "a-api", "started_by": "d2", "task_definition": "td", "stopped_at": at}
+        return {**made, "created_at": at, "containers": [{"name": "api", "exit_code": code, "reason": ""}]}
+
+    assert diagnosis_facts.logs_worth_reading([entry(n, code) for n, code in enumerate((0, 1, 1, 137, 143, None))], []) == ["arn/2"]
+
+
+def test_more_lines_are_read_than_are_shown(monkeypatch):
+    """The message of an error may stand hundreds of lines before the last one."""
+    lines = [{"timestamp": n, "message": f"line {n} a-very-secret-token"} for n in range(100)]
+    monkeypatch.setitem(ANSWERS, "get_log_events", {"events": lines, "nextForwardToken": "0"})
+    made = diagnose()
+    task = made["facts"]["tasks"][0]
+    assert [line["message"].split()[1] for line in task["log_tail"]["api"]] == [str(n) for n in range(80, 100)]
+    assert [line["message"] for line in task["log_before"]["api"]] == [f"line {n} [secret]" for n in range(80)]
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [
+        ("postgresql://a:b@h:5432/d?sslmode=verify-full", "verify-full"),
+        ("postgresql://a:b@h:5432/d?application_name=x&sslmode=no-verify", "no-verify"),
+        ("postgresql://a:b@h:5432/d", ""),
+        ("postgresql://a:b@h:5432/d?sslmode=hunter2", "another"),
+        ("postgresql://a:b@[h/d", None),
+    ],
+)
+def test_of_a_database_url_only_a_mode_that_is_known_is_told(url, mode):
+    assert diagnosis_facts.sslmode_of(url) == mode
+
+
+def test_the_file_with_certificates_that_a_container_is_told_of():
+    told = [{"name": "PGSSLROOTCERT", "value": "/libpq.pem"}, {"name": "NODE_EXTRA_CA_CERTS", "value": "/node.pem"}]
+    assert [diagnosis_facts.bundle_of({"environment": told[:n]}) for n in (0, 1, 2)] == ["", "/libpq.pem", "/node.pem"]
+    assert diagnosis_facts.bundle_of({}) == ""
 
 
 # --- Keeping it ---

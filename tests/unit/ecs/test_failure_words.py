@@ -65,7 +65,7 @@ def test_aws_words(text, code):
     [
         ('ERROR api: the database check failed: connection to server at "10.0.1.5", port 5432 failed: Connection refused', "database_unreachable"),
         ("Can't reach database server at `db`:`5432`", "database_unreachable"),
-        ('psycopg.OperationalError: could not translate host name "db" to address: Name or service not known', "database_unreachable"),
+        ('psycopg.OperationalError: could not translate host name "db" to address: Name or service not known', "database_unknown"),
         ("the database check failed: connection timeout expired", "database_unreachable"),
         ('FATAL:  password authentication failed for user "atena"', "database_credentials"),
         ('FATAL:  no pg_hba.conf entry for host "10.0.1.5", user "a", database "a", no encryption', "database_encryption"),
