@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from emulator_world import until
@@ -215,6 +216,20 @@ def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_
     for where in (found.run.output, found.text, found.paths[0].read_text(), stored):
         assert "flux capacitor" in where
         assert [value for value in values if value in where] == []
+
+
+def test_what_node_said_long_before_its_last_line_is_the_first_cause(lab, well, diagnose):
+    """Below the message it prints the server's whole certificate."""
+    recorded = json.loads((Path(__file__).parents[1] / "unit/recorded/node_lines.json").read_text())
+    lines = next(run["lines"] for run in recorded["runs"] if run["what"] == "certificate: for another name; pg-uncaught")
+    assert not any("does not match" in line for line in lines[-20:]), "in what is shown of a task's end there is nothing of it"
+    with variation(lab, command=["sh", "-c", 'printf "%s\\n" "$@"; exit 1', "node", *lines]) as arn:
+        tasks = released_until_a_task_ended(lab, arn)
+        found = diagnose()
+    finding = found.shows("database_name", "ERR_TLS_CERT_ALTNAME_INVALID", tasks=tasks)
+    crash = found.shows("crashes", "exit code 1", "Node.js v20", tasks=tasks)
+    assert found.saved["findings"].index(finding) < found.saved["findings"].index(crash)
+    assert "aws ssm delete-parameter --name /atena/prod/DATABASE_URL" in finding["remedy"]
 
 
 def test_a_command_that_is_not_in_the_image(lab, well, diagnose):

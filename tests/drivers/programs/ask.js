@@ -1,6 +1,9 @@
 // What each program here does with a driver: connect as DATABASE_URL says, ask one question, tell whether the server sees TLS, or how it failed.
 const QUESTION = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()'
 
+// What code gives to the driver beside the URL.
+export const options = process.env.DRIVER_OPTIONS ? JSON.parse(process.env.DRIVER_OPTIONS) : undefined
+
 export async function tell(ask) {
   const giveUp = setTimeout(() => report({ failed: 'no end within 20 s' }), 20_000)
   try {

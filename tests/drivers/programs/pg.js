@@ -1,8 +1,8 @@
 import pg from 'pg'
-import { tell } from './ask.js'
+import { options, tell } from './ask.js'
 
 await tell(async (url, question) => {
-  const client = new pg.Client({ connectionString: url })
+  const client = new pg.Client({ connectionString: url, ...options })
   await client.connect()
   return (await client.query(question)).rows[0].ssl
 })

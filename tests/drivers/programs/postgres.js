@@ -1,4 +1,4 @@
 import postgres from 'postgres'
-import { tell } from './ask.js'
+import { options, tell } from './ask.js'
 
-await tell(async (url, question) => (await postgres(url, { max: 1, connect_timeout: 10 }).unsafe(question))[0].ssl)
+await tell(async (url, question) => (await postgres(url, { max: 1, connect_timeout: 10, ...options }).unsafe(question))[0].ssl)

@@ -7,7 +7,11 @@ const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT), ma
 const queue = new Queue(name, { connection })
 queue.on('error', (error) => console.error(error.message))
 
+// What the next worker has beside BullMQ's own: maxStalledCount.
+let stalled = {}
+
 const actions = {
+  stalls: async (count) => { stalled = { maxStalledCount: count } },
   // kind: how the job is to wait
   add: async (count, kind = 'waiting') => {
     const options = { delayed: { delay: 1500 }, prioritized: { priority: 5 }, waiting: {} }[kind]
@@ -37,7 +41,7 @@ const actions = {
   // {kind: how many were done}; limit: a second
   work: async (milliseconds, limit = 0) => {
     const done = {}
-    const options = { connection, concurrency: 5, lockDuration: 1000, stalledInterval: 1000, ...(limit ? { limiter: { max: limit, duration: 1000 } } : {}) }
+    const options = { connection, concurrency: 5, lockDuration: 1000, stalledInterval: 1000, ...stalled, ...(limit ? { limiter: { max: limit, duration: 1000 } } : {}) }
     const worker = new Worker(name, async (job) => { done[job.data.kind] = (done[job.data.kind] ?? 0) + 1 }, options)
     worker.on('error', (error) => console.error(error.message))
     await pause(milliseconds)
@@ -47,7 +51,7 @@ const actions = {
   // Takes a job and is killed at it.
   die: async () => {
     const kill = async () => { process.stdout.write('[]\n'); process.kill(process.pid, 'SIGKILL'); await pause(1000) }
-    new Worker(name, kill, { connection, lockDuration: 1000, stalledInterval: 1000 }).on('error', () => {})
+    new Worker(name, kill, { connection, lockDuration: 1000, stalledInterval: 1000, ...stalled }).on('error', () => {})
     await pause(10_000)
   },
 }
