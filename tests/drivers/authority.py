@@ -44,7 +44,7 @@ def _signed(directory: Path, name: str, subject: str, extensions: str, by: str) 
     settings = directory / f"{name}.cnf"
     settings.write_text(extensions)
     _openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={subject}")
-    signer = ["-signkey", key] if by == name else ["-CA", directory / f"{by}.pem", "-CAkey", directory / f"{by}.key", "-CAcreateserial"]
+    signer: list[str | Path] = ["-signkey", key] if by == name else ["-CA", directory / f"{by}.pem", "-CAkey", directory / f"{by}.key", "-CAcreateserial"]
     _openssl("x509", "-req", "-in", request, *signer, "-days", "30", "-sha256", "-extfile", settings, "-out", certificate)
     return certificate
 

@@ -42,8 +42,12 @@ class Server:
         self._make()
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        as_who = {"user": self._account.pw_uid, "group": self._account.pw_gid} if self._account else {}
-        return subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **as_who)
+        user, group = self._who
+        return subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, user=user, group=group)
+
+    @property
+    def _who(self) -> tuple[int | None, int | None]:
+        return (self._account.pw_uid, self._account.pw_gid) if self._account else (None, None)
 
     def _own(self, path: Path) -> None:
         if self._account:
@@ -75,10 +79,10 @@ class Server:
             "logging_collector": "off",
         }
         arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
-        as_who = {"user": self._account.pw_uid, "group": self._account.pw_gid} if self._account else {}
+        user, group = self._who
         log = (self.directory / "server.log").open("ab")
         with log:
-            self._process = subprocess.Popen([_program("postgres"), "-D", str(self.data), *arguments], stdout=log, stderr=log, cwd="/", **as_who)
+            self._process = subprocess.Popen([_program("postgres"), "-D", str(self.data), *arguments], stdout=log, stderr=log, cwd="/", user=user, group=group)
         for _attempt in range(100):
             if self._run(_program("pg_isready"), "-h", str(self.data), "-p", str(self.port), "-U", "postgres").returncode == 0:
                 break
