@@ -49,7 +49,9 @@ def test_the_page_has_the_table_of_the_pinned_drivers(monkeypatch):
 
 
 def test_the_page_has_the_queues_that_were_counted(monkeypatch):
-    for scenario in script("bullmq", monkeypatch).UPGRADE:
+    bullmq = script("bullmq", monkeypatch)
+    assert f"| {bullmq.SIDE_BY_SIDE} | {bullmq.BOTH} | 0 |" in PAGE
+    for scenario in bullmq.UPGRADE:
         assert f"| {scenario.title} | {scenario.done} | {scenario.lost} |" in PAGE
     lines = pinned("lines.json")
     assert f"Seen with {lines['bullmq5']} and {lines['bullmq']}" in PAGE

@@ -18,6 +18,10 @@ const actions = {
     for (let n = 0; n < count; n += 1) await queue.add('job', { by: version, kind }, options)
     return count
   },
+  // One with an id of its own
+  addId: async (id) => { await queue.add('job', { by: version, kind: 'named' }, { jobId: id }) },
+  state: async (id) => (await queue.getJob(id)).getState(),
+  remove: async (id) => (await queue.getJob(id)).remove(),
   // One that would be tried so often
   attempts: async (attempts) => { await queue.add('job', { by: version, kind: 'tried' }, { attempts }) },
   failed: async () => (await queue.getFailed()).map((job) => job.failedReason),
