@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.aws import restart_command
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import LIKELY, Found, View
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.tasks import memory_variable, newest_first, subject_of
@@ -18,7 +19,6 @@ _RECENT = timedelta(minutes=15)
 _LINES_SHOWN = 3
 # What a task that was stopped as wanted may still complain of: the rest is what others did to it.
 _OF_A_STOP = ("npm_first",)
-_BUNDLE = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 _IN_THE_IMAGE = "/etc/ssl/certs/rds-global-bundle.pem"
 # Modes with which the drivers that read them from DATABASE_URL speak TLS.
 _ENCRYPTED = ("require", "verify-ca", "verify-full", "no-verify", "prefer")
@@ -39,6 +39,14 @@ class _Case:
     def rewritten(self, name: str) -> str:
         return f"`aws ssm delete-parameter --name {self.path}/{name}`, then {self.infra} writes it anew; then {self.restart}"
 
+    def bundle_fetched(self) -> str:
+        """How AWS's bundle gets into the repository. Other partitions than the commercial one have one of their own, at places that follow no rule."""
+        arn = next((service["task_definition"] for service in self.view.services.values()), "").split(":")
+        if len(arn) > 3 and arn[1] != "aws":
+            return "certs/rds-global-bundle.pem from where the RDS user guide of this partition has it ('Using SSL/TLS to encrypt a connection')"
+        suffix = dns_suffix(arn[3] if len(arn) > 3 else "")
+        return f"`curl -fsSo certs/rds-global-bundle.pem --create-dirs https://truststore.pki.rds.{suffix}/global/global-bundle.pem`"
+
     def set_mode(self, mode: str) -> str:
         return self.view.playbook("secrets.yml", "secrets_action=sslmode", f"secrets_sslmode={mode}")
 
@@ -56,7 +64,7 @@ def _encryption(case: _Case) -> str:
 
 def _certificate(case: _Case) -> str:
     """The image's bundle first: a mode that verifies nothing is a way to run meanwhile, and no driver's but node-postgres's."""
-    fetch = f"`curl -fsSo certs/rds-global-bundle.pem --create-dirs {_BUNDLE}`"
+    fetch = case.bundle_fetched()
     meanwhile = f"To run unverified until then (node-postgres and what stands on it): {case.set_mode('no-verify')}"
     if case.mode == "no-verify":
         meanwhile = "The URL says no-verify already, which this driver does not know: docs/application.md has a table"

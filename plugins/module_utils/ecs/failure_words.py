@@ -158,11 +158,11 @@ class Line(NamedTuple):
 
 _POSTGRES = (
     r"postgres|database|psycopg|prisma|pg_|sqlstate|connection to server|port:? 5432|:5432\b|"
-    r"node_modules/pg|pg-pool|\.rds\.amazonaws\.com|mikro-?orm|typeorm|knex"
+    r"node_modules/pg|pg-pool|\.rds\.([a-z0-9-]+\.)?amazonaws|mikro-?orm|typeorm|knex"
 )
 # In stacks: node-postgres, what stands on it, and postgres.js.
 _NODE_POSTGRES = r"node_modules/(pg|postgres)\b"
-_REDIS = r"redis|bullmq|:6379\b|port:? 6379|\.cache\.amazonaws\.com"
+_REDIS = r"redis|bullmq|:6379\b|port:? 6379|\.cache\.([a-z0-9-]+\.)?amazonaws"
 _NO_NAME = r"could not translate host|enotfound|eai_again|getaddrinfo|name or service not known|name resolution"
 _UNREACHABLE = (
     r"connection refused|econnrefused|timed? ?out|etimedout|timeout expired|connection timeout|no route to host|ehostunreach|can't reach|could not connect|"

@@ -114,10 +114,23 @@ REFUSED, PLAIN = "certificate: the chain with its root; pg-uncaught", "no encryp
 
 def test_the_remedy_of_a_refused_certificate_is_the_bundle_in_the_image():
     text = remedy(REFUSED, mode="verify-full")
-    assert "global-bundle.pem`" in text and "`COPY certs/rds-global-bundle.pem /etc/ssl/certs/rds-global-bundle.pem`" in text
+    assert (
+        "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem`" in text
+        and "`COPY certs/rds-global-bundle.pem /etc/ssl/certs/rds-global-bundle.pem`" in text
+    )
     assert "`ansible-playbook deploy.yml`" in text
     assert "`ansible-playbook secrets.yml -e secrets_action=sslmode -e secrets_sslmode=no-verify`" in text, "a way to run until then"
     assert "says no-verify already" in remedy(REFUSED, mode="no-verify"), "not the same once more"
+
+
+def test_other_partitions_have_a_bundle_of_their_own():
+    def change(facts: dict[str, Any]) -> None:
+        facts["tasks"] = [facts_with(RUNS[REFUSED]["lines"])]
+        for service in facts["services"].values():
+            service["task_definition"] = service["task_definition"].replace("arn:aws:", "arn:aws-us-gov:")
+
+    text = next(item["remedy"] for item in broken(change) if item["code"] == "database_certificate")
+    assert "curl" not in text and "user guide of this partition" in text and "COPY certs/rds-global-bundle.pem" in text
 
 
 def test_where_redis_has_tls_too_it_is_said_that_it_may_be_redis():
