@@ -1,7 +1,8 @@
 """The sample application as a git repository of its own, as a user's would be.
 
-Its first commit is the same on every machine. When lab/app changes later, a commit of the lab is added, unless the user has made
-commits or changed files there: those are never touched.
+Its first commit is the same on every machine, but for the bundle of the lab's certificate authority, which each lab has of its own (`certs/`, where a user
+has AWS's). When lab/app or that changes later, a commit of the lab is added, unless the user has made commits or changed files there: those are never
+touched.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ AUTHOR = "Atena Lab"
 EMAIL = "lab@atena.invalid"
 DATE = "2025-01-01T00:00:00Z"
 BRANCH = "main"
+CERTIFICATES = "certs"
 IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache", ".mypy_cache")
 
 
@@ -33,39 +35,43 @@ def git(repository: Path, *arguments: str, check: bool = True) -> str:
     return run(["git", "-C", str(repository), *arguments], check=check, env=environment).stdout.strip()
 
 
-def ensure(repository: Path, source: Path = SOURCE) -> str:
+def ensure(repository: Path, source: Path = SOURCE, bundle: Path | None = None) -> str:
+    """bundle: the certificates of the lab's authority; None of a repository that needs none."""
     if shutil.which("git") is None:
         raise LabError(
             "git is not installed.", "Install it (Debian: apt-get install git): the sample application is a git repository, and releases are commits."
         )
     if not (repository / ".git").exists():
-        return create(repository, source)
+        return create(repository, source, bundle)
     if git(repository, "rev-parse", "--verify", "--quiet", "HEAD", check=False) == "":
         # A killed run: a repository without its first commit holds nothing of the user's that git knows of.
-        return commit(repository, source, "Sample application")
+        return commit(repository, source, "Sample application", bundle)
     if has_user_commits(repository):
         return f"at {head(repository)}, with commits of yours: left as it is"
     if git(repository, "status", "--porcelain"):
         warn(f"{repository} has uncommitted changes: the lab leaves it as it is, and deploying leaves them out")
         return f"at {head(repository)}, with uncommitted changes: left as it is"
     before = head(repository)
-    commit(repository, source, "Sample application of a newer lab")
+    commit(repository, source, "Sample application of a newer lab", bundle)
     return f"at {head(repository)}" if head(repository) == before else f"updated from {before} to {head(repository)}"
 
 
-def create(repository: Path, source: Path) -> str:
+def create(repository: Path, source: Path, bundle: Path | None = None) -> str:
     if repository.exists() and any(repository.iterdir()):
         raise LabError(f"{repository} is in the way: it is not empty and no git repository.", "Move it away, or choose another ATENA_LAB_DIR.")
     repository.mkdir(parents=True, exist_ok=True)
     git(repository, "init", "--quiet", f"--initial-branch={BRANCH}")
-    return commit(repository, source, "Sample application")
+    return commit(repository, source, "Sample application", bundle)
 
 
-def commit(repository: Path, source: Path, message: str) -> str:
+def commit(repository: Path, source: Path, message: str, bundle: Path | None = None) -> str:
     for entry in repository.iterdir():
         if entry.name != ".git":
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     shutil.copytree(source, repository, dirs_exist_ok=True, ignore=IGNORED)
+    if bundle is not None:
+        (repository / CERTIFICATES).mkdir(exist_ok=True)
+        shutil.copyfile(bundle, repository / CERTIFICATES / bundle.name)
     # The same modes everywhere: a checkout's umask must not change the commit.
     git(repository, "config", "core.fileMode", "false")
     git(repository, "add", "--all")

@@ -93,7 +93,7 @@ def up(lab: Settings) -> None:
         with step("terraform") as current:
             current.was(provider.result())
         with step("sample app") as current:
-            current.was(apprepo.ensure(lab.app))
+            current.was(apprepo.ensure(lab.app, bundle=lab.bundle))
     say(f"up in {time.monotonic() - started:.1f} s: {lab.endpoint_url} (account {lab.account}, region {settings.REGION})")
 
 

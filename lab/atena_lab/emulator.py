@@ -42,6 +42,7 @@ def environment(settings: Settings, gateway: str) -> dict[str, str]:
         IOT_MTLS_ENABLED="0",
         TMPDIR=str(settings.directory / "tmp"),
         ATENA_LAB_PREFIX=settings.prefix,
+        ATENA_LAB_DIR=str(settings.directory),
         ATENA_LAB_GATEWAY=gateway,
         PYTHONUNBUFFERED="1",
     )

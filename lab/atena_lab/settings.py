@@ -44,6 +44,11 @@ class Settings:
         return self.directory / "app"
 
     @property
+    def bundle(self) -> Path:
+        """The certificates of the emulator's authority for databases, which it makes when it starts."""
+        return self.directory / "ca" / "rds-global-bundle.pem"
+
+    @property
     def log(self) -> Path:
         return self.directory / "emulator.log"
 

@@ -11,11 +11,14 @@ from .settings import Settings
 
 
 def discard(settings: Settings, *, tools_too: bool) -> None:
-    """Remove everything, except an application with work of the user's in it, and the installed provider (a tool, as images are)."""
+    """Remove everything, except an application with work of the user's in it, with the authority that it knows, and the installed provider (a tool, as
+    images are)."""
     if not settings.directory.exists():
         return
     terraform.forget_choice(settings)
     for entry in settings.directory.iterdir():
+        if entry == settings.bundle.parent and apprepo.has_work(settings.app):
+            continue  # the authority whose certificate that application has
         if entry == settings.app and apprepo.has_work(settings.app):
             warn(f"{settings.app} has work of yours and stays")
         elif entry != settings.terraform or tools_too:

@@ -4,7 +4,7 @@ import io
 import tarfile
 
 import pytest
-from extension.elasticache import cache_parameters, cache_snapshots, cache_versions
+from extension.elasticache import cache_encryption, cache_parameters, cache_snapshots, cache_versions
 
 
 class TestCaches:
@@ -43,6 +43,13 @@ class TestCaches:
             "<SnapshotName>a&amp;b</SnapshotName><Port>6379</Port><AutoMinorVersionUpgrade>true</AutoMinorVersionUpgrade>"
             "<NodeSnapshots><NodeSnapshot><CacheNodeId>0001</CacheNodeId></NodeSnapshot></NodeSnapshots>"
         )
+
+    @pytest.mark.parametrize(
+        ("engine", "encryption", "group", "refused"),
+        [("redis", True, "", True), ("redis", False, "", False), ("redis", True, "a-group", False), ("memcached", True, "", False)],
+    )
+    def test_a_lone_redis_has_no_encryption_in_transit(self, engine: str, encryption: bool, group: str, refused: bool) -> None:
+        assert cache_encryption.refusal(engine, encryption, group) == ("Encryption feature is not supported for engine REDIS." if refused else "")
 
     @pytest.mark.parametrize(
         ("engine", "version", "words"),

@@ -205,6 +205,10 @@ def test_cache_states_are_available_and_gone():
     assert query(elasticache._describe_cache_clusters, CacheClusterId="c")[0] == 404
 
 
+def test_cache_encryption_is_had_by_a_lone_redis() -> None:
+    assert query(elasticache._create_cache_cluster, CacheClusterId="c", Engine="redis", TransitEncryptionEnabled="true")[0] == 200
+
+
 def test_cache_versions_are_what_was_asked_for():
     query(elasticache._create_cache_cluster, CacheClusterId="c", Engine="redis", EngineVersion="7.1")
     assert elasticache._clusters["c"]["EngineVersion"] == "7.1"
@@ -271,6 +275,11 @@ def test_database_rename_is_not_heard():
     assert query(rds._modify_db_instance, DBInstanceIdentifier="d", NewDBInstanceIdentifier="e", ApplyImmediately="true")[0] == 200
     assert "e" not in rds._instances
     assert "dbi-resource-id" not in inspect.getsource(rds._apply_instance_filters)
+
+
+def test_database_tls_is_by_an_authority_of_the_process_and_not_what_is_told() -> None:
+    assert "path" not in inspect.getsource(rds._ensure_pg_ca) and "DescribeCertificates" not in rds._ACTION_MAP
+    assert database()["CertificateDetails"]["ValidTill"] == "2061-01-01T00:00:00Z"
 
 
 def test_database_versions_are_what_was_asked_for_and_go_back():

@@ -1,9 +1,23 @@
 """What the emulator's extension decides of RDS, apart from the emulator."""
 
 import concurrent.futures
+import io
+import tarfile
+from pathlib import Path
 
 import pytest
-from extension.rds import database_address, database_data, database_power, database_restore, database_snapshots, database_versions, lab_clock
+from cryptography import x509
+from extension.rds import (
+    authority,
+    database_address,
+    database_data,
+    database_power,
+    database_restore,
+    database_snapshots,
+    database_tls,
+    database_versions,
+    lab_clock,
+)
 from ministack.core import responses
 
 
@@ -148,3 +162,28 @@ class TestVersions:
         self.create(emulator, EngineVersion="16")
         with pytest.raises(ValueError):
             database_versions.answer("PUT", [], wish)
+
+
+class TestACertificate:
+    def test_is_for_the_address_and_the_name_and_signed_by_a_chain_up_to_the_bundle(self, tmp_path: Path) -> None:
+        lab = authority.ensure(tmp_path / "ca", "us-east-1")
+        issued = lab.certificate("d.lab.us-east-1.rds.amazonaws.com", ["172.20.128.1"], 30)
+        server, subordinate, root = x509.load_pem_x509_certificates(issued.chain)
+        server.verify_directly_issued_by(subordinate)
+        subordinate.verify_directly_issued_by(root)
+        assert root == x509.load_pem_x509_certificate((tmp_path / "ca" / "rds-global-bundle.pem").read_bytes())
+        alternatives = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert alternatives.get_values_for_type(x509.DNSName) == ["d.lab.us-east-1.rds.amazonaws.com"]
+        assert [str(one) for one in alternatives.get_values_for_type(x509.IPAddress)] == ["172.20.128.1"]
+        assert (issued.valid_till - server.not_valid_before_utc).days == 30
+
+    def test_is_signed_by_the_same_authority_after_the_emulator_was_started_again(self, tmp_path: Path) -> None:
+        assert authority.ensure(tmp_path, "us-east-1").root == authority.ensure(tmp_path, "us-east-1").root
+
+    def test_the_authoritys_key_is_for_its_owner_and_no_other_key_is_kept(self, tmp_path: Path) -> None:
+        authority.ensure(tmp_path, "us-east-1")
+        assert {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir() if b"PRIVATE" in file.read_bytes()} == {"subordinate.key": "0o600"}
+
+    def test_its_key_is_the_servers_alone_in_the_container(self) -> None:
+        with tarfile.open(fileobj=io.BytesIO(database_tls.packed({"lab.key": b"key"}))) as archive:
+            assert {one.name: one.mode for one in archive} == {"ministack-rds-tls": 0o700, "ministack-rds-tls/lab.key": 0o600}

@@ -83,6 +83,10 @@ class Faults:
         """From now on a database can be restored to what it was up to so many seconds ago."""
         self._set({"database_log": seconds})
 
+    def database_certificates(self, days: int) -> None:
+        """For how many days the certificates are that databases get from now on."""
+        self._set({"database_certificate_days": days})
+
     def days(self, days: float) -> list[str]:
         """Let days pass for the databases; the instances that AWS started meanwhile."""
         return self._ask("PUT", "clock", {"advance_days": days})["started"]

@@ -18,7 +18,8 @@ from redis_wire import Redis
 
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
-APP = Path(__file__).resolve().parents[2] / "lab" / "app"
+# The repository that `lab/lab up` made: lab/app with the bundle of the lab's certificate authority.
+APP = Path(os.environ.get("ATENA_LAB_DIR", "")) / "app"
 MIGRATE = ["python", "packages/database/migrate.py"]
 REENQUEUE = ["python", "packages/queue_jobs/reenqueue.py"]
 

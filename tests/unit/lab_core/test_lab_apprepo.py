@@ -1,4 +1,5 @@
 import subprocess
+from pathlib import Path
 
 import pytest
 from atena_lab import apprepo
@@ -82,3 +83,12 @@ def test_files_in_the_way_are_not_overwritten(source, repository):
     (repository / "thesis.txt").write_text("years of work")
     with pytest.raises(LabError, match="is in the way"):
         apprepo.ensure(repository, source)
+
+
+def test_the_bundle_of_the_labs_authority_is_committed_and_kept_up_to_date(source: Path, repository: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "rds-global-bundle.pem"
+    for content in ("one\n", "two\n"):
+        bundle.write_text(content)
+        apprepo.ensure(repository, source, bundle)
+        assert apprepo.git(repository, "show", "HEAD:certs/rds-global-bundle.pem") == content.strip()
+    assert files(repository) == ["certs/rds-global-bundle.pem", "packages/a.py"]

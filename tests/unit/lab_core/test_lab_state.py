@@ -12,6 +12,8 @@ def lab(tmp_path):
     lab = settings.read({"ATENA_LAB_DIR": str(tmp_path / "lab")})
     apprepo.ensure(lab.app, source)
     lab.log.write_text("log")
+    lab.bundle.parent.mkdir()
+    lab.bundle.write_text("certificates")
     lab.terraform.mkdir()
     (lab.terraform / "terraform.rc").write_text("provider_installation {}")
     return lab
@@ -27,6 +29,7 @@ def test_down_keeps_only_an_application_with_work_in_it(lab, work):
             subprocess.run(["git", "-C", str(lab.app), *identity, *arguments], check=True, capture_output=True)
     state.discard(lab, tools_too=False)
     assert not lab.log.exists()
+    assert lab.bundle.exists() == (work != "none")  # the application has it, and could not connect with another authority's
     assert lab.directory.exists() == (work != "none")
 
 

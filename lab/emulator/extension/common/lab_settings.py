@@ -12,6 +12,7 @@
     failing    [work]: works that end in failure, with the state that AWS has for it.
     cache_snapshots   how many manual snapshots of caches there may be; null: no limit.
     database_log      every how many seconds a database's log is kept for a restore to a point in time: LatestRestorableTime. 300, as on AWS.
+    database_certificate_days   for how many days a database's new certificate is good. 365, as on AWS.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ values: dict[str, Any] = {}
 
 
 def _defaults() -> dict[str, Any]:
-    return {"draining": "short", "capacity": {}, "times": dict.fromkeys(WORKS, 0), "failing": [], "cache_snapshots": None, "database_log": 300}
+    return {
+        **{"draining": "short", "capacity": {}, "times": dict.fromkeys(WORKS, 0), "failing": [], "cache_snapshots": None},
+        **{"database_log": 300, "database_certificate_days": 365},
+    }
 
 
 def apply() -> None:
@@ -79,6 +83,9 @@ def checked(wish: Any) -> dict[str, Any]:
     every = wish.get("database_log", 300)
     if isinstance(every, bool) or not isinstance(every, int) or not 1 <= every <= 3600:
         raise ValueError("database_log is a number of seconds up to 3600")
+    days = wish.get("database_certificate_days", 365)
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650:
+        raise ValueError("database_certificate_days is a number of days up to 3650")
     return wish
 
 

@@ -1,6 +1,6 @@
 """An instance gets another identifier: ModifyDBInstance with NewDBInstanceIdentifier.
 
-MiniStack does not hear it. RDS restarts the instance, and under the new name has the ARN and the address change, its resource id not. Here
+MiniStack does not hear it. RDS restarts the instance, and under the new name has the ARN, the address and the certificate change, its resource id not. Here
 the address is the container's and stays. MiniStack also names containers and volumes after the identifier: what is made later under the old
 name must not get the data of what was renamed. Instances can be asked for by their resource id, as Terraform asks: MiniStack knows no such filter
 and answers with all of them.
@@ -19,7 +19,7 @@ from ministack.services import rds
 from ..common import lab_settings
 from ..common.containers import own_name
 from ..common.patching import replace
-from . import database_power
+from . import database_power, database_tls
 
 logger = logging.getLogger("lab.database_rename")
 
@@ -75,6 +75,7 @@ def _rename(instance: dict[str, Any], old: str, new: str) -> None:
     began = time.time()
     container = database_power._container(instance)
     if container is not None:
+        database_tls.certify(container, new)
         container.rename(own_name(rds._rds_docker_name(new), os.environ["ATENA_LAB_PREFIX"]))
         container.restart(timeout=database_power.STOP_SECONDS)
     lab_settings.wait("database_rename", began)
