@@ -32,6 +32,12 @@ options:
     description: Names of O(values) that are written whatever they are, as M(atena.aws.ssm_secrets) has it. Unset names all.
     type: list
     elements: str
+  sslmode:
+    description:
+      - The C(sslmode) that the database addresses in O(names) get; all else in them stays. Instead of O(values).
+      - Empty, nothing is changed, but what an earlier such run began is finished.
+    type: str
+    choices: ["", require, verify-ca, verify-full, no-verify]
   placeholder:
     description: The value that means 'not set yet'.
     type: str
@@ -64,6 +70,17 @@ EXAMPLES = r"""
     names: [CLAUDE_API_KEY, ADMIN_TOKEN]
     values:
       CLAUDE_API_KEY: "{{ new_key }}"
+    services: [atena-prod-api, atena-prod-workers]
+    record:
+      bucket: atena-terraform-state-123456789012
+      key: atena/prod/rotations.json
+
+- name: A database that is verified, for the services that read its address
+  atena.aws.ssm_secrets_rotation:
+    name: atena-prod
+    path: /atena/prod
+    names: [DATABASE_URL]
+    sslmode: verify-full
     services: [atena-prod-api, atena-prod-workers]
     record:
       bucket: atena-terraform-state-123456789012
@@ -132,6 +149,8 @@ failed_tasks:
 
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.rotation.run import run_module, ROTATION_OPTIONS, Rotation
+from ansible_collections.atena.aws.plugins.module_utils.rotation.sslmode import SslmodeRotation
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import SSLMODES
 
 
 def main() -> None:
@@ -141,11 +160,14 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "required": True},
             "values": {"type": "dict", "default": {}, "no_log": True},
             "named": {"type": "list", "elements": "str"},
+            "sslmode": {"type": "str", "choices": ["", *SSLMODES]},
             "placeholder": {"type": "str", "default": "CHANGE_ME"},
         },
         supports_check_mode=True,
     )
-    run_module(module, Rotation)
+    if module.params["sslmode"] is not None and module.params["values"]:
+        module.fail_json(msg="`sslmode` changes what is there, and `values` replaces it: one of the two. Nothing was changed.")
+    run_module(module, Rotation if module.params["sslmode"] is None else SslmodeRotation)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,15 @@ class ConnectionUrl:
     def with_login(self: Url, user: str, password: str) -> Url:
         return replace(self, login=f"{quote(user, safe='')}:{quote(password, safe='')}", rest=_without(self.rest, ("user", "password")))
 
+    def _with_argument(self: Url, name: str, value: str) -> Url:
+        """In the place of the argument of this name, which is left once; last, if there is none."""
+        path, query, fragment = _split(self.rest)
+        words = [word for word in query.removeprefix("?").split("&") if word]
+        at = next((number for number, word in enumerate(words) if word.partition("=")[0] == name), len(words))
+        kept = [word for word in words if word.partition("=")[0] != name]
+        kept.insert(at, f"{name}={value}")
+        return replace(self, rest=f"{path}?{'&'.join(kept)}{fragment}")
+
     # --- Shown ---
     def __repr__(self) -> str:
         """Without the arguments, too, which may have a password among them."""

@@ -38,7 +38,11 @@ _WORKS = {
 # Works in which nobody should release: databases change their names, or go; counts are on their way to 0, or back. A redeploy releases by itself.
 IN_THE_WAY = tuple(_WORKS[state][0] for state in (STOPPING, STARTING, RESTORING, UNDOING, DESTROYING))
 # kind of a rotation, as its record has it -> the playbook and its options
-_ROTATIONS = {"secrets": ("secrets.yml", ("secrets_action=rotate",)), "database password": ("rotate_database_password.yml", ())}
+_ROTATIONS = {
+    "secrets": ("secrets.yml", ("secrets_action=rotate",)),
+    "database password": ("rotate_database_password.yml", ()),
+    "sslmode": ("secrets.yml", ("secrets_action=sslmode",)),
+}
 
 
 def of_record(record: WorkRecord | None, name: str) -> list[dict]:

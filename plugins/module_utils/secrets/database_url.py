@@ -16,3 +16,11 @@ class DatabaseUrl(ConnectionUrl):
     def sslmode(self) -> str:
         """What it says of TLS; '' for nothing."""
         return self._argument("sslmode")
+
+    def with_sslmode(self, mode: str) -> DatabaseUrl:
+        """The same with this mode, in its place or behind the other arguments."""
+        return self._with_argument("sslmode", mode)
+
+
+# Those that RDS for PostgreSQL 15 and later takes: it refuses plain connections.
+SSLMODES = ("require", "verify-ca", "verify-full", "no-verify")
