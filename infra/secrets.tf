@@ -14,7 +14,7 @@ resource "aws_ssm_parameter" "database_url" {
   name        = "${var.ssm_path}/DATABASE_URL"
   description = "PostgreSQL of ${local.name}, with its password"
   type        = "SecureString"
-  value       = "postgresql://${var.database.username}:${random_password.database.result}@${aws_db_instance.main.address}:${aws_db_instance.main.port}/${var.database.name}?sslmode=${var.database.sslmode}"
+  value       = "postgresql://${var.database.username}:${random_password.database.result}@${aws_db_instance.main.address}:${aws_db_instance.main.port}/${var.database.name}?sslmode=${coalesce(var.database_sslmode, var.database.sslmode)}"
 
   lifecycle {
     ignore_changes = [value]

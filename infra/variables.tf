@@ -455,6 +455,12 @@ variable "database_snapshot" {
   default     = null
 }
 
+variable "database_sslmode" {
+  description = "sslmode of the new DATABASE_URL, in place of database.sslmode: what it was before; null for that."
+  type        = string
+  default     = null
+}
+
 variable "redis_snapshot" {
   description = "Snapshot from which Redis is created; null for an empty one."
   type        = string

@@ -59,6 +59,13 @@ options:
     description: Build arguments for every image. They stay readable in the image's history and in the process list; no secrets.
     type: dict
     default: {}
+  ca_bundle:
+    description:
+      - Path of a file with certificates in PEM that an image may have, for verifying its database. It is looked for in what was built, and where it is the
+        image gets the label C(atena.ca-bundle) with its path, by which M(atena.aws.ecs_release) knows of it. Empty, it is not looked for.
+      - A Dockerfile may set that label itself.
+    type: str
+    default: ""
   labels:
     description: Labels for every image, beside C(atena.build-from), C(atena.build-include) and C(atena.build-target), which tell what it was built from.
     type: dict
@@ -188,7 +195,13 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed
-from ansible_collections.atena.aws.plugins.module_utils.images import build_context, docker as docker_cli, labels as ecr_labels, plan as ecr_plan
+from ansible_collections.atena.aws.plugins.module_utils.images import (
+    build_context,
+    bundle as ca_bundle,
+    docker as docker_cli,
+    labels as ecr_labels,
+    plan as ecr_plan,
+)
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import put_tag
 
 _UNKNOWN = "sha256:known-after-push"
@@ -213,15 +226,20 @@ class Builder:
         reference = f"{self.registry}/{item['repository']}:{self.params['tag']}"
         arguments = ["build", "--file", os.path.join(self.context, item["dockerfile"]), "--tag", reference]
         platform = ecr_plan.PLATFORMS[item["architecture"]]
-        if platform != self.engine["architecture"]:
-            arguments += ["--platform", f"linux/{platform}"]
+        foreign = f"linux/{platform}" if platform != self.engine["architecture"] else ""
+        if foreign:
+            arguments += ["--platform", foreign]
         if item["target"]:
             arguments += ["--target", item["target"]]
         labels = {**self.params["labels"], **ecr_plan.origin_labels(origin(self.params, item))}
         for option, values in (("--build-arg", self.params["build_args"]), ("--label", labels)):
             for name, value in sorted(values.items()):
                 arguments += [option, f"{name}={value}"]
-        docker_cli.run([*arguments, self.context], f"build the image {item['name']} from {item['dockerfile']}")
+        doing, bundle = f"build the image {item['name']} from {item['dockerfile']}", self.params["ca_bundle"]
+        docker_cli.run([*arguments, self.context], doing)
+        if bundle and ca_bundle.is_bundle(docker_cli.content(reference, bundle, foreign)):
+            # Once more, from Docker's cache: a label is part of the image, and what is in it was not known before.
+            docker_cli.run([*arguments, "--label", f"{ca_bundle.LABEL}={bundle}", self.context], doing)
         docker_cli.run(["push", reference], f"push {reference}", self.environment)
 
 
@@ -349,6 +367,7 @@ def main() -> None:
             "tag": {"type": "str", "required": True},
             "also_tags": {"type": "list", "elements": "str", "default": ["latest"]},
             "build_args": {"type": "dict", "default": {}},
+            "ca_bundle": {"type": "str", "default": ""},
             "labels": {"type": "dict", "default": {}},
             "images": {
                 "type": "list",

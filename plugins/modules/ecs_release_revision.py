@@ -42,6 +42,13 @@ options:
             tag it is pinned to the digest that the tag has now.
         type: dict
         default: {}
+  ca_bundles:
+    description:
+      - Whether a container is told where its image has a certificate bundle (the label C(atena.ca-bundle), see M(atena.aws.ecr_image)), by
+        C(NODE_EXTRA_CA_CERTS) and C(PGSSLROOTCERT) in its environment. A variable that the template or the image sets itself stays as it is.
+      - The images' configurations are then read from ECR.
+    type: bool
+    default: true
   release:
     description: The release's name, for example the commit. Kept as the tag C(atena:release) of a revision that is registered.
     type: str
@@ -140,6 +147,7 @@ def main() -> None:
                     "images": {"type": "dict", "default": {}},
                 },
             },
+            "ca_bundles": {"type": "bool", "default": True},
             "release": {"type": "str", "required": True},
             "tags": {"type": "dict", "default": {}},
         },
@@ -148,7 +156,7 @@ def main() -> None:
     call, params = Caller(module), module.params
     try:
         services = describe_services(call, params["cluster"], [item["name"] for item in params["services"]])
-        prepared = [Preparation(call, item, services[item["name"]]) for item in params["services"]]
+        prepared = [Preparation(call, item, services[item["name"]], params["ca_bundles"]) for item in params["services"]]
         if not module.check_mode:
             for preparation in prepared:
                 preparation.register(call, params["release"], params["tags"])

@@ -104,7 +104,9 @@ load_balancer:
   returned: success
   type: dict
 database:
-  description: The database (C(status), C(engine), C(engine_version), C(endpoint), C(newest_backup), C(restarts_at)), or null.
+  description: >-
+    The database (C(status), C(engine), C(engine_version), C(endpoint), the authority of its certificate C(ca), C(certificate_expires_at), C(newest_backup),
+    C(restarts_at)), or null.
   returned: success
   type: dict
 redis:
@@ -235,12 +237,15 @@ def read_database(call: Caller, name: str) -> dict[str, Any]:
     snapshots = call.pages("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
     times = [snapshot["SnapshotCreateTime"] for snapshot in snapshots if snapshot.get("SnapshotCreateTime") and snapshot["Status"] == "available"]
     restart = database.get("AutomaticRestartTime")
+    authority, expires = environment_read.certificate_of(database)
     return {
         "database": {
             "status": database["DBInstanceStatus"],
             "engine": database["Engine"],
             "engine_version": database["EngineVersion"],
             "endpoint": (database.get("Endpoint") or {}).get("Address", ""),
+            "ca": authority,
+            "certificate_expires_at": expires.isoformat() if expires else "",
             "newest_backup": max(times).isoformat() if times else "",
             "restarts_at": restart.isoformat() if restart else "",
         }

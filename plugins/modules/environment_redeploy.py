@@ -91,7 +91,7 @@ release: {description: The release that it is made with; empty for the commit th
 counts: {description: "How often each service ran, by its name in ECS; empty where that is not on record.", returned: "O(phase=begin)", type: dict}
 already_there: {description: Whether the database exists., returned: "O(phase=begin)", type: bool}
 terraform_variables:
-  description: C(database_snapshot), C(redis_snapshot) and C(kept), as C(infra/variables.tf) takes them.
+  description: C(database_snapshot), C(database_sslmode), C(redis_snapshot) and C(kept), as C(infra/variables.tf) takes them.
   returned: O(phase=begin)
   type: dict
 database_from: {description: From what the database is made., returned: "O(phase=begin)", type: str, sample: from the snapshot atena-prod-db-final-1a2b3c4d}

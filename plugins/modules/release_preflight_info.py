@@ -11,7 +11,7 @@ short_description: Verify that a release can succeed before it starts
 description:
   - "Reads, side by side, everything that a release of ECS services needs, and judges all of it at once: images and their CPU architecture,
     secrets, execution and task roles, log groups, load balancer, ports and health check, the rollout's deadline, ways out of the subnets,
-    security groups, database, Redis, the power gates and the lock. Each finding has its remedy."
+    security groups, database, how the application verifies it, Redis, the power gates and the lock. Each finding has its remedy."
   - "The gap it closes: no module tells beforehand why a task will not start; ECS tells it one cause at a time, after minutes, in events
     and stopped reasons."
   - What the caller may not read is a warning, never taken for fine. Nothing is written; no secret's value is returned.
@@ -65,6 +65,10 @@ options:
   redis_id:
     description: Identifier of the ElastiCache cluster; unset means that there is none to check.
     type: str
+  ca_bundles:
+    description: Whether a release tells containers where their image has a certificate bundle, as the option of M(atena.aws.ecs_release) has it.
+    type: bool
+    default: true
   rollout_timeout:
     description: Seconds that the rollout is given; unset, the deadline is not judged.
     type: int
@@ -141,7 +145,8 @@ findings:
   contains:
     check:
       description: "What was checked: C(gates), C(lock), C(service), C(template), C(image), C(architecture), C(secret), C(role), C(access),
-        C(log_group), C(target_group), C(port), C(health_path), C(strategy), C(deadline), C(way_out), C(security_group), C(database), C(redis)."
+        C(log_group), C(target_group), C(port), C(health_path), C(strategy), C(deadline), C(way_out), C(security_group), C(database), C(certificate),
+        C(database_tls), C(ca_bundle), C(redis)."
       type: str
     subject:
       description: On which resource.
@@ -199,6 +204,7 @@ def main() -> None:
             "placeholder": {"type": "str", "default": "CHANGE_ME"},
             "database_id": {"type": "str"},
             "redis_id": {"type": "str"},
+            "ca_bundles": {"type": "bool", "default": True},
             "rollout_timeout": {"type": "int"},
             "gates_bucket": {"type": "str"},
             "gates_key": {"type": "str", "no_log": False},

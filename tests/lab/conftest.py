@@ -26,6 +26,10 @@ import tiers
 pytest.register_assert_rewrite("bad_commits", "emulator_world", "faults", "module_cases", "power", "releases")
 from faults import Faults  # noqa: E402
 
+# With this the tests' own libpq verifies a database, as the address of one wants it; what runs in the lab does not see it.
+if "ATENA_LAB_DIR" in os.environ:
+    os.environ.setdefault("PGSSLROOTCERT", str(Path(os.environ["ATENA_LAB_DIR"]) / "ca" / "rds-global-bundle.pem"))
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 RUNNING = pytest.StashKey["Lab"]()
 LOCKS = "atena-terraform-locks"

@@ -63,10 +63,11 @@ def unpinned(definition: dict) -> list[str]:
     return [f"{c['name']}: {c.get('image', '')}" for c in definition["containerDefinitions"] if "@sha256:" not in c.get("image", "")]
 
 
-def compose(template: dict, family: str, images: dict) -> dict:
+def compose(template: dict, family: str, images: dict, environment: dict | None = None) -> dict:
     """RegisterTaskDefinition's arguments of a release: the template with its images replaced. Tags are added by the caller.
 
-    Raises ValueError for an image of a container that the template does not have.
+    environment: {container: {name: value}} of variables beside those of the template. Raises ValueError for an image of a container that the template
+    does not have.
     """
     names = [container["name"] for container in template["containerDefinitions"]]
     strangers = sorted(set(images) - set(names))
@@ -77,6 +78,9 @@ def compose(template: dict, family: str, images: dict) -> dict:
     release["containerDefinitions"] = [
         {**container, "image": images.get(container["name"], container.get("image", ""))} for container in template["containerDefinitions"]
     ]
+    for container in release["containerDefinitions"]:
+        if more := (environment or {}).get(container["name"]):
+            container["environment"] = [*(container.get("environment") or []), *({"name": name, "value": value} for name, value in more.items())]
     return release
 
 

@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import concurrent.futures
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
+
+# How little time a database's certificate has left when something is wrong: RDS renews it long before.
+CERTIFICATE_SOON = datetime.timedelta(days=90)
 
 
 def side_by_side(call: Aws, readers: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
@@ -44,6 +48,15 @@ def describe_database(call: Call, identifier: str) -> dict[str, Any] | None:
         lambda: call("rds", "describe_db_instances", f"read the database {identifier}", DBInstanceIdentifier=identifier)["DBInstances"],
     )
     return found[0] if found else None
+
+
+def certificate_of(database: dict[str, Any]) -> tuple[str, datetime.datetime | None]:
+    """(the authority of a database's certificate, when that expires) as described; ('', None) of what RDS does not tell."""
+    told = database.get("CertificateDetails") or {}
+    end = told.get("ValidTill")
+    if isinstance(end, str):
+        end = datetime.datetime.fromisoformat(end)
+    return told.get("CAIdentifier") or database.get("CACertificateIdentifier") or "", end
 
 
 def describe_redis(call: Call, identifier: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal, lock as environment_lock
 from ansible_collections.atena.aws.plugins.module_utils.environment.work_record import PowerRecord
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 
 # --- Secrets ---
 
@@ -21,8 +22,18 @@ def parameter_state(parameter: dict, placeholder: str) -> str:
     return "placeholder" if value == placeholder else "set" if value.strip() else "empty"
 
 
+def _sslmode(parameter: Answer) -> dict[str, str]:
+    """Of a database's address what is no secret: how its connections are verified."""
+    if parameter["Name"].rpartition("/")[2] != "DATABASE_URL":
+        return {}
+    try:
+        return {"sslmode": DatabaseUrl.parse(parameter.get("Value", "")).sslmode}
+    except ValueError:
+        return {}
+
+
 def parameters(call: Call, names: list[str], placeholder: str) -> dict[str, Any]:
-    """{name: {"state": "set"|"placeholder"|"empty"|"missing"} or {"unread": why}} of at most ten parameters."""
+    """{name: {"state": "set"|"placeholder"|"empty"|"missing"} or {"unread": why}} of at most ten parameters; of a DATABASE_URL its "sslmode", too."""
     doing, refused = f"read the parameters {', '.join(names)}", None
     try:
         answer = call("ssm", "get_parameters", doing, Names=names, WithDecryption=True)
@@ -39,7 +50,8 @@ def parameters(call: Call, names: list[str], placeholder: str) -> dict[str, Any]
             answer = {"Parameters": []}
     found = {name: refused for name in names if refused}
     for parameter in answer["Parameters"] if not refused else []:
-        found[parameter["Name"] + parameter.get("Selector", "")] = {"state": parameter_state(parameter, placeholder)}
+        fact = {"state": parameter_state(parameter, placeholder), **_sslmode(parameter)}
+        found[parameter["Name"] + parameter.get("Selector", "")] = fact
     found.update({name: {"state": "missing"} for name in answer.get("InvalidParameters", [])})
     return found
 

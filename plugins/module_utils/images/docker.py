@@ -60,6 +60,17 @@ def failure(output: str) -> str:
     return "docker says:\n" + "\n".join(lines[-_TAIL:])
 
 
+def content(image: str, path: str, platform: str = "") -> str:
+    """What a file in a local image holds; '' if it has none of that path. Nothing of the image is run."""
+    made = run(["create", *(["--platform", platform] if platform else []), image, "none"], f"look into the image {image}").split()[-1]
+    try:
+        return run(["cp", "--follow-link", f"{made}:{path}", "-"], f"look for {path} in the image {image}")
+    except DockerFailed:
+        return ""  # docker's words for a file that is not there differ by version; an engine that ended fails what comes next
+    finally:
+        run(["rm", made], f"remove the container {made}")
+
+
 def engine() -> dict:
     """{'architecture': 'amd64', 'host': 'unix:///var/run/docker.sock'} of the engine that the user's docker command talks to."""
     architecture = run(["version", "--format", "{{.Server.Arch}}"], "reach the Docker engine").strip().splitlines()[-1]

@@ -11,7 +11,9 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import ecr_image
+from ansible_collections.atena.aws.plugins.module_utils.images import bundle
 from ansible_collections.atena.aws.plugins.module_utils.images.configuration import UNREADABLE, configuration
+from ansible_collections.atena.aws.plugins.module_utils.images.labels import of_index
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 
 
@@ -25,7 +27,7 @@ def platforms_of(manifest: dict) -> list[dict] | None:
 
 
 def image(call: Call, reference: str, region: str) -> dict[str, Any] | None:
-    """{"exists", "platforms": [..] or None, "why"}; None for an image that is not in this region's ECR."""
+    """{"exists", "platforms": [..] or None, "bundle": bundle.Said as a dictionary or None, "why"}; None for an image that is not in this region's ECR."""
     known = ecr_image(reference)
     if known is None or known["region"] != region:
         return None
@@ -35,19 +37,19 @@ def image(call: Call, reference: str, region: str) -> dict[str, Any] | None:
     except NotFound as failed:
         if failed.what != "Repository":
             raise
-        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not exist"}
+        return {"exists": False, "platforms": None, "bundle": None, "why": f"the repository {known['repository']} does not exist"}
     if not answer.get("images"):
-        return {"exists": False, "platforms": None, "why": f"the repository {known['repository']} does not hold it"}
+        return {"exists": False, "platforms": None, "bundle": None, "why": f"the repository {known['repository']} does not hold it"}
     manifest = json.loads(answer["images"][0]["imageManifest"])
-    platforms, why = platforms_of(manifest), ""
-    if platforms is None:
-        try:
-            configured = configuration(call, place, manifest)
-            platforms = [{"os": configured["os"], "architecture": configured["architecture"]}]
-        except CallFailed as failed:
-            if is_fatal(failed):
-                raise
-            why = str(failed)
-        except UNREADABLE as error:
-            why = f"Could not read the image's configuration: {type(error).__name__}: {shown(str(error))}."
-    return {"exists": True, "platforms": platforms, "why": why}
+    platforms, told, why = platforms_of(manifest), None, ""
+    try:
+        configured = configuration(call, place, manifest) if platforms is None else of_index(call, place, manifest)
+        platforms = platforms or [{"os": configured["os"], "architecture": configured["architecture"]}]
+        told = bundle.said(configured)._asdict()
+    except CallFailed as failed:
+        if is_fatal(failed):
+            raise
+        why = str(failed)
+    except (*UNREADABLE, AttributeError) as error:
+        why = f"Could not read the image's configuration: {type(error).__name__}: {shown(str(error))}."
+    return {"exists": True, "platforms": platforms, "bundle": told, "why": why}

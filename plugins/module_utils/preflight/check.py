@@ -11,8 +11,10 @@ from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aw
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.references import log_groups_of, parameter_name, ports_of, secrets_of
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
+from ansible_collections.atena.aws.plugins.module_utils.images.bundle import VARIABLES
 from ansible_collections.atena.aws.plugins.module_utils.preflight import read as preflight_read
 from ansible_collections.atena.aws.plugins.module_utils.preflight.access import check_access, check_roles
+from ansible_collections.atena.aws.plugins.module_utils.preflight.database_tls import check_certificate, check_database_tls
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import bad, doubt, good, not_determined, result_of, unread, verdict_lines
 from ansible_collections.atena.aws.plugins.module_utils.preflight.network import check_security_groups, check_way_out
 
@@ -162,11 +164,17 @@ def _template(wanted: dict, template: dict | None, running: dict | None) -> dict
     origin = ecs_revision.tags_of(running).get("atena:from", "")
     if origin == newest:
         return good("template", name, f"the running release was made from {newest.rsplit('/', 1)[-1]}")
-    changed = [field for field in ecs_revision.differences(running, template) if not field.endswith("].image")]
+    differences = ecs_revision.differences(running, template)
+    changed = [field for field, (_old, new) in differences.items() if not field.endswith("].image") and not (new is None and _is_bundle(field))]
     if not changed:
         return good("template", name, f"{newest.rsplit('/', 1)[-1]} says what already runs")
     says = f"{newest.rsplit('/', 1)[-1]} is newer than the running release ({origin.rsplit('/', 1)[-1] or 'made otherwise'}); this release takes up: "
     return doubt("template", name, f"{says}{', '.join(changed[:8])}{', ...' if len(changed) > 8 else ''}.", "Nothing to do if that is meant.")
+
+
+def _is_bundle(field: str) -> bool:
+    """What a release adds to its template by itself (release/prepare.py)."""
+    return any(f".environment[{name}]." in field for name in VARIABLES)
 
 
 def check_images(facts: dict, request: dict) -> list[dict]:
@@ -465,6 +473,8 @@ CHECKS = (
     check_way_out,
     check_security_groups,
     check_database,
+    check_certificate,
+    check_database_tls,
     check_redis,
 )
 
@@ -478,7 +488,9 @@ def preflight(call: Aws, request: dict) -> dict:
     """Reads and judges everything that the next release of these services needs. Writes nothing.
 
     request: name, cluster, services, and where they apply ssm_path, placeholder, database_id, redis_id, rollout_timeout, gates_bucket, gates_key, journal_key,
-    lock_table, own_token. A service: name; optionally images ({container: image} of the release; without them those that run), template (default
+    lock_table, own_token, ca_bundles (whether a release tells containers of their image's certificate bundle).
+
+    A service: name; optionally images ({container: image} of the release; without them those that run), template (default
     `<name>-template`) or instead of it task_definition (the revision that shall run), health_path (where the application answers health checks).
 
     Returns {"findings": [{"check", "subject", "status": "ok"|"warning"|"failed", "says", "remedy"}], "failed": n, "warnings": n}. What the caller

@@ -260,6 +260,9 @@ class Destroy(RecoveryRun):
 
     def _begin(self) -> None:
         fresh = {} if self.going_on() else first_record(self.journal.record, self.seen["database"])
+        mode = recovery_read.sslmode(self.call, self.params["ssm_path"])
+        if mode:
+            fresh["sslmode"] = mode
         # A destroy begins as a stop does. Should it not get to its end, start.yml knows what to bring back, and from which snapshot.
         power = self.power.record or power_journal.new(self.params["name"])
         counts = power_journal.counts_to_keep(self.power.record, counts_and_bounds(self.call, self.cluster, self.seen["services"]))

@@ -7,9 +7,11 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import NotFound, absent_as
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import Denied, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.power.read import services_of, tasks_of
+from ansible_collections.atena.aws.plugins.module_utils.secrets import address
+from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
 
 BEFORE, RESTORED = "before", "restored"
 
@@ -100,6 +102,14 @@ def lifecycle_policies(call: Call, names: list[str]) -> list[str]:
 def log_groups(call: Aws, prefix: str) -> list[str]:
     groups = call.pages("logs", "describe_log_groups", f"list the log groups {prefix}*", "logGroups", logGroupNamePrefix=prefix)
     return sorted(group["logGroupName"] for group in groups)
+
+
+def sslmode(call: Call, path: str) -> str:
+    """Of the DATABASE_URL below a path; '' where that is not there, may not be read, or says nothing of it."""
+    try:
+        return DatabaseUrl.parse(address.read(call, f"{path}/DATABASE_URL")["Value"]).sslmode
+    except (NotFound, Denied, ValueError):
+        return ""
 
 
 def parameter_names(call: Aws, path: str) -> list[str]:

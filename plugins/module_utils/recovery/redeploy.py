@@ -174,9 +174,10 @@ def foreign_rows(found: dict | None, database_id: str) -> str:
     return "" if whose == database_id or recovery_read.is_beside(whose, database_id) else whose
 
 
-def variables(database: str, redis: str, kept: dict) -> dict:
-    """What infra/ takes for the one apply that makes the environment."""
-    return {"database_snapshot": database or None, "redis_snapshot": redis or None, "kept": kept}
+def variables(database: str, redis: str, kept: dict, sslmode: str = "") -> dict:
+    """What infra/ takes for the one apply that makes the environment. sslmode: of the DATABASE_URL that was destroyed, '' if that is not on record: the
+    images may have no certificates with which a database could be verified."""
+    return {"database_snapshot": database or None, "database_sslmode": sslmode or None, "redis_snapshot": redis or None, "kept": kept}
 
 
 def still_there(name: str, keys: list[str], repositories: list[str], policies: list[str], groups: list[str]) -> dict:
@@ -263,7 +264,7 @@ class Redeploy:
             "release": release,
             "counts": {} if done else (telling or {}).get("counts") or {},
             "already_there": seen["database"] is not None,
-            "terraform_variables": variables(database, redis, kept),
+            "terraform_variables": variables(database, redis, kept, (record or {}).get("sslmode", "")),
             "database_from": self._from(database, seen["database"] is not None and not database)
             + (f", which has the rows of another database: {self.rows_of}" if self.rows_of else ""),
             "redis_from": self._from(redis, done),

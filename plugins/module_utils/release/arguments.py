@@ -26,6 +26,7 @@ ARGUMENTS = {
             "health_path": {"type": "str"},
         },
     },
+    "ca_bundles": {"type": "bool", "default": True},
     "migration": {
         "type": "dict",
         "options": {

@@ -7,11 +7,12 @@ from __future__ import annotations
 import re
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, is_fatal
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
 from ansible_collections.atena.aws.plugins.module_utils.ecs.register import register
+from ansible_collections.atena.aws.plugins.module_utils.images import bundle
 
 
 def digest_of_tag(call: Call, match: re.Match[str], container: str) -> str:
@@ -41,14 +42,36 @@ def pin(call: Call, template: dict, images: dict) -> dict[str, str]:
     return pinned
 
 
+def bundle_variables(call: Call, template: dict, images: dict, running: dict) -> tuple[dict, list[str]]:
+    """({container: {name: value}} of what containers are told of the certificate bundle in their image, what is not known of it, a sentence each).
+
+    Of an image that cannot be read its container is told what that of the release which runs was told.
+    """
+    region, told, unknown = template["taskDefinitionArn"].split(":")[3], {}, {}
+    before = {container["name"]: container for container in running["containerDefinitions"]}
+    for container in template["containerDefinitions"]:
+        name = container["name"]
+        if not bundle.is_known(images.get(name, "")):
+            told[name] = bundle.as_before(container, before.get(name, {}))
+            continue
+        try:
+            told[name] = bundle.environment(container, bundle.of_image(call, images.get(name, ""), region))
+        except CallFailed as failed:
+            if is_fatal(failed):
+                raise
+            told[name] = bundle.as_before(container, before.get(name, {}))
+            unknown[images[name]] = str(failed)
+    return told, list(unknown.values())
+
+
 class Preparation:
     """What one service's revision must be, and whether it is there already. Reads only; register() writes.
 
-    `item`: {'name', 'template', 'family', 'images': {container: image}}, the middle two may be missing or None. Raises CallFailed, and
-    ValueError for an image of a container that the template does not have.
+    `item`: {'name', 'template', 'family', 'images': {container: image}}, the middle two may be missing or None. `ca_bundles`: whether containers are told
+    where their image has a certificate bundle. Raises CallFailed, and ValueError for an image of a container that the template does not have.
     """
 
-    def __init__(self, call: Call, item: dict, service: dict) -> None:
+    def __init__(self, call: Call, item: dict, service: dict, ca_bundles: bool = False) -> None:
         self.name, self.service = item["name"], service
         self.family = item.get("family") or item["name"]
         self.template = describe_task_definition(call, item.get("template") or resource_names.template(self.name))
@@ -57,8 +80,10 @@ class Preparation:
                 f"{self.template['taskDefinitionArn']} is no template (tag {ecs_revision.TEMPLATE_TAG} is not 'true'). Templates are registered by "
                 "infra.yml; a release is never made from another release."
             )
-        self.wanted = ecs_revision.compose(self.template, self.family, pin(call, self.template, item["images"]))
+        images = pin(call, self.template, item["images"])
         self.running = describe_task_definition(call, service["taskDefinition"])
+        told, self.unknown = bundle_variables(call, self.template, images, self.running) if ca_bundles else ({}, [])
+        self.wanted = ecs_revision.compose(self.template, self.family, images, told)
         self.is_first = ecs_revision.is_template(self.running)
         released = None if self.is_first else self.running
         newest = describe_task_definition(call, self.family, absent_ok=True)
@@ -102,4 +127,5 @@ class Preparation:
         return [ecs_revision.as_diff(f"task definition of {self.name}", self.changes)] if self.changes else []
 
     def warnings(self) -> list[str]:
-        return [f"{self.name}: image without a digest, it can change under the release: {image}" for image in ecs_revision.unpinned(self.wanted)]
+        unpinned = [f"{self.name}: image without a digest, it can change under the release: {image}" for image in ecs_revision.unpinned(self.wanted)]
+        return unpinned + [f"{self.name}: {says}" for says in self.unknown]

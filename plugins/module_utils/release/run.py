@@ -63,15 +63,15 @@ class Release:
     # --- What is to be done -------------------------------------------------------------------------------------------
     def plan(self) -> None:
         """Reads the services, the ledger and the task definitions, and decides; writes nothing."""
-        items = self._known_commit()
+        items, bundles = self._known_commit(), bool(self.params.get("ca_bundles"))
         services = describe_services(self.call, self.cluster, [item["name"] for item in items])
         self.records = self.ledger.recent()
         if self.params["rollback_to"]:
             goal = self.goal = self._rollback_goal(services)
             self.result["release"] = goal.release
-            self.targets = release_targets.of_record(self.call, goal, items, services)
+            self.targets = release_targets.of_record(self.call, goal, items, services, bundles)
         else:
-            self.targets = [release_targets.Preparation(self.call, item, services[item["name"]]) for item in items]
+            self.targets = [release_targets.Preparation(self.call, item, services[item["name"]], bundles) for item in items]
         self.unfinished = release_targets.unfinished_release(self.records)
         self.result.update(
             services=[self._entry(target) for target in self.targets],
@@ -257,6 +257,7 @@ class Release:
                 {"name": t.name, "images": t.images, "health_path": paths.get(t.name), **({"task_definition": t.arn} if t.same else {})} for t in self.targets
             ],
             "rollout_timeout": self.params["wait_timeout"],
+            "ca_bundles": bool(self.params.get("ca_bundles")),
             "lock_table": self.params["lock"]["table"],
             "own_token": self.lock.token,
         }

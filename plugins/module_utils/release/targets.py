@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Target: TypeAlias = "Recorded | Preparation"
 
 
-def of_record(call: Call, record: ReleaseRecord, items: list[dict], services: dict[str, dict]) -> list[Target]:
+def of_record(call: Aws, record: ReleaseRecord, items: list[dict], services: dict[str, dict], ca_bundles: bool = False) -> list[Target]:
     """The targets of going back to `record`: its own revisions where they still can run, else new ones with its images.
 
     A service that the record does not know stays as it is. Raises CallFailed if it knows none of them.
@@ -64,7 +64,7 @@ def of_record(call: Call, record: ReleaseRecord, items: list[dict], services: di
             targets.append(Recorded(call, item["name"], definition, services[item["name"]]))
         else:
             images = {container: record.images[container] for container in item["images"] if container in record.images}
-            targets.append(Preparation(call, {**item, "images": images}, services[item["name"]]))
+            targets.append(Preparation(call, {**item, "images": images}, services[item["name"]], ca_bundles))
     if not targets:
         raise CallFailed(f"The release {record.id} has none of the services {', '.join(item['name'] for item in items)}. Nothing was changed.")
     return targets

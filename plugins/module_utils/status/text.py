@@ -9,6 +9,7 @@ import datetime
 from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, service_line
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, unfinished
+from ansible_collections.atena.aws.plugins.module_utils.environment.read import CERTIFICATE_SOON
 from ansible_collections.atena.aws.plugins.module_utils.redis import losses
 
 
@@ -18,6 +19,12 @@ def snapshot_text(snapshot: dict | None, now: datetime.datetime) -> str:
         return ""
     told = f"of {age(snapshot['created_at'], now)} ago" if snapshot["created_at"] else snapshot["status"]
     return f", last snapshot {snapshot['name']} {told}"
+
+
+def certificate_line(database: dict) -> list[str]:
+    """Of whom the database's certificate is, and until when; nothing where RDS tells neither."""
+    expires = database.get("certificate_expires_at")
+    return [f"database: its certificate is by {database['ca']} and expires on {expires[:10]}"] if expires else []
 
 
 def cost_line(cost: dict | None) -> list[str]:
@@ -73,6 +80,7 @@ def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
         lines.append(
             f"database: {database['status']}, {database['engine']} {database['engine_version']}, {database['endpoint'] or 'no endpoint'}, {backup}{restart}"
         )
+        lines += certificate_line(database)
     else:
         lines.append("database: none (run infra.yml)")
     snapshot = snapshot_text(result.get("redis_snapshot"), now)
@@ -129,7 +137,17 @@ def is_destroyed(result: dict) -> bool:
     return bool(destroyed) and destroyed["state"] == destroy_record.DESTROYED and not (result["services"] or result["database"] or result["redis"])
 
 
-def problems(result: dict) -> list[str]:
+def certificate_problem(database: dict, now: datetime.datetime) -> list[str]:
+    """RDS renews a certificate long before its end, so one that is near it was not renewed. What to do about it the preflight tells."""
+    if not database.get("certificate_expires_at"):
+        return []
+    expires = datetime.datetime.fromisoformat(database["certificate_expires_at"])
+    if expires - now > CERTIFICATE_SOON:
+        return []
+    return [f"the database's certificate, by {database['ca']}, {'expired' if expires <= now else 'expires'} on {expires:%Y-%m-%d} (preflight.yml)"]
+
+
+def problems(result: dict, now: datetime.datetime | None = None) -> list[str]:
     """What a person should look at; empty when all is well."""
     if is_destroyed(result):
         return []
@@ -148,6 +166,8 @@ def problems(result: dict) -> list[str]:
         found.append(f"the environment is stopped, but the database is {result['database']['status']} (guard.yml stops it, if AWS started it)")
     elif not stopped and result["database"] and result["database"]["status"] != "available":
         found.append(f"the database is {result['database']['status']}")
+    if result["database"]:
+        found += certificate_problem(result["database"], now or datetime.datetime.now(datetime.UTC))
     if result["redis"] and result["redis"]["status"] != "available":
         found.append(f"Redis is {result['redis']['status']}")
     lost_at = (result["redis"] or {}).get("came_back_empty_at") or ""

@@ -23,6 +23,13 @@ if words[0] == "version":
     print("amd64")
 elif words[:2] == ["context", "inspect"]:
     print("unix:///nowhere")
+elif words[0] == "create":
+    print("Unable to find something\\ncontainer-1")
+elif words[0] == "cp":
+    path = words[2].partition(":")[2]
+    if path != "/certs/bundle.pem":
+        sys.exit("Error: Could not find the file %s in container container-1" % path)
+    print("-----BEGIN CERTIFICATE-----")
 else:
     root, found = words[-1], {}
     for directory, below, names in os.walk(root if words[0] == "build" else "/nowhere"):
@@ -143,6 +150,7 @@ class World:
 
         params = {
             **{"path": str(self.path), "tag": f"sha-{self.head}", "also_tags": ["latest"], "build_args": {}, "labels": {}, "include": [], "dirty": False},
+            "ca_bundle": "",
             "commit": None if working_tree else self.head,
             "clones": str(self.clones),
             "images": [{"name": "api", "repository": "api", "dockerfile": "Dockerfile", "target": None, "architecture": "X86_64"}],
@@ -297,3 +305,16 @@ def test_a_dockerfile_that_the_commit_lacks_is_named_before_anything_is_built(wo
 )
 def test_a_release_is_from_the_commit_only_if_all_its_images_are(origins, wanted):
     assert ecr_plan.together(origins) == wanted
+
+
+def test_an_image_that_has_certificates_says_where(world):
+    world.run(ca_bundle="/certs/bundle.pem")
+    first, second = world.builds()
+    assert "atena.ca-bundle" not in first["labels"] and second["labels"] == {**first["labels"], "atena.ca-bundle": "/certs/bundle.pem"}
+    assert second["files"] == first["files"]
+
+
+def test_one_that_has_none_says_nothing_and_is_built_once(world):
+    world.run(ca_bundle="/elsewhere.pem")
+    (build,) = world.builds()
+    assert "atena.ca-bundle" not in build["labels"]

@@ -1,6 +1,7 @@
 """The verdict over the facts of a healthy environment, and over the same with one thing wrong each."""
 
 import copy
+import datetime
 import json
 from pathlib import Path
 
@@ -21,6 +22,8 @@ REQUEST = {
     "database_id": "atena-prod-db",
     "redis_id": "atena-prod-redis",
     "rollout_timeout": 240,
+    "ca_bundles": True,
+    "now": datetime.datetime(2027, 1, 15, tzinfo=datetime.UTC),
     "gates_bucket": "bucket",
     "gates_key": "atena/prod/gates.json",
     "lock_table": "locks",
@@ -48,7 +51,7 @@ def test_a_healthy_environment_has_no_trouble(facts):
     assert (result["failed"], result["warnings"]) == (0, 0)
     assert {item["check"] for item in result["findings"]} == {
         *("gates", "lock", "service", "template", "image", "architecture", "secret", "role", "access", "log_group", "target_group", "port"),
-        *("health_path", "strategy", "deadline", "way_out", "security_group", "database", "redis"),
+        *("health_path", "strategy", "deadline", "way_out", "security_group", "database", "certificate", "database_tls", "ca_bundle", "redis"),
     }
 
 
@@ -147,6 +150,36 @@ CASES = {
         "architecture",
         FAILED,
         ["built for amd64", "asks for ARM64"],
+    ),
+    "an address that is not verified": (
+        lambda f: put(f["parameters"]["/atena/prod/DATABASE_URL"], sslmode="require"),
+        *("database_tls", WARNING, ["says sslmode=require", "secrets.yml -e secrets_action=sslmode -e secrets_sslmode=verify-full"]),
+    ),
+    "an address that any database of RDS would do for": (
+        lambda f: put(f["parameters"]["/atena/prod/DATABASE_URL"], sslmode="verify-ca"),
+        *("database_tls", WARNING, ["any database with a certificate of the same authority"]),
+    ),
+    "an address without a mode": (
+        lambda f: put(f["parameters"]["/atena/prod/DATABASE_URL"], sslmode=""),
+        *("database_tls", WARNING, ["says no sslmode"]),
+    ),
+    "no bundle": (
+        lambda f: put(image(f), bundle={"path": "", "own": []}),
+        *("ca_bundle", WARNING, ["atena-prod-api@sha256:", "no certificate bundle", "would refuse its database", "atena_ca_bundle"]),
+    ),
+    "an image of which no bundle is known": (
+        lambda f: put(image(f), bundle=None, why="No blob."),
+        "ca_bundle",
+        WARNING,
+        ["could not be determined", "No blob."],
+    ),
+    "a certificate that nobody renewed": (
+        lambda f: put(f["database"]["CertificateDetails"], ValidTill="2027-04-01 00:00:00+00:00"),
+        *("certificate", WARNING, ["by rds-ca-rsa2048-g1", "expires on 2027-04-01, in 76 days", "--ca-certificate-identifier rds-ca-rsa2048-g1"]),
+    ),
+    "an expired certificate": (
+        lambda f: put(f["database"], CertificateDetails={"CAIdentifier": "rds-ca-2019", "ValidTill": "2024-08-22 17:08:50+00:00"}),
+        *("certificate", FAILED, ["by rds-ca-2019, expired on 2024-08-22", "--ca-certificate-identifier rds-ca-rsa2048-g1"]),
     ),
     "an unknown architecture": (lambda f: put(image(f), platforms=None, why="No blob."), "architecture", WARNING, ["could not be determined", "No blob."]),
     "a platform without a name": (
@@ -338,12 +371,41 @@ def test_nothing_is_known_when_nothing_can_be_read(facts):
     assert OK not in {item["status"] for item in result["findings"]}
 
 
+def test_an_image_that_says_itself_where_its_bundle_is_is_as_good(facts):
+    put(image(facts), bundle={"path": "", "own": ["PGSSLROOTCERT"]})
+    definition = facts["definitions"][WORKERS]["containerDefinitions"][0]
+    put(image(facts, WORKERS), bundle={"path": "", "own": []})
+    definition["environment"] = [{"name": "NODE_EXTRA_CA_CERTS", "value": "/its/own.pem"}]
+    assert troubles(judged(facts)) == []
+
+
+def test_nobody_asks_for_a_bundle_where_none_is_wanted_or_nothing_is_verified(facts):
+    put(image(facts), bundle={"path": "", "own": []})
+    assert troubles(judged(facts, ca_bundles=False)) == []
+    put(facts["parameters"]["/atena/prod/DATABASE_URL"], sslmode="require")
+    assert {item["check"] for item in troubles(judged(facts))} == {"database_tls"}
+
+
+def test_an_expired_certificate_that_nobody_verifies_stands_in_no_releases_way(facts):
+    put(facts["parameters"]["/atena/prod/DATABASE_URL"], sslmode="require")
+    put(facts["database"]["CertificateDetails"], ValidTill=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    assert {(item["check"], item["status"]) for item in troubles(judged(facts))} == {("database_tls", WARNING), ("certificate", WARNING)}
+
+
+def test_what_a_release_tells_of_a_bundle_is_no_difference_from_its_template(facts):
+    newer_template(facts, {"memory": "1024"})
+    container = facts["running"][API]["containerDefinitions"][0]
+    container["environment"] = [*container.get("environment", []), {"name": "PGSSLROOTCERT", "value": "/etc/ssl/certs/rds-global-bundle.pem"}]
+    (found,) = troubles(judged(facts))
+    assert found["says"].endswith("takes up: memory.")
+
+
 class TestVerdict:
     def test_failures_come_first_and_have_their_remedies(self, facts):
         put(facts["database"], DBInstanceStatus="stopped")
         put(group(facts), Port=80)
         lines = preflight.verdict_lines(judged(facts), "atena-prod")
-        assert lines[0] == "Preflight of atena-prod: 1 of 38 checks failed, 1 warning."
+        assert lines[0] == "Preflight of atena-prod: 1 of 42 checks failed, 1 warning."
         assert lines[1].startswith("FAILED  database, atena-prod-db: is stopped")
         assert lines[2].startswith("        -> ")
         assert lines[3].startswith("WARNING port, atena-prod-api-tg: ")
@@ -351,7 +413,7 @@ class TestVerdict:
 
     def test_nothing_wrong_is_two_lines(self, facts):
         lines = preflight.verdict_lines(judged(facts))
-        assert lines[0] == "Preflight: nothing in 38 checks stands in the way of a release."
+        assert lines[0] == "Preflight: nothing in 42 checks stands in the way of a release."
         assert len(lines) == 2
 
     def test_no_check_at_all_is_one(self):

@@ -65,14 +65,19 @@ class TestImage:
 
     def test_the_platform_of_a_single_image_is_in_its_configuration(self, monkeypatch):
         found = self.read(monkeypatch, self.single())
-        assert found == {"exists": True, "platforms": [{"os": "linux", "architecture": "arm64"}], "why": ""}
+        nothing = {"path": "", "own": ()}
+        assert found == {"exists": True, "platforms": [{"os": "linux", "architecture": "arm64"}], "bundle": nothing, "why": ""}
 
-    def test_a_list_tells_its_platforms_without_another_call(self, monkeypatch):
+    def test_so_is_where_it_has_certificates(self, monkeypatch):
+        blob = {"config": {"Labels": {"atena.ca-bundle": "/b.pem"}, "Env": ["PATH=/bin", "PGSSLROOTCERT=/own.pem"]}, "os": "linux", "architecture": "arm64"}
+        assert self.read(monkeypatch, self.single(), json.dumps(blob).encode())["bundle"] == {"path": "/b.pem", "own": ("PGSSLROOTCERT",)}
+
+    def test_a_list_tells_its_platforms_itself(self, monkeypatch):
         platforms = [{"os": "linux", "architecture": "amd64"}, {"os": "linux", "architecture": "arm64"}]
         manifests = [{"platform": item} for item in [*platforms, {"os": "unknown", "architecture": "unknown"}]]
         aws = Aws(batch_get_image=self.manifest({"manifests": manifests}))
-        assert self.read(monkeypatch, aws)["platforms"] == platforms
-        assert len(aws.calls) == 1
+        found = self.read(monkeypatch, aws)
+        assert found["platforms"] == platforms and found["bundle"] is None, "of its first image nothing could be read"
 
     def test_a_missing_image_is_asked_for_by_its_digest(self, monkeypatch):
         aws = Aws(batch_get_image={"images": [], "failures": [{"failureCode": "ImageNotFound"}]})

@@ -360,7 +360,8 @@ class TestRedeploy:
     def test_takes_in_what_is_still_there(self):
         found = redeploy_run.still_there("e", ["api", "workers"], ["e-api"], [], ["/ecs/e-api", "/ecs/e-workers", "/ecs/e-old"])
         assert found == {"repositories": ["api"], "lifecycle_policies": [], "log_groups": ["api", "workers"]}
-        assert redeploy_run.variables("d", "", found) == {"database_snapshot": "d", "redis_snapshot": None, "kept": found}
+        assert redeploy_run.variables("d", "", found) == {"database_snapshot": "d", "database_sslmode": None, "redis_snapshot": None, "kept": found}
+        assert redeploy_run.variables("d", "", found, "require")["database_sslmode"] == "require", "its images may have no certificates"
 
 
 class TestRedis:

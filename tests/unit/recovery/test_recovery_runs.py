@@ -602,6 +602,7 @@ def test_a_destroy_leaves_a_snapshot_of_a_new_name_and_a_record(aws, terraform, 
     assert result["outcome"] == record["state"] == "destroyed" and result["database_snapshot"] == "e-db-final-2"
     assert (record["release"], record["counts"]) == ("", {}), "none was ever released"
     assert record["kept"]["repositories"] == ["api"] and "aws_vpc.main" in record["destroyed"]
+    assert record["sslmode"] == "require"
     assert [what for what, _ in terraform.did] == ["let go", "apply", "let go", "destroy"]
     assert made(destroy_run.Destroy, aws, terraform).run()["outcome"] == "nothing_to_do"
 

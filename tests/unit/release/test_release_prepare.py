@@ -1,7 +1,11 @@
 """Preparing a revision: images pinned by what ECR answers, nothing registered that is there."""
 
+import io
+import json
+
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused, failure
+from ansible_collections.atena.aws.plugins.module_utils.images import bundle, configuration as ecr_configuration
 from ansible_collections.atena.aws.plugins.module_utils.release.prepare import Preparation, pin
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -115,3 +119,108 @@ def test_a_release_is_never_made_from_a_release():
     call.definitions["a-api-template"] = (TEMPLATE, {})
     with pytest.raises(CallFailed, match="is no template"):
         prepare(call, {})
+
+
+# --- The certificate bundle ---------------------------------------------------------------------------------------------
+BUNDLE = "/etc/ssl/certs/rds-global-bundle.pem"
+DIGEST = "sha256:" + "1" * 64
+
+
+class WithImages(Aws):
+    """And an ECR that gives out configurations. configurations: {digest: its `config`, or what is raised}."""
+
+    def __init__(self, configurations, running=None):
+        known = aws(running)
+        super().__init__(known.definitions, known.digests)
+        self.configurations = configurations
+
+    def __call__(self, service, operation, doing, /, **arguments):
+        if operation == "batch_get_image":
+            digest = arguments["imageIds"][0]["imageDigest"]
+            found = self.configurations.get(digest)
+            if isinstance(found, Exception):
+                raise found
+            return {"images": [{"imageManifest": json.dumps({"config": {"digest": digest}})}] if found is not None else []}
+        if operation == "get_download_url_for_layer":
+            return {"downloadUrl": arguments["layerDigest"]}
+        return super().__call__(service, operation, doing, **arguments)
+
+
+@pytest.fixture
+def images(monkeypatch):
+    """{digest: its configuration}, which a test fills."""
+    found = {}
+    monkeypatch.setattr(ecr_configuration, "open_url", lambda url, timeout: io.BytesIO(json.dumps({"config": found[url]}).encode()))
+    return found
+
+
+def told(images, template=None, ca_bundles=True):
+    """What the container api is told in its environment, beside nothing else."""
+    call = WithImages(images)
+    if template:
+        call.definitions["a-api-template"] = (template, {"atena:template": "true"})
+    item = {"name": "a-api", "images": {"api": f"{REGISTRY}/a-api@{DIGEST}"}}
+    wanted = Preparation(call, item, {"taskDefinition": "arn:running"}, ca_bundles).wanted
+    api, side = wanted["containerDefinitions"]
+    assert "environment" not in side
+    return {entry["name"]: entry["value"] for entry in api.get("environment", [])}
+
+
+def test_a_container_is_told_where_its_image_has_certificates(images):
+    images[DIGEST] = {"Labels": {bundle.LABEL: BUNDLE}}
+    assert told(images) == {"NODE_EXTRA_CA_CERTS": BUNDLE, "PGSSLROOTCERT": BUNDLE}
+    assert told(images, ca_bundles=False) == {}
+
+
+@pytest.mark.parametrize("config", [{}, {"Labels": None}, {"Labels": {"other": "x"}, "Env": ["PATH=/bin"]}])
+def test_a_container_of_an_image_that_says_nothing_is_told_nothing(images, config):
+    images[DIGEST] = config
+    assert told(images) == {}
+
+
+def test_what_the_image_sets_itself_stays(images):
+    images[DIGEST] = {"Labels": {bundle.LABEL: BUNDLE}, "Env": ["PGSSLROOTCERT=/its/own.pem"]}
+    assert told(images) == {"NODE_EXTRA_CA_CERTS": BUNDLE}
+
+
+def test_what_the_service_sets_stays(images):
+    images[DIGEST] = {"Labels": {bundle.LABEL: BUNDLE}}
+    api, side = TEMPLATE["containerDefinitions"]
+    template = {**TEMPLATE, "containerDefinitions": [{**api, "environment": [{"name": "NODE_EXTRA_CA_CERTS", "value": "/mine.pem"}]}, side]}
+    assert told(images, template) == {"NODE_EXTRA_CA_CERTS": "/mine.pem", "PGSSLROOTCERT": BUNDLE}
+    assert template["containerDefinitions"][0]["environment"] == [{"name": "NODE_EXTRA_CA_CERTS", "value": "/mine.pem"}]
+
+
+def test_an_image_that_is_not_there_is_left_to_the_preflight(images):
+    assert told(images) == {}
+    images[DIGEST] = failure("no such repository", "RepositoryNotFoundException")
+    assert told(images) == {}
+
+
+def running(**environment):
+    """A release that runs, whose container api is told this."""
+    api, side = TEMPLATE["containerDefinitions"]
+    told = [{"name": name, "value": value} for name, value in environment.items()]
+    return {**TEMPLATE, "containerDefinitions": [{**api, "environment": told}, side]}
+
+
+def test_of_an_image_that_cannot_be_read_nothing_is_taken_away_and_that_is_said(images):
+    images[DIGEST] = failure("not for you", "AccessDeniedException")
+    call = WithImages(images, running(PSQL="x", PGSSLROOTCERT="/before.pem"))
+    preparation = Preparation(call, {"name": "a-api", "images": {"api": f"{REGISTRY}/a-api@{DIGEST}"}}, {"taskDefinition": "arn:running"}, True)
+    assert preparation.wanted["containerDefinitions"][0]["environment"] == [{"name": "PGSSLROOTCERT", "value": "/before.pem"}]
+    [warning] = [text for text in preparation.warnings() if "is not known" in text]
+    assert "atena_ca_bundle" in warning and "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer" in warning
+
+
+def test_of_an_image_that_a_check_would_only_build_nothing_else_is_told(images):
+    call = WithImages(images, running(PGSSLROOTCERT="/before.pem"))
+    item = {"name": "a-api", "images": {"api": f"{REGISTRY}/a-api@sha256:known-after-push"}}
+    preparation = Preparation(call, item, {"taskDefinition": "arn:running"}, True)
+    assert list(preparation.changes) == ["containerDefinitions[api].image"]
+
+
+def test_credentials_that_are_refused_end_it(images):
+    images[DIGEST] = failure("expired", "ExpiredTokenException")
+    with pytest.raises(CredentialsRefused):
+        told(images)

@@ -300,3 +300,17 @@ def test_what_a_destroy_left_is_named_with_what_it_costs():
 def test_prices_of_another_region_are_told_in_each_sum():
     [line] = cost_line({**COST, "borrowed": ["nat.hour", "alb.hour"]})
     assert "list prices, 2 of them of us-east-1" in line
+
+
+@pytest.mark.parametrize(
+    ("expires", "problem"),
+    [
+        ("2026-04-11T00:00:00+00:00", []),
+        ("2026-04-09T00:00:00+00:00", ["the database's certificate, by rds-ca-rsa2048-g1, expires on 2026-04-09 (preflight.yml)"]),
+        ("2026-01-09T00:00:00+00:00", ["the database's certificate, by rds-ca-rsa2048-g1, expired on 2026-01-09 (preflight.yml)"]),
+    ],
+)
+def test_the_databases_certificate_is_told_and_is_a_problem_when_nobody_renewed_it(expires: str, problem: list[str]) -> None:
+    result = changed(database={"ca": "rds-ca-rsa2048-g1", "certificate_expires_at": expires})
+    assert f"database: its certificate is by rds-ca-rsa2048-g1 and expires on {expires[:10]}" in summary(result, NOW)
+    assert problems(result, NOW) == problem
