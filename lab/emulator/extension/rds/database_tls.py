@@ -48,7 +48,7 @@ def apply() -> None:
         certify(container, labels.get("db_id", ""))
         return container
 
-    ContainerCollection.create = create_with_certificate
+    replace(ContainerCollection, "create", lambda _: create_with_certificate)
 
 
 def authority_of_lab() -> authority.Authority:
