@@ -41,6 +41,8 @@ def ensure(repository: Path, source: Path = SOURCE, bundle: Path | None = None) 
         raise LabError(
             "git is not installed.", "Install it (Debian: apt-get install git): the sample application is a git repository, and releases are commits."
         )
+    if bundle is not None and not bundle.exists():
+        raise LabError(f"{bundle} is missing: the emulator that runs is of an earlier lab.", "Take it down and start anew: lab/lab down; lab/lab up.")
     if not (repository / ".git").exists():
         return create(repository, source, bundle)
     if git(repository, "rev-parse", "--verify", "--quiet", "HEAD", check=False) == "":
