@@ -107,7 +107,7 @@ def log_groups(call: Aws, prefix: str) -> list[str]:
 def sslmode(call: Call, path: str) -> str:
     """Of the DATABASE_URL below a path; '' where that is not there, may not be read, or says nothing of it."""
     try:
-        return DatabaseUrl.parse(address.read(call, f"{path}/DATABASE_URL")["Value"]).sslmode
+        return DatabaseUrl.parse(address.read(call, f"{path}/DATABASE_URL")).sslmode
     except (NotFound, Denied, ValueError):
         return ""
 
