@@ -21,7 +21,7 @@ EMAIL = "lab@atena.invalid"
 DATE = "2025-01-01T00:00:00Z"
 BRANCH = "main"
 CERTIFICATES = "certs"
-IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".pytest_cache", ".ruff_cache", ".mypy_cache")
+IGNORED = shutil.ignore_patterns("node_modules", "dist", "*.tsbuildinfo")
 
 
 def git(repository: Path, *arguments: str, check: bool = True) -> str:

@@ -57,7 +57,7 @@ def ensure(build_directory: Path, extra_packages: tuple[str, ...] = ()) -> str:
     if os.geteuid() != 0:
         raise LabError(
             "No registry with the official images can be reached, and building a base image here needs root (debootstrap).",
-            "Run `lab/lab up` once as root, or load postgres:16-alpine, redis:7-alpine and python:3.11-slim-bookworm with `docker load`.",
+            "Run `lab/lab up` once as root, or load postgres:16-alpine, redis:7-alpine and node:24-bookworm-slim with `docker load`.",
         )
     if shutil.which("debootstrap") is None:
         install_debian_package("debootstrap", "debootstrap")

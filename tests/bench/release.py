@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 APP = Path(os.environ["ATENA_LAB_DIR"]) / "app"
 CLUSTER, SERVICES = "atena-prod-cluster", ("atena-prod-api", "atena-prod-workers")
 HEALTH = f"{os.environ['AWS_ENDPOINT_URL']}/_alb/atena-prod-alb/health"
-MIGRATION = ["python3", "packages/database/migrate.py"]
+MIGRATION = ["node", "packages/database/dist/migrate.js"]
 
 
 def run(*command, directory=CHECKOUT):

@@ -33,7 +33,19 @@ class Earlier(Lab):
         self.infra = work / "infra"
         self.app = App(self.directory / "app", f"{self.endpoint}/_alb/{self.name}-alb")
         self.bucket = f"atena-terraform-state-{self.account}"
-        self.given = ["-e", f"atena_stage={self.stage}", "-e", f"atena_work_dir={work}"]
+        # Builds before 1.0 have another application's programs in their lab's inventory, and take a database's settings only as a whole. Their environments
+        # verify no certificate, as node-postgres could not have done with what they had.
+        application = {
+            "atena_migration_command": ["node", "packages/database/dist/migrate.js"],
+            "atena_database_users_command": ["node", "packages/database/dist/users.js"],
+            "atena_restore_check_command": ["node", "packages/database/dist/count-rows.js"],
+            "atena_database": {
+                **{"engine_version": "16", "instance_class": "db.t4g.micro", "allocated_storage": 20, "name": "atena", "username": "atena"},
+                **{"backup_retention_days": 7, "backup_window": "03:00-04:00", "maintenance_window": "sun:04:30-sun:05:30"},
+                **{"sslmode": "no-verify", "deletion_protection": False, "multi_az": False},
+            },
+        }
+        self.given = ["-e", f"atena_stage={self.stage}", "-e", f"atena_work_dir={work}", "-e", json.dumps(application)]
 
     def check_out(self) -> None:
         archive = subprocess.run(["git", "-C", str(CHECKOUT), "archive", "--format=tar", self.build], capture_output=True)

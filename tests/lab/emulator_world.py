@@ -17,7 +17,7 @@ from typing import Any
 
 import boto3
 
-BASE_IMAGE = "atena-lab/app-base:1"
+BASE_IMAGE = "atena-lab/node:24-bookworm-slim"
 FINAL = ("STOPPED",)
 
 
@@ -264,27 +264,15 @@ class World:
 
 # A target of the load balancer: /health as asked for, / after a while, one log line for each request.
 SERVER = """
-import http.server, signal, sys, threading, time
-code, wait = int(sys.argv[1]), float(sys.argv[2])
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        if self.path != "/health":
-            time.sleep(wait)
-        self.send_response(code if self.path == "/health" else 200)
-        self.end_headers()
-        self.wfile.write(sys.argv[3].encode())
-    def log_message(self, *arguments):
-        pass
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = False
-server = Server(("0.0.0.0", 3000), Handler)
-signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-print("serving", flush=True)
-server.serve_forever(poll_interval=0.05)
-server.server_close()
-print("done", flush=True)
+const [status, wait, answer] = process.argv.slice(1);
+const server = require("node:http").createServer((request, response) => {
+  const health = request.url === "/health";
+  setTimeout(() => response.writeHead(health ? Number(status) : 200, { Connection: "close" }).end(answer), health ? 0 : wait * 1000);
+});
+process.on("SIGTERM", () => server.close(() => console.log("done")));
+server.listen(3000, () => console.log("serving"));
 """
 
 
 def server(answer: str, *, health: int = 200, wait: float = 0) -> list[str]:
-    return ["python", "-c", SERVER, str(health), str(wait), answer]
+    return ["node", "-e", SERVER, str(health), str(wait), answer]

@@ -77,7 +77,7 @@ class World:
             assert self.id in emulator.days(7)
         comes_to("available")
         endpoint = rds.describe_db_instances(DBInstanceIdentifier=self.id)["DBInstances"][0]["Endpoint"]
-        address = f"postgresql://documented:documented-s3cret@{endpoint['Address']}:{endpoint['Port']}/documented?sslmode=require"
+        address = f"postgresql://documented:documented-s3cret@{endpoint['Address']}:{endpoint['Port']}/documented?sslmode=no-verify"
         self.lab.client("ssm").put_parameter(Name="/atena/prod/DOCUMENTED_URL", Value=address, Type="SecureString")
         journal = {**power_journal.new(self.id), "state": power_journal.STOPPED, "database": {"id": self.id, "stopped_at": ""}}
         self.lab.client("s3").put_object(Bucket=self.bucket, Key=self.journal_key, Body=json.dumps(journal).encode(), ContentType="application/json")
@@ -207,7 +207,7 @@ def cases(world: World) -> list[Case]:
                 **rotated,
                 **{"path": "/atena/prod", "services": [], "database": world.id, "users": ["documented_a", "documented_b"], "owner": "documented_owner"},
                 **{"secret": "DOCUMENTED_URL", "admin_secret": "DOCUMENTED_ADMIN_URL", "next_secret": "DOCUMENTED_URL_NEXT"},
-                "program": {"service": API, "container": "api", "command": ["python3", "packages/database/users.py"]},
+                "program": {"service": API, "container": "api", "command": ["node", "packages/database/dist/users.js"]},
             },
             changes=True,
             diff=("DOCUMENTED_URL",),
@@ -326,7 +326,7 @@ def cases(world: World) -> list[Case]:
             "run",
             {
                 **{"cluster": lab.cluster, "service": API},
-                "container_overrides": [{"name": "api", "command": ["python3", "-c", "print('documented')"]}],
+                "container_overrides": [{"name": "api", "command": ["echo", "documented"]}],
             },
             changes=True,
             not_again="a task runs as often as it is started",
@@ -359,7 +359,7 @@ def cases(world: World) -> list[Case]:
             "release",
             world.release_options(
                 release=world.release["release"],
-                migration={"service": API, "container": "api", "command": ["python3", "packages/database/migrate.py"]},
+                migration={"service": API, "container": "api", "command": ["node", "packages/database/dist/migrate.js"]},
             ),
             changes=True,
             diff=("containerDefinitions[workers].environment[DOCUMENTED]",),

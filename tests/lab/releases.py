@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-CRASHING = 'import sys\n\nprint("ERROR the flux capacitor is missing", flush=True)\nsys.exit(3)\n'
-API = "packages/api/server.py"
+from bad_commits import dead_at_once
+
+CRASHING = dead_at_once(3)
 
 
 def released(lab, count: int, *arguments: str) -> list[str]:

@@ -62,7 +62,7 @@ CASES = [
     Case("cost", "month", {"cost_from": "environment", "cost_counts": "api=2,workers=1"}, soak=True),
     Case("database-password", "atena", changed=True, soak=True),
     Case("bootstrap", "nothing to change", soak=True),
-    Case("migrate", "Ran python3 packages/database/migrate.py", {"migrate_task_definition": ""}, changed=True, soak=True),
+    Case("migrate", "Ran node packages/database/dist/migrate.js", {"migrate_task_definition": ""}, changed=True, soak=True),
     Case("diagnose", "In S3: s3://", {"diagnose_log_lines": "5"}, soak=True),
     Case("prune", "Nothing to take away", {"prune_min_age_days": "3650", "prune_keep_newest": "1000"}, soak=True),
     Case("stop", "Stopped", {"stop_allow_destroy": ""}, changed=True, soak=True),

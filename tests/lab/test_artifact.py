@@ -21,10 +21,10 @@ def installed(lab, tmp_path_factory):
         "atena_expected_account_id": lab.account,
         "atena_app_path": str(lab.app.repository),
         "atena_public_url": lab.app.url,
-        "atena_migration_command": ["python3", "packages/database/migrate.py"],
         "atena_health_delay_seconds": 1,
         "atena_deregistration_delay_seconds": 5,
         "atena_execute_command": True,
+        "atena_database": {"sslmode": "no-verify"},
     }
     (ours.empty / "hosts.yml").write_text(yaml.safe_dump({"environments": {"hosts": {lab.name: None}, "vars": described}}))
     return ours

@@ -24,7 +24,7 @@ def test_deploy_predicts_a_release_and_the_release_does_it(lab):
     predicted = checked(lab, "deploy.yml")
     assert f"Would release {commit}" in predicted.text
     assert "known-after-push" in predicted.output
-    assert "Would run python3 packages/database/migrate.py" in predicted.text
+    assert "Would run node packages/database/dist/migrate.js" in predicted.text
     assert lab.revisions() == before
     real = lab.playbook("deploy.yml").must_succeed()
     assert real.changed == predicted.changed > 0

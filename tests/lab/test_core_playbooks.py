@@ -174,7 +174,7 @@ def test_a_command_runs_in_a_task_as_often_as_it_is_asked_for(lab):
     command = ("-e", "exec_command='cat /proc/1/comm'")
     assert "Would run" in checked(lab, "exec.yml", *command).text
     for _ in range(2):
-        assert "python" in typed(lab, "exec.yml", *command)[0].output
+        assert "node" in typed(lab, "exec.yml", *command)[0].output
 
 
 def test_the_databases_users_take_turns(lab):

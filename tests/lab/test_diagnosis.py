@@ -194,7 +194,7 @@ def test_a_secret_that_was_never_set_and_the_command_that_sets_it(lab, diagnose)
 
 
 def test_a_container_that_needs_more_memory_than_it_has(lab, well, diagnose):
-    hungry = ["python3", "-c", "print('taking it all', flush=True); x = bytearray(200 << 20); print(len(x))"]
+    hungry = ["node", "-e", "console.log('taking it all'); Buffer.alloc(200 << 20, 1)"]
     with variation(lab, command=hungry, memory=64) as arn:
         tasks = released_until_a_task_ended(lab, arn)
         finding = diagnose().shows("out_of_memory", "OutOfMemoryError", "exit code 137", "taking it all", tasks=tasks)
@@ -203,9 +203,9 @@ def test_a_container_that_needs_more_memory_than_it_has(lab, well, diagnose):
 
 
 def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_or_saved(lab, well, diagnose):
-    leaking = "import os, sys; print('ERROR the flux capacitor is missing', *os.environ.values(), sep='\\n', flush=True); sys.exit(3)"
+    leaking = "console.log(['ERROR the flux capacitor is missing', ...Object.values(process.env)].join('\\n')); process.exit(3)"
     values = [lab.client("ssm").get_parameter(Name=f"/atena/prod/{name}", WithDecryption=True)["Parameter"]["Value"] for name in SECRETS]
-    with variation(lab, command=["python3", "-c", leaking]) as arn:
+    with variation(lab, command=["node", "-e", leaking]) as arn:
         tasks = released_until_a_task_ended(lab, arn)
         found = diagnose("-vvv")
     finding = found.shows("crashes", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", tasks=tasks)
@@ -242,7 +242,7 @@ def test_a_command_that_is_not_in_the_image(lab, well, diagnose):
 def test_a_one_off_task_that_was_asked_about(lab, diagnose):
     ecs = lab.client("ecs")
     network = lab.services()[f"{lab.name}-api"]["networkConfiguration"]
-    command = {"name": "api", "command": ["python3", "-c", "raise SystemExit('relation \"notes\" does not exist')"]}
+    command = {"name": "api", "command": ["sh", "-c", "echo 'relation \"notes\" does not exist' >&2; exit 1"]}
     started = ecs.run_task(
         cluster=lab.cluster, taskDefinition=lab.revisions()[f"{lab.name}-api"], networkConfiguration=network, overrides={"containerOverrides": [command]}
     )
@@ -475,7 +475,7 @@ def test_what_the_caller_may_not_read_is_told_and_the_rest_still_found(lab, diag
 
 
 def test_without_the_secrets_no_log_line_is_shown(lab, well, diagnose):
-    with variation(lab, command=["python3", "-c", "print('token: very private', flush=True); raise SystemExit(3)"]) as arn, Faults(lab.endpoint) as faults:
+    with variation(lab, command=["sh", "-c", "echo 'token: very private'; exit 3"]) as arn, Faults(lab.endpoint) as faults:
         tasks = released_until_a_task_ended(lab, arn)
         faults.error("ssm:GetParametersByPath", "AccessDeniedException", "not authorized to perform: ssm:GetParametersByPath")
         found = diagnose()

@@ -70,7 +70,6 @@ def fitted(command: str, lab) -> str:
         "--ask-vault-pass": "--vault-password-file vault-password",
         "release=3f2a91c0d4e5…": f"release={lab.app.commit}",
         "exec_task=3f2a91c7": f"exec_task={running[:8]}",
-        "node --version": "python3 --version",
         "ADMIN_TOKEN=...": "ADMIN_TOKEN=an-admin-token-of-the-environment",
     }.items():
         command = command.replace(theirs, ours)

@@ -13,29 +13,33 @@ import uuid
 import psycopg2
 import pytest
 from botocore.exceptions import ClientError
-from emulator_world import World, docker, server, until
+from emulator_world import BASE_IMAGE, World, docker, server, until
 from faults import Faults
 
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL", "")
 pytestmark = [pytest.mark.lab, pytest.mark.skipif(not ENDPOINT, reason='no lab: start one with `lab/lab up` and `eval "$(lab/lab env)"`')]
 
 SAYS_GOODBYE = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), time.sleep(1), sys.exit(7)))
-print('up', flush=True)
-time.sleep(60)
+process.on("SIGTERM", () => { console.log("bye"); setTimeout(() => process.exit(7), 1000); });
+console.log("up");
+setTimeout(() => {}, 60_000);
 """
 STAYS = """
-import signal, time
-signal.signal(signal.SIGTERM, lambda *_: None)
-print('up', flush=True)
-time.sleep(60)
+process.on("SIGTERM", () => {});
+console.log("up");
+setTimeout(() => {}, 60_000);
 """
+# With Redis's own protocol, as no client is in this image.
 ASKS_REDIS = """
-import redis, sys
-client = redis.Redis(sys.argv[1], int(sys.argv[2]))
-client.set('a', 'b')
-print(client.get('a').decode(), client.config_get('maxmemory-policy'))
+const [host, port] = process.argv.slice(1);
+const socket = require("node:net").connect(Number(port), host, () => socket.write("SET a b\\r\\nGET a\\r\\nCONFIG GET maxmemory-policy\\r\\nQUIT\\r\\n"));
+socket.on("data", (data) => process.stdout.write(data));
+"""
+# PostgreSQL's request for TLS, which it answers with a letter.
+ASKS_POSTGRES = """
+const [host, port] = process.argv.slice(1);
+const socket = require("node:net").connect(Number(port), host, () => socket.write(Buffer.from("0000000804d2162f", "hex")));
+socket.on("data", (data) => { console.log(String(data)); socket.destroy(); });
 """
 
 
@@ -112,22 +116,22 @@ class TestRegistry:
 
 class TestTask:
     def test_the_exit_code_and_all_lines_are_there_when_it_has_stopped(self, world):
-        task = world.ended(["python", "-c", "for i in range(2000): print('line', i)\nraise SystemExit(3)"])
+        task = world.ended(["node", "-e", "for (let i = 0; i < 2000; i++) console.log('line', i); process.exit(3)"])
         assert task["containers"][0]["exitCode"] == 3
         assert task["stopCode"] == "EssentialContainerExited"
         assert world.lines(task) == [f"line {i}" for i in range(2000)]
 
     def test_a_line_written_in_two_pieces_is_one_line(self, world):
-        task = world.ended(["python", "-c", "import sys,time\nfor part in ('a', 'b', 'c\\n'): sys.stdout.write(part); sys.stdout.flush(); time.sleep(0.1)"])
+        task = world.ended(["sh", "-c", "for part in a b; do printf $part; sleep 0.1; done; echo c"])
         assert world.lines(task) == ["abc"]
 
     def test_secrets_arrive_decrypted(self, world):
         world.client("ssm").put_parameter(Name=f"/{world.name}/SECRET", Type="SecureString", Value="päss word=1")
-        task = world.ended(["python", "-c", "import os; print(os.environ['SECRET'])"], secrets=[{"name": "SECRET", "valueFrom": f"/{world.name}/SECRET"}])
+        task = world.ended(["sh", "-c", 'echo "$SECRET"'], secrets=[{"name": "SECRET", "valueFrom": f"/{world.name}/SECRET"}])
         assert world.lines(task) == ["päss word=1"]
 
     def test_a_missing_secret_stops_it_before_it_starts(self, world):
-        task = world.ended(["python", "-c", "pass"], secrets=[{"name": "A", "valueFrom": f"/{world.name}/none"}])
+        task = world.ended(["true"], secrets=[{"name": "A", "valueFrom": f"/{world.name}/none"}])
         assert task["stopCode"] == "TaskFailedToStart"
         assert task["stoppedReason"].startswith("ResourceInitializationError: unable to pull secrets or registry auth")
         assert f"/{world.name}/none" in task["stoppedReason"]
@@ -137,9 +141,9 @@ class TestTask:
     def test_a_missing_image_stops_it_though_docker_has_one_of_that_name(self, world, reference):
         name = f"{world.repository}{reference}"
         if "@" not in name:
-            docker("tag", "atena-lab/app-base:1", name)
+            docker("tag", BASE_IMAGE, name)
         try:
-            task = world.ended(["python", "-c", "pass"], image=name)
+            task = world.ended(["true"], image=name)
         finally:
             if "@" not in name:
                 docker("rmi", name)
@@ -153,17 +157,17 @@ class TestTask:
         assert task["stoppedReason"].startswith("CannotStartContainerError: ")
 
     def test_it_is_killed_for_its_memory(self, world):
-        task = world.ended(["python", "-c", "held = bytearray(400 * 1024 * 1024)\nfor i in range(0, len(held), 4096): held[i] = 1"], memory="128")
+        task = world.ended(["node", "-e", "Buffer.alloc(400 << 20, 1)"], memory="128")
         assert task["containers"][0]["exitCode"] == 137
         assert task["containers"][0]["reason"].startswith("OutOfMemoryError")
         assert task["stoppedReason"].startswith("OutOfMemoryError")
 
     def test_it_has_the_memory_of_its_definition(self, world):
-        task = world.ended(["python", "-c", "held = bytearray(200 * 1024 * 1024); print(len(held))"], memory="512")
+        task = world.ended(["node", "-e", "console.log(Buffer.alloc(200 << 20, 1).length)"], memory="512")
         assert task["containers"][0]["exitCode"] == 0
 
     def test_stopping_lets_it_end_by_itself(self, world):
-        arn = world.run(world.define(["python", "-c", SAYS_GOODBYE], stopTimeout=20))
+        arn = world.run(world.define(["node", "-e", SAYS_GOODBYE], stopTimeout=20))
         until(lambda: world.reach(arn, "RUNNING") and world.lines(world.task(arn)) == ["up"])
         answer = world.client("ecs").stop_task(cluster=world.name, task=arn, reason="because")["task"]
         assert answer["desiredStatus"] == "STOPPED"
@@ -174,14 +178,14 @@ class TestTask:
         assert world.lines(task) == ["up", "bye"]
 
     def test_it_is_killed_after_its_stop_timeout(self, world):
-        arn = world.run(world.define(["python", "-c", STAYS], stopTimeout=2))
+        arn = world.run(world.define(["node", "-e", STAYS], stopTimeout=2))
         until(lambda: world.reach(arn, "RUNNING") and world.lines(world.task(arn)) == ["up"])
         world.client("ecs").stop_task(cluster=world.name, task=arn)
         task = world.reach(arn, "STOPPED")
         assert task["containers"][0]["exitCode"] == 137
 
     def test_a_repeated_request_with_its_token_starts_nothing_new(self, world):
-        definition, token = world.define(["python", "-c", "pass"]), uuid.uuid4().hex
+        definition, token = world.define(["true"]), uuid.uuid4().hex
         assert world.run(definition, clientToken=token) == world.run(definition, clientToken=token)
         with pytest.raises(ClientError) as error:
             world.run(definition, clientToken=token, startedBy="another")
@@ -198,31 +202,31 @@ class TestTask:
         assert code_of(error) == "InvalidParameterException"
 
     def test_containers_reach_the_emulator(self, world):
-        program = "import os,urllib.request\nprint(urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'], timeout=5).status)"
-        assert world.lines(world.ended(["python", "-c", program])) == ["200"]
+        program = "fetch(process.env.ECS_CONTAINER_METADATA_URI_V4).then(({ status }) => console.log(status))"
+        assert world.lines(world.ended(["node", "-e", program])) == ["200"]
 
     def test_an_image_for_another_cpu_cannot_be_executed(self, world):
-        task = world.ended(["python", "-c", "pass"], image=f"{world.repository}@{world.foreign}")
+        task = world.ended(["true"], image=f"{world.repository}@{world.foreign}")
         assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("EssentialContainerExited", 1)
         assert any("exec format error" in line for line in world.lines(task))
 
     def test_an_image_of_other_cpus_only_cannot_be_pulled(self, world):
         index = world.index("only-foreign", {world.machines[1]: world.foreign})
-        task = world.ended(["python", "-c", "pass"], image=f"{world.repository}@{index}")
+        task = world.ended(["true"], image=f"{world.repository}@{index}")
         assert task["stopCode"] == "TaskFailedToStart"
         assert task["stoppedReason"].startswith("CannotPullContainerError: ")
         assert f"image Manifest does not contain descriptor matching platform 'linux/{world.machines[0]}'" in task["stoppedReason"]
 
     def test_an_image_of_several_cpus_runs(self, world):
         index = world.index("several", {world.machines[0]: world.digest, world.machines[1]: world.foreign})
-        task = world.ended(["python", "-c", "print('here')"], image=f"{world.repository}@{index}")
+        task = world.ended(["echo", "here"], image=f"{world.repository}@{index}")
         assert world.lines(task) == ["here"]
 
     def test_its_execution_role_must_be_allowed_to_read_its_secrets(self, world):
         name, iam = f"/{world.name}/DENIED", world.client("iam")
         world.client("ssm").put_parameter(Name=name, Type="SecureString", Value="x")
         arn = iam.create_role(RoleName=world.name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-        definition = world.define(["python", "-c", "pass"], secrets=[{"name": "S", "valueFrom": name}], executionRoleArn=arn)
+        definition = world.define(["true"], secrets=[{"name": "S", "valueFrom": name}], executionRoleArn=arn)
         resource = f"arn:aws:ssm:us-east-1:{world.account}:parameter{name}"
         try:
             denied = world.reach(world.run(definition), "STOPPED")
@@ -271,7 +275,7 @@ class TestService:
         assert any(message.endswith("has reached a steady state.") for message in messages)
 
     def test_an_image_that_crashes_fails_the_deployment_and_the_old_one_comes_back(self, world):
-        good, bad = world.define(["sleep", "600"], stopTimeout=1), world.define(["python", "-c", "raise SystemExit(9)"])
+        good, bad = world.define(["sleep", "600"], stopTimeout=1), world.define(["sh", "-c", "exit 9"])
         world.service("crash", good, 1)
         world.stable("crash")
         world.update("crash", bad)
@@ -315,7 +319,7 @@ class TestService:
         )
 
     def test_a_first_deployment_that_fails_says_so(self, world):
-        world.service("first", world.define(["python", "-c", "raise SystemExit(9)"]), 1)
+        world.service("first", world.define(["sh", "-c", "exit 9"]), 1)
         until(lambda: world.primary("first")["rolloutState"] == "FAILED")
 
     def test_a_task_that_never_gets_healthy_is_stopped_and_counted(self, world):
@@ -420,9 +424,8 @@ class TestDatabase:
             self.connect(instance, "disable")
 
     def test_tasks_reach_it(self, world, instance):
-        url = f"postgresql://atena:it%27s-secret@{instance['Address']}:{instance['Port']}/atena?sslmode=require"
-        program = "import os,psycopg\nprint(psycopg.connect(os.environ['URL']).execute('SELECT 41 + 1').fetchone()[0])"
-        assert world.lines(world.ended(["python", "-c", program], environment=[{"name": "URL", "value": url}])) == ["42"]
+        task = world.ended(["node", "-e", ASKS_POSTGRES, instance["Address"], str(instance["Port"])])
+        assert world.lines(task) == ["S"]
 
     def test_a_deleted_one_leaves_no_data(self, world):
         def volumes():
@@ -448,8 +451,8 @@ def test_redis_is_real_and_tasks_reach_it(world):
     world.cache()
     try:
         endpoint = world.cache_is()["Endpoint"]
-        task = world.ended(["python", "-c", ASKS_REDIS, endpoint["Address"], str(endpoint["Port"])])
-        assert world.lines(task) == ["b {'maxmemory-policy': 'volatile-lru'}"]
+        task = world.ended(["node", "-e", ASKS_REDIS, endpoint["Address"], str(endpoint["Port"])])
+        assert world.lines(task) == ["+OK", "$1", "b", "*2", "$16", "maxmemory-policy", "$12", "volatile-lru", "+OK"]
     finally:
         world.drop_cache()
 

@@ -210,7 +210,7 @@ def test_an_expired_lock_is_taken_over_with_a_notice(others, lab, call):
 
 def test_a_killed_run_locks_nobody_out_beyond_its_expiry(others, lab):
     ecs = lab.client("ecs")
-    sleeper = ["python3", "-c", "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); time.sleep(600)"]
+    sleeper = ["node", "-e", "process.on('SIGTERM', () => process.exit(1)); setTimeout(() => {}, 600_000)"]
     before = set(ecs.list_tasks(cluster=lab.cluster)["taskArns"])
     process = start("migrate.yml", "-e", json.dumps({"atena_migration_command": sleeper, "atena_lock_expiry_seconds": 20}))
     arns = until(lambda: set(ecs.list_tasks(cluster=lab.cluster)["taskArns"]) - before, "the task's start")

@@ -6,9 +6,10 @@ import urllib.request
 import uuid
 
 import pytest
+from bad_commits import API
 from emulator_world import until
 from faults import Faults
-from releases import API, CRASHING
+from releases import CRASHING
 
 
 class Visitor(threading.Thread):
@@ -42,7 +43,7 @@ def release_by_turns(lab, count):
     good = lab.app.commit
     for number in range(count):
         bad = number % 2 == 1
-        lab.app.change(f"Release {number}", **{API: CRASHING if bad else f"{source}\n# {uuid.uuid4()}\n"})
+        lab.app.change(f"Release {number}", **{API: CRASHING if bad else f"{source}\n// {uuid.uuid4()}\n"})
         run = lab.playbook("deploy.yml")
         assert (run.code != 0) == bad, run.output
         if bad:
@@ -84,12 +85,12 @@ def test_ten_releases_and_no_failed_request(lab):
 def test_the_visitor_sees_failed_requests_without_draining(lab):
     """Else the tests here could not fail. The task that leaves no longer listens for a second before it ends: in no time at all nobody may ask it."""
     before, source = lab.app.commit, lab.app.read(API)
-    closed = "    server.server_close()\n"
+    closed = "  server.close(async () => {\n"
     assert source.count(closed) == 1
     try:
-        lab.app.change("Slow to end", **{API: source.replace(closed, f"{closed}    threading.Event().wait(1)\n")})
+        lab.app.change("Slow to end", **{API: source.replace(closed, f"{closed}    await new Promise((done) => setTimeout(done, 1000));\n")})
         lab.playbook("deploy.yml").must_succeed()
-        lab.app.change("Harmless", **{API: f"{lab.app.read(API)}\n# {uuid.uuid4()}\n"})
+        lab.app.change("Harmless", **{API: f"{lab.app.read(API)}\n// {uuid.uuid4()}\n"})
         with Faults(lab.endpoint) as faults:
             faults.drain_not_at_all()
             with Visitor(lab.app.url) as visitor:

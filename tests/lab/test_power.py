@@ -199,7 +199,7 @@ def test_a_start_without_the_queue_needs_its_snapshots_name_and_is_really_empty(
     fill(power)
     power.run("stopped")
     waiting = power.journal["redis"]["snapshot"]
-    hook = {"service": "atena-prod-api", "container": "api", "command": ["python3", "packages/queue_jobs/reenqueue.py"], "timeout": 60}
+    hook = {"service": "atena-prod-api", "container": "api", "command": ["node", "packages/workers/dist/reenqueue.js"], "timeout": 60}
     emptied = []
 
     def look(call):
@@ -212,7 +212,7 @@ def test_a_start_without_the_queue_needs_its_snapshots_name_and_is_really_empty(
         result = power.run("started", redis={"without_queue": waiting}, reenqueue=hook)
         monkeypatch.undo()
     assert emptied == [0]
-    assert result["redis_empty"] and result["reenqueued"].endswith("reenqueue.py")
+    assert result["redis_empty"] and result["reenqueued"].endswith("reenqueue.js")
     assert waiting in power.snapshots()
     until(lambda: power.lab.app.get("/jobs")[1]["delayed"] >= DELAYED)
     power.is_on()

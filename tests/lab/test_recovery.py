@@ -16,6 +16,7 @@ import pytest
 import yaml
 from bad_commits import new_migration
 from conftest import CHECKOUT, LOCKS
+from database_address import libpq
 from documented import documentation, faults
 from emulator_world import until
 from faults import Faults
@@ -86,7 +87,7 @@ class Recovery:
 
     def query(self, sql: str) -> list[tuple]:
         url = self.lab.client("ssm").get_parameter(Name="/atena/prod/DATABASE_URL", WithDecryption=True)["Parameter"]["Value"]
-        with psycopg2.connect(url, connect_timeout=5) as connection, connection.cursor() as cursor:
+        with psycopg2.connect(libpq(url), connect_timeout=5) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
 

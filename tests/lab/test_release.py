@@ -4,10 +4,8 @@ import re
 import uuid
 
 import pytest
-from bad_commits import new_migration
+from bad_commits import API, dead_at_once, new_migration
 from wire import Wire
-
-API = "packages/api/server.py"
 
 
 @pytest.fixture
@@ -54,7 +52,7 @@ def test_a_migration_that_fails_leaves_the_services_alone(lab, good, healthy_bef
 
 
 def test_an_image_that_crashes_is_told_and_taken_back(lab, good, healthy_before_and_after):
-    good.change("Crash at start", **{API: 'import sys\n\nprint("ERROR the flux capacitor is missing", flush=True)\nsys.exit(3)\n'})
+    good.change("Crash at start", **{API: dead_at_once(3)})
     run = lab.playbook("deploy.yml").must_fail()
     assert "the flux capacitor is missing" in run.output
     assert "exited with code 3" in run.text

@@ -3,8 +3,8 @@
 import uuid
 
 import pytest
-from bad_commits import new_migration
-from releases import API, CRASHING, assert_settled, released
+from bad_commits import API, new_migration
+from releases import CRASHING, assert_settled, released
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # As process 1 it gets no default handler: without one of its own SIGTERM would be ignored for all of stopTimeout.
-SLEEPER = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); time.sleep(600)"
+SLEEPER = "process.on('SIGTERM', () => process.exit(1)); setTimeout(() => {}, 600_000)"
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -53,7 +53,7 @@ def family(lab):
 
 
 def test_a_task_that_ends_well_returns_all_its_lines(lab):
-    result, failed = run_task(lab, command=["python3", "-c", "for i in range(3000): print('line', i)"])
+    result, failed = run_task(lab, command=["node", "-e", "for (let i = 0; i < 3000; i++) console.log('line', i)"])
     assert not failed
     assert result["exit_codes"] == {"api": 0}
     assert result["logs"]["api"] == [f"line {number}" for number in range(3000)]
@@ -61,14 +61,14 @@ def test_a_task_that_ends_well_returns_all_its_lines(lab):
 
 
 def test_a_non_zero_exit_code_is_a_failure_with_its_lines(lab):
-    result, failed = run_task(lab, command=["python3", "-c", "print('so far so good'); raise SystemExit(7)"])
+    result, failed = run_task(lab, command=["sh", "-c", "echo so far so good; exit 7"])
     assert failed
     assert result["exit_codes"] == {"api": 7}
     assert "exited with code 7" in result["msg"] and "so far so good" in result["msg"]
 
 
 def test_a_task_that_takes_too_long_is_stopped(lab):
-    result, failed = run_task(lab, command=["python3", "-c", SLEEPER], wait_timeout=5)
+    result, failed = run_task(lab, command=["node", "-e", SLEEPER], wait_timeout=5)
     assert failed
     assert "took longer than 5 s and was stopped" in result["msg"]
     tasks = lab.client("ecs").describe_tasks(cluster=lab.cluster, tasks=[result["task_arn"]])["tasks"]
@@ -92,7 +92,7 @@ def test_a_missing_secret_is_told(lab, family):
 
 def test_too_little_memory_is_told(lab, family):
     arn = family(memory=64)
-    result, failed = run_task(lab, task_definition=arn, command=["python3", "-c", "x = bytearray(300_000_000); print(len(x))"])
+    result, failed = run_task(lab, task_definition=arn, command=["node", "-e", "Buffer.alloc(300_000_000, 1)"])
     assert failed
     assert result["exit_codes"]["api"] == 137
     assert "raise the service's memory" in result["msg"] or "out of memory" in result["msg"]
@@ -100,8 +100,8 @@ def test_too_little_memory_is_told(lab, family):
 
 def test_the_same_token_runs_the_task_once(lab):
     token = uuid.uuid4().hex
-    first, _ = run_task(lab, command=["python3", "-c", "print('once')"], client_token=token)
-    second, _ = run_task(lab, command=["python3", "-c", "print('once')"], client_token=token)
+    first, _ = run_task(lab, command=["echo", "once"], client_token=token)
+    second, _ = run_task(lab, command=["echo", "once"], client_token=token)
     assert first["task_arn"] == second["task_arn"]
 
 

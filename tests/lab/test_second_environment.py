@@ -5,9 +5,9 @@ import signal
 import time
 
 import pytest
+from bad_commits import API, dead_at_once
 
 NAME = "atena-second"
-API = "packages/api/server.py"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_an_interrupted_apply_loses_nothing(lab, arguments):
 def test_a_first_release_that_fails_goes_back_to_no_task(lab, arguments, good):
     lab.playbook("secrets.yml", *arguments).must_succeed()
     templates = {name: service["taskDefinition"] for name, service in services(lab).items()}
-    good.change("Crash at the first start", **{API: 'import sys\n\nprint("ERROR no coffee", flush=True)\nsys.exit(4)\n'})
+    good.change("Crash at the first start", **{API: dead_at_once(4, "ERROR no coffee")})
     run = lab.playbook("deploy.yml", *arguments).must_fail()
     assert "no coffee" in run.output
     assert "exited with code 4" in run.text

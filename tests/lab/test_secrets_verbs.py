@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from conftest import CHECKOUT
+from database_address import libpq
 from emulator_world import docker, until
 from inprocess import module_utils
 from test_killed import descendants, kill
@@ -371,14 +372,14 @@ class Database:
     def admits(self, url):
         """Whether somebody can log in so."""
         try:
-            psycopg2.connect(url, connect_timeout=5).close()
+            psycopg2.connect(libpq(url), connect_timeout=5).close()
         except psycopg2.OperationalError as refused:
             assert "authentication failed" in str(refused) or "not permitted to log in" in str(refused), refused
             return False
         return True
 
     def ask(self, query, url=None):
-        with psycopg2.connect(url or value(self.lab, "DATABASE_URL"), connect_timeout=5) as connection, connection.cursor() as cursor:
+        with psycopg2.connect(libpq(url or value(self.lab, "DATABASE_URL")), connect_timeout=5) as connection, connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall() if cursor.description else []
 
@@ -480,8 +481,8 @@ def like_rds(lab, database, rotated):
     """A second database on the same server, with a master user that may make roles and databases, and nothing more."""
     admin = value(lab, "DATABASE_ADMIN_URL")
     url = urlsplit(admin)
-    own = f"postgresql://rds_master:rds-master-password@{url.hostname}:{url.port}/rehearsal?sslmode=require"
-    connection = psycopg2.connect(admin)
+    own = f"postgresql://rds_master:rds-master-password@{url.hostname}:{url.port}/rehearsal?sslmode=no-verify"
+    connection = psycopg2.connect(libpq(admin))
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE rds_master LOGIN CREATEROLE CREATEDB PASSWORD 'rds-master-password'; GRANT pg_signal_backend TO rds_master")
@@ -495,7 +496,7 @@ def like_rds(lab, database, rotated):
 def program(lab, admin, following, *words):
     [api] = containers(lab, API)
     return docker(
-        "exec", "--env", f"DATABASE_ADMIN_URL={admin}", "--env", f"DATABASE_URL_NEXT={following}", api, "python3", "packages/database/users.py", *words
+        "exec", "--env", f"DATABASE_ADMIN_URL={admin}", "--env", f"DATABASE_URL_NEXT={following}", api, "node", "packages/database/dist/users.js", *words
     )
 
 
@@ -509,7 +510,7 @@ def test_a_master_user_without_a_superusers_rights_can_do_it(lab, database, like
     )
     user = like_rds.replace("rds_master:rds-master-password", "rehearsal_app_a:rehearsal-password")
     # Somebody works as the master user all the while.
-    working = psycopg2.connect(like_rds)
+    working = psycopg2.connect(libpq(like_rds))
     working.autocommit = True
     for _ in range(2):
         program(lab, like_rds, user, "prepare", "rehearsal_owner")
@@ -519,7 +520,7 @@ def test_a_master_user_without_a_superusers_rights_can_do_it(lab, database, like
     assert database.ask(kinds, user) == [("rehearsal_owner",)]
     assert database.ask("SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE proname = 'one'", user) == [("rehearsal_owner",)]
     database.ask("ALTER TYPE mood ADD VALUE 'better'; INSERT INTO plain (text) VALUES ('new'); CREATE SCHEMA more; DROP FUNCTION one()", user)
-    left = psycopg2.connect(user)
+    left = psycopg2.connect(libpq(user))
     said = program(lab, like_rds, user, "retire", "rehearsal_app_a")
     assert "rehearsal_app_a can log in no more; 1 of its sessions were ended" in said
     assert not database.admits(user) and database.admits(like_rds)

@@ -86,10 +86,9 @@ def test_what_was_never_observed_is_interrupted_and_the_next_run_settles_it(lab,
 
 
 # Handles SIGTERM, and ends with 0 though it has done half of its work.
-HALF = """import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-print("half of it is done", flush=True)
-time.sleep(60)
+HALF = """process.on("SIGTERM", () => process.exit(0));
+console.log("half of it is done");
+setTimeout(() => {}, 60_000);
 """
 
 

@@ -71,8 +71,8 @@ def exported(text: str) -> dict[str, str]:
 
 def change_application(directory: Path) -> None:
     """A commit, so that the release after site.yml has something to release."""
-    with (directory / "packages" / "api" / "server.py").open("a") as file:
-        file.write("# Released once more.\n")
+    with (directory / "packages" / "api" / "src" / "server.ts").open("a") as file:
+        file.write("// Released once more.\n")
     author = ["-c", "user.name=Matrix", "-c", "user.email=matrix@example.com"]
     run("git", *author, "-C", directory, "commit", "--quiet", "--all", "--message", "Release once more")
 

@@ -10,9 +10,10 @@ from atena_lab.report import LabError
 def source(tmp_path):
     folder = tmp_path / "source"
     (folder / "packages").mkdir(parents=True)
-    (folder / "packages" / "a.py").write_text("one\n")
-    (folder / "packages" / "__pycache__").mkdir()
-    (folder / "packages" / "__pycache__" / "a.pyc").write_text("compiled")
+    (folder / "packages" / "a.ts").write_text("one\n")
+    for made in ("node_modules", "dist"):
+        (folder / "packages" / made).mkdir()
+        (folder / "packages" / made / "a.js").write_text("compiled")
     return folder
 
 
@@ -33,7 +34,7 @@ def test_the_first_commit_is_the_same_everywhere(source, tmp_path):
     apprepo.ensure(tmp_path / "one", source)
     apprepo.ensure(tmp_path / "two", source)
     assert apprepo.git(tmp_path / "one", "rev-parse", "HEAD") == apprepo.git(tmp_path / "two", "rev-parse", "HEAD")
-    assert files(tmp_path / "one") == ["packages/a.py"]
+    assert files(tmp_path / "one") == ["packages/a.ts"]
 
 
 def test_a_second_run_changes_nothing(source, repository):
@@ -44,10 +45,10 @@ def test_a_second_run_changes_nothing(source, repository):
 
 def test_a_newer_source_becomes_a_commit(source, repository):
     apprepo.ensure(repository, source)
-    (source / "packages" / "a.py").unlink()
-    (source / "packages" / "b.py").write_text("two\n")
+    (source / "packages" / "a.ts").unlink()
+    (source / "packages" / "b.ts").write_text("two\n")
     apprepo.ensure(repository, source)
-    assert files(repository) == ["packages/b.py"]
+    assert files(repository) == ["packages/b.ts"]
     assert apprepo.git(repository, "rev-list", "--count", "HEAD") == "2"
     assert apprepo.git(repository, "status", "--porcelain") == ""
 
@@ -58,24 +59,24 @@ def test_commits_of_the_user_stay(source, repository):
     user_git(repository, "add", "mine")
     user_git(repository, "commit", "-m", "mine")
     before = apprepo.head(repository)
-    (source / "packages" / "a.py").write_text("newer\n")
+    (source / "packages" / "a.ts").write_text("newer\n")
     assert "left as it is" in apprepo.ensure(repository, source)
     assert apprepo.head(repository) == before
 
 
 def test_uncommitted_changes_of_the_user_stay(source, repository):
     apprepo.ensure(repository, source)
-    (repository / "packages" / "a.py").write_text("edited\n")
-    (source / "packages" / "a.py").write_text("newer\n")
+    (repository / "packages" / "a.ts").write_text("edited\n")
+    (source / "packages" / "a.ts").write_text("newer\n")
     assert "left as it is" in apprepo.ensure(repository, source)
-    assert (repository / "packages" / "a.py").read_text() == "edited\n"
+    assert (repository / "packages" / "a.ts").read_text() == "edited\n"
 
 
 def test_a_repository_left_without_its_first_commit_is_finished(source, repository):
     repository.mkdir()
     apprepo.git(repository, "init", "--quiet", "--initial-branch=main")
     apprepo.ensure(repository, source)
-    assert files(repository) == ["packages/a.py"]
+    assert files(repository) == ["packages/a.ts"]
 
 
 def test_files_in_the_way_are_not_overwritten(source, repository):

@@ -1,0 +1,99 @@
+/** The API: HTTP on port 3000. On SIGTERM it takes no new connections, answers the requests it has, and ends. */
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+
+import { createPool } from "@notes/database";
+import { logger, QUEUE, reason, setting } from "@notes/shared";
+import { Queue } from "bullmq";
+import { Redis } from "ioredis";
+
+import { checks, health } from "./health.js";
+import { Notes, type Answer } from "./notes.js";
+
+const VERSION = process.env.GIT_COMMIT ?? "unknown";
+const PORT = Number(process.env.PORT ?? 3000);
+const MAXIMUM_BODY = 64 * 1024;
+// Requests in flight may take so long after SIGTERM: the task's stopTimeout is 120 s.
+const GRACE = 30_000;
+
+const log = logger("api");
+const pool = createPool("api");
+// A request is to hear soon that Redis is not there; a worker would wait for it.
+const redis = new Redis(setting("REDIS_URL"), { connectTimeout: 5_000, maxRetriesPerRequest: 1 });
+redis.on("error", (error) => log.error(`Redis: ${reason(error)}`));
+const queue = new Queue(QUEUE, { connection: redis });
+queue.on("error", (error) => log.error(`the queue: ${reason(error)}`));
+const notes = new Notes(pool, queue);
+const all = checks(pool, redis);
+
+/** The request's body; undefined if it is too long. */
+async function read(request: IncomingMessage): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length <= MAXIMUM_BODY) parts.push(part);
+  }
+  return length > MAXIMUM_BODY ? undefined : Buffer.concat(parts).toString();
+}
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+async function answer(request: IncomingMessage): Promise<Answer> {
+  const path = request.url?.split("?")[0] ?? "/";
+  if (request.method === "POST" && path === "/notes") {
+    const body = await read(request);
+    return body === undefined ? [413, { error: "a note has 64 KiB at most" }] : notes.create(parsed(body));
+  }
+  if (request.method !== "GET") return [404, { error: "there is nothing here" }];
+  if (path === "/health") return health(all, VERSION, log);
+  if (path === "/") return [200, { name: "notes", version: VERSION }];
+  if (path === "/jobs") return notes.count();
+  if (path.startsWith("/notes/")) return notes.find(path.slice("/notes/".length));
+  return [404, { error: "there is nothing here" }];
+}
+
+async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let [status, body]: Answer = [500, {}];
+  try {
+    [status, body] = await answer(request);
+  } catch (error) {
+    log.error(`${request.method} ${request.url} failed: ${error instanceof Error ? error.stack : error}`);
+    body = { error: error instanceof Error ? error.name : "Error" };
+  }
+  if (request.url !== "/health") log.info(`"${request.method} ${request.url}" ${status}`);
+  // A connection that was kept open would keep a stopping server from its end.
+  response.writeHead(status, { "Content-Type": "application/json", ...(!server.listening && { Connection: "close" }) });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+const server = createServer(handle);
+// Longer than the load balancer's idle timeout of 60 s: it must not send a request on a connection that this side has just closed.
+server.keepAliveTimeout = 65_000;
+
+function stop(): void {
+  log.info("stopping: finishing the requests in flight");
+  setTimeout(() => {
+    log.error(`requests are still in flight after ${GRACE / 1000} s: ending without them`);
+    process.exit(1);
+  }, GRACE).unref();
+  server.close(async () => {
+    await Promise.allSettled([queue.close(), pool.end()]);
+    redis.disconnect();
+    log.info("stopped");
+  });
+}
+
+function main(): void {
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  server.listen(PORT, () => log.info(`version ${VERSION} listens on port ${PORT}`));
+}
+
+main();

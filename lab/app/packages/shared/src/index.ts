@@ -1,0 +1,3 @@
+export * from "./log.js";
+export * from "./process.js";
+export * from "./queue.js";
