@@ -232,6 +232,11 @@ def test_a_lost_queue_comes_back_from_the_database_once(app):
     ]
     now = app.jobs()
     assert (now["delayed"], now["waiting"]) == (before["delayed"], len(ids) + before["failed"])
+    with Redis(app.cache["Address"], app.cache["Port"]) as redis:
+        # A job that is left without a place on the queue, as a queue leaves it that BullMQ 6 paused and 5 resumed.
+        assert redis("LREM", "bull:notes:wait", 0, ids[0]) == 1
+    again = app.world.lines(app.world.ended(REENQUEUE, image=app.worker_image, secrets=app.secrets))
+    assert again == [f"INFO reenqueue: {lost} notes are not processed: 1 put back, {lost - 1} were on the queue"]
     scale(app, 1)
     until(lambda: app.jobs()["failed"] == before["failed"] and app.jobs()["completed"] == len(ids))
     assert app.jobs()["notes"]["more_than_once"] == 0

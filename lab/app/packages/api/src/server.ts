@@ -65,7 +65,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     [status, body] = await answer(request);
   } catch (error) {
     log.error(`${request.method} ${request.url} failed: ${error instanceof Error ? error.stack : error}`);
-    body = { error: error instanceof Error ? error.name : "Error" };
+    body = { error: error instanceof Error ? error.constructor.name : "Error" };
   }
   if (request.url !== "/health") log.info(`"${request.method} ${request.url}" ${status}`);
   // A connection that was kept open would keep a stopping server from its end.
