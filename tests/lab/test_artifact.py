@@ -24,7 +24,6 @@ def installed(lab, tmp_path_factory):
         "atena_health_delay_seconds": 1,
         "atena_deregistration_delay_seconds": 5,
         "atena_execute_command": True,
-        "atena_database": {"sslmode": "no-verify"},
     }
     (ours.empty / "hosts.yml").write_text(yaml.safe_dump({"environments": {"hosts": {lab.name: None}, "vars": described}}))
     return ours

@@ -92,7 +92,7 @@ def test_the_bundle_of_the_labs_authority_is_committed_and_kept_up_to_date(sourc
         bundle.write_text(content)
         apprepo.ensure(repository, source, bundle)
         assert apprepo.git(repository, "show", "HEAD:certs/rds-global-bundle.pem") == content.strip()
-    assert files(repository) == ["certs/rds-global-bundle.pem", "packages/a.py"]
+    assert files(repository) == ["certs/rds-global-bundle.pem", "packages/a.ts"]
 
 
 def test_an_emulator_from_before_there_was_an_authority_is_named(source: Path, repository: Path, tmp_path: Path) -> None:

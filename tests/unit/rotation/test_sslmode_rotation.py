@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
-from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
+from ansible_collections.atena.aws.plugins.module_utils.environment import rotation_record, unfinished
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import NoLock
 from ansible_collections.atena.aws.plugins.module_utils.rotation.run import Rotation, RotationFailed
 from ansible_collections.atena.aws.plugins.module_utils.rotation.sslmode import SslmodeRotation
@@ -64,7 +64,7 @@ def test_a_run_that_died_is_finished_by_the_next_whether_it_names_the_mode_or_no
         with pytest.raises(Killed):
             rotation(world).run()
         world.dies_at = None
-        [entry] = unfinished.of_rotations(world.record())
+        [entry] = unfinished.of_rotations(rotation_record.RotationRecord(world, "b", "rotations.json").read())
         assert unfinished.typed(entry) == "secrets.yml -e secrets_action=sslmode"
         assert rotation(world, sslmode=mode).run()["outcome"] == "succeeded"
         assert world.value("DATABASE_URL") == URL.format("verify-full") and world.labelled("DATABASE_URL") is None
