@@ -264,7 +264,7 @@ class TestAnswersThatWereLost:
         said = " ".join(told)
         assert f"Release: {ran}, which ran before" in said and recovery.record("destroyed")["release"] == ran
         for address in ("aws_vpc.main", "aws_db_instance.main", "aws_elasticache_cluster.main[0]", "aws_ssm_parameter.database_url", "aws_security_group."):
-            assert f"{address}" in said.split("Taken into Terraform's state", 1)[1], said[-6000:]
+            assert re.search(rf"{re.escape(address)}\S*: is there already \(\S+\), and is taken in", said), said[-6000:]
         assert recovery.query("SELECT * FROM notes ORDER BY id") == rows and recovery.has(ids)
         with waiting.redis() as connection:
             assert connection("GET", "mark") == b"before the destroy"

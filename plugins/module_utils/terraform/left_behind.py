@@ -128,6 +128,8 @@ class Search:
             return
         found = self._settled(own[0], address, kind, after)
         self.imports[address], self.made_at[address] = found.identity, found.made_at
+        # At once: an apply that fails tells no warnings.
+        self.say(f"{address}: is there already ({found.identity.rsplit('/', 1)[-1]}), and is taken in")
         self.spare += [f"{other.identity} ({address})" for other in own[1:]]
 
     def _is_ours(self, found: Found, address: str, kind: str, after: Values) -> bool:
