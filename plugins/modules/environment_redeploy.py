@@ -86,7 +86,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-done: {description: Whether it was made again already, to the end. Nothing is released then., returned: "O(phase=begin)", type: bool}
+done: {description: "Whether it was made again already, to the end. Nothing is released then.", returned: "O(phase=begin)", type: bool}
 release: {description: The release that it is made with; empty for the commit that is checked out., returned: "O(phase=begin)", type: str}
 counts: {description: "How often each service ran, by its name in ECS; empty where that is not on record.", returned: "O(phase=begin)", type: dict}
 already_there: {description: Whether the database exists., returned: "O(phase=begin)", type: bool}

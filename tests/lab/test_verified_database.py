@@ -28,7 +28,7 @@ def value(lab: Lab, name: str = "DATABASE_URL") -> str:
 
 
 def mode(lab: Lab) -> str:
-    found: str = module_utils("secrets.database_url").sslmode(value(lab))
+    found: str = module_utils("secrets.database_url").DatabaseUrl.parse(value(lab)).sslmode
     return found
 
 

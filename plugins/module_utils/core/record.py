@@ -75,9 +75,9 @@ class Record:
         return {**stored, **copy.deepcopy(self.unknown)}
 
 
-def key(name: str, **options: Any) -> Any:
-    """A field that is stored under another name, since that is a word of Python's."""
-    return field(metadata={"key": name}, **options)
+def stored_as(name: str) -> dict[str, str]:
+    """The metadata of a field that is stored under another name, since that is a word of Python's."""
+    return {"key": name}
 
 
 def key_of(item: dataclasses.Field[Any]) -> str:
@@ -122,7 +122,7 @@ def _default_of(item: dataclasses.Field[Any]) -> Any:
 
 
 def _called(value: object) -> str:
-    return next((name for kind, name in _CALLED.items() if type(value) is kind), type(value).__name__)
+    return next((name for kind, name in _CALLED.items() if value.__class__ is kind), value.__class__.__name__)
 
 
 def _checked(kind: Any, value: Any, at: str) -> Any:
@@ -138,7 +138,8 @@ def _checked(kind: Any, value: Any, at: str) -> Any:
         return {name: _checked(parts[1], item, f"{at}.{name}") for name, item in value.items()}
     if isinstance(kind, type) and issubclass(kind, Record):
         return kind.of(value, at)
-    if (type(value) is kind) or (kind is float and type(value) is int):
+    # By the class itself: to isinstance a bool is an int, too.
+    if value.__class__ is kind or (kind is float and value.__class__ is int):
         return value
     raise ValueError(f"{at} is {_called(value)}, not {_CALLED[origin or kind]}")
 

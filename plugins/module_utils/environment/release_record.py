@@ -10,7 +10,7 @@ import secrets as random_source
 from dataclasses import field, replace
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
-from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, dataclass, is_moment, key, newer
+from ansible_collections.atena.aws.plugins.module_utils.core.record import Record, damaged, dataclass, is_moment, newer, stored_as
 
 FORMAT = 1
 RUNNING, SUCCEEDED, FAILED, INTERRUPTED = "running", "succeeded", "failed", "interrupted"
@@ -47,7 +47,7 @@ class Migration(Record):
 class Build(Record):
     """What the images were built from: the commit, or the working tree; and the files of the working tree that were added."""
 
-    source: str = key("from", default="")
+    source: str = field(default="", metadata=stored_as("from"))
     include: list[str] = field(default_factory=list)
 
 
