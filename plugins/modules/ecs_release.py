@@ -65,13 +65,6 @@ options:
       health_path:
         description: Where the application answers health checks. The preflight compares it with the target group's path. Unset, that is not looked at.
         type: str
-  ca_bundles:
-    description:
-      - Whether a container is told where its image has a certificate bundle (the label C(atena.ca-bundle), see M(atena.aws.ecr_image)), by
-        C(NODE_EXTRA_CA_CERTS) and C(PGSSLROOTCERT) in its environment. A variable that the template or the image sets itself stays as it is.
-      - The images' configurations are then read from ECR.
-    type: bool
-    default: true
   migration:
     description: What runs from the new revision before any service changes. Unset, nothing does.
     type: dict
@@ -197,6 +190,7 @@ options:
     type: int
     default: 20
 extends_documentation_fragment:
+  - atena.aws.ca_bundles
   - atena.aws.ledger
   - atena.aws.own_lock
   - atena.aws.health

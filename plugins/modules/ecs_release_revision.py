@@ -42,13 +42,6 @@ options:
             tag it is pinned to the digest that the tag has now.
         type: dict
         default: {}
-  ca_bundles:
-    description:
-      - Whether a container is told where its image has a certificate bundle (the label C(atena.ca-bundle), see M(atena.aws.ecr_image)), by
-        C(NODE_EXTRA_CA_CERTS) and C(PGSSLROOTCERT) in its environment. A variable that the template or the image sets itself stays as it is.
-      - The images' configurations are then read from ECR.
-    type: bool
-    default: true
   release:
     description: The release's name, for example the commit. Kept as the tag C(atena:release) of a revision that is registered.
     type: str
@@ -58,6 +51,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - atena.aws.ca_bundles
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
