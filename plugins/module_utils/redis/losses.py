@@ -30,7 +30,11 @@ def newest(events: list[dict[str, Any]], created_at: str) -> str:
 
 def unsettled(lost_at: str, record: dict[str, Any] | None) -> str:
     """The same, '' of a loss that was dealt with. record: the power journal."""
-    settled = ((record or {}).get("redis") or {}).get("loss") or ""
+    return since(lost_at, ((record or {}).get("redis") or {}).get("loss") or "")
+
+
+def since(lost_at: str, settled: str) -> str:
+    """The same by the moment that was dealt with; '' for none."""
     return lost_at if lost_at > settled else ""
 
 

@@ -170,8 +170,9 @@ def problems(result: dict, now: datetime.datetime | None = None) -> list[str]:
         found += certificate_problem(result["database"], now or datetime.datetime.now(datetime.UTC))
     if result["redis"] and result["redis"]["status"] != "available":
         found.append(f"Redis is {result['redis']['status']}")
-    lost_at = (result["redis"] or {}).get("came_back_empty_at") or ""
-    if lost_at > ((result.get("power") or {}).get("redis_loss") or ""):
+    power = result.get("power") or {}
+    lost_at = losses.since((result["redis"] or {}).get("came_back_empty_at") or "", power.get("redis_loss") or "")
+    if lost_at:
         found.append(f"{losses.says(result['redis']['id'], lost_at)}. start.yml brings back what the database knows (atena_reenqueue_command)")
     found += [f"the secret {secret['name']} is not set" for secret in result["secrets"] if not secret["is_set"]]
     return found
