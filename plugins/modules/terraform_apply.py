@@ -279,7 +279,9 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import redeploy
 from ansible_collections.atena.aws.plugins.module_utils.recovery.taken_in import Settling
 from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, plan as plans, run as terraform_run, saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.guards import Guards
 from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Search
+from ansible_collections.atena.aws.plugins.module_utils.terraform.run import Hooks, Request
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
 
@@ -381,6 +383,38 @@ def free_state(module: Module, terraform: Terraform) -> None:
         module.warn(f"{MENDED[0].upper()}{MENDED[1:]}.")
 
 
+def request_of(module: Module) -> Request:
+    def path_in(option: str) -> str:
+        # Terraform works in the working copy; the caller's paths begin where the caller is.
+        return os.path.abspath(module.params[option]) if module.params[option] else ""
+
+    return Request(
+        lock_timeout=module.params["lock_timeout"],
+        parallelism=module.params["parallelism"],
+        check=module.check_mode,
+        saved=path_in("plan_file"),
+        save_as=path_in("save_plan"),
+    )
+
+
+def guards_of(module: Module) -> Guards:
+    return Guards(
+        allow_destroy=module.params["allow_destroy"],
+        no_database=lambda: no_database(module),
+        no_redis=lambda: no_redis(module),
+        lost_redis=_LOST_REDIS if module.params["power_journal"] and not redeploying(module) else "",
+        chosen=lambda: chosen(module),
+    )
+
+
+def hooks_of(module: Module, lock: Lock | NoLock, search: Search | None, settling: Settling) -> Hooks:
+    def settle(plan: dict[str, Any], imports: dict[str, str]) -> None:
+        refuse_older(module, search)
+        settling(plan, imports)
+
+    return Hooks(before_apply=lambda _changes: lock.prove(), reckon=reckoner(module), search=search, settle=settle)
+
+
 def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock) -> dict[str, Any]:
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
@@ -388,27 +422,7 @@ def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock
         free_state(module, terraform)
     say = Progress(module.params["progress_file"]).say
     search, settling = search_of(module, terraform, say), Settling(Caller(module), say=say, guard=terraform.stop_if_interrupted)
-
-    def settle(plan: dict[str, Any], imports: dict[str, str]) -> None:
-        refuse_older(module, search)
-        settling(plan, imports)
-
-    result = terraform_run.plan_and_apply(
-        *(terraform, scratch),
-        **{name: module.params[name] for name in ("allow_destroy", "lock_timeout", "parallelism")},
-        check=module.check_mode,
-        # Terraform works in the working copy; the caller's paths begin where the caller is.
-        saved=os.path.abspath(module.params["plan_file"]) if module.params["plan_file"] else "",
-        save_as=os.path.abspath(module.params["save_plan"]) if module.params["save_plan"] else "",
-        no_database=lambda: no_database(module),
-        no_redis=lambda: no_redis(module),
-        lost_redis=_LOST_REDIS if module.params["power_journal"] and not redeploying(module) else "",
-        chosen=lambda: chosen(module),
-        before_apply=lambda _changes: lock.prove(),
-        reckon=reckoner(module),
-        search=search,
-        settle=settle,
-    )
+    result = terraform_run.plan_and_apply(terraform, scratch, request_of(module), guards_of(module), hooks_of(module, lock, search, settling))
     for warning in result.pop("warnings") + settling.warnings():
         module.warn(warning)
     if result["saved_plan"]:

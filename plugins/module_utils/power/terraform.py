@@ -27,8 +27,10 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.journal impo
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import this_host
 from ansible_collections.atena.aws.plugins.module_utils.terraform import plan as terraform_plan, run as terraform_run, unrecorded as terraform_unrecorded
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
+from ansible_collections.atena.aws.plugins.module_utils.terraform.guards import Guards
 from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Search
 from ansible_collections.atena.aws.plugins.module_utils.terraform.plan import Change
+from ansible_collections.atena.aws.plugins.module_utils.terraform.run import Hooks, Request
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 
 # The only things that a stop lets Terraform destroy (infra/nat.tf, load_balancer.tf, dns.tf). Redis is not among them: it is let go instead.
@@ -341,22 +343,18 @@ class PowerTerraform:
         with self._working() as scratch:
             result = terraform_run.plan_and_apply(
                 *(self.terraform, scratch),
-                allow_destroy=allow_destroy,
-                mend=POWER_RESOURCES,
-                lock_timeout=None,
-                parallelism=self.parallelism,
-                destroy=destroy,
-                targets=targets,
-                no_database=lambda: _NO_DATABASE,
-                no_redis=self.no_redis,
-                before_apply=self._announce,
+                Request(lock_timeout=None, parallelism=self.parallelism, destroy=destroy, targets=targets),
+                Guards(allow_destroy=allow_destroy, mend=POWER_RESOURCES, no_database=lambda: _NO_DATABASE, no_redis=self.no_redis),
                 # A database is infra.yml's to take in: its password has to be set, too.
-                search=None if destroy else Search(self.lock.call, but=("aws_db_instance",), say=self._tell, guard=self._branches.guard),
+                Hooks(before_apply=self._announce, search=None if destroy else self._search()),
             )
         self.warnings += result["warnings"]
         if not result["changed"]:
             self._tell("nothing to change")
         return {**result, "lines": [terraform_plan.describe(change) for change in result["changes"]]}
+
+    def _search(self) -> Search:
+        return Search(self.lock.call, but=("aws_db_instance",), say=self._tell, guard=self._branches.guard)
 
     def _announce(self, changes: list[Change]) -> None:
         self._branches.guard()

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
-from ansible_collections.atena.aws.plugins.module_utils.terraform import finders, left_behind, run as terraform_run
+from ansible_collections.atena.aws.plugins.module_utils.terraform import finders, guards, left_behind
 from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Foreign, Search
 from fakes import Asked
+from planned import plan_and_apply
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 TAGS = {"Project": "atena", "Stage": "prod", "ManagedBy": "terraform"}
@@ -253,9 +254,7 @@ def test_what_stands_on_something_is_found_when_that_is_known(tmp_path):
         plan(taken_in(VPC, "vpc-1"), taken_in(PLACED, "subnet-1")),
     )
     settled = []
-    result = terraform_run.plan_and_apply(
-        *(terraform, "/nowhere"), lock_timeout=5, search=Search(Aws(**NETWORK)), settle=lambda plan, imports: settled.append(dict(imports))
-    )
+    result = plan_and_apply(terraform, search=Search(Aws(**NETWORK)), settle=lambda plan, imports: settled.append(dict(imports)))
     assert terraform.commands == ["plan", "plan", "plan", "apply"] and [text.count("import {") for text in terraform.beside] == [0, 1, 2]
     assert result["taken_in"] == settled[0] == {"aws_vpc.main": "vpc-1", 'aws_subnet.public["a"]': "subnet-1"}
     assert [change["action"] for change in result["changes"]] == ["import", "import"] and "aws_vpc.main (vpc-1)" in result["warnings"][0]
@@ -265,13 +264,13 @@ def test_what_stands_on_something_is_found_when_that_is_known(tmp_path):
 def test_a_look_tells_the_same_and_settles_nothing(tmp_path):
     terraform = Terraform(tmp_path, plan(VPC), plan(taken_in(VPC, "vpc-1")))
     search = Search(Aws(**NETWORK), looks_only=True)
-    result = terraform_run.plan_and_apply(terraform, "/nowhere", lock_timeout=5, check=True, search=search, settle=lambda *_: pytest.fail("it was changed"))
+    result = plan_and_apply(terraform, check=True, search=search, settle=lambda *_: pytest.fail("it was changed"))
     assert terraform.commands == ["plan", "plan"] and result["taken_in"] == {"aws_vpc.main": "vpc-1"}
 
 
 def test_a_part_and_a_destroy_take_nothing_in(tmp_path):
     for options in ({"destroy": True, "allow_destroy": ["*"]}, {"targets": ("aws_vpc.main",)}):
-        terraform_run.plan_and_apply(Terraform(tmp_path, plan(VPC)), "/nowhere", lock_timeout=5, search=Search(Aws()), **options)
+        plan_and_apply(Terraform(tmp_path, plan(VPC)), search=Search(Aws()), **options)
 
 
 def test_the_databases_password_is_drawn_before_a_database_is_taken_in_whose_password_nobody_knows(tmp_path):
@@ -279,7 +278,7 @@ def test_the_databases_password_is_drawn_before_a_database_is_taken_in_whose_pas
     after = plan(taken_in(DATABASE, "atena-prod-db"), url)
     terraform = Terraform(tmp_path, plan(DATABASE, password, url), after)
     aws, proved = Aws(describe_db_instances=database(), describe_parameters={"Parameters": []}), []
-    terraform_run.plan_and_apply(terraform, "/nowhere", lock_timeout=5, search=Search(aws), before_apply=lambda changes: proved.append(len(changes)))
+    plan_and_apply(terraform, search=Search(aws), before_apply=lambda changes: proved.append(len(changes)))
     assert terraform.commands == ["plan", "plan -target=random_password.database", "apply", "plan", "apply"] and proved == [0, 2]
 
 
@@ -292,8 +291,8 @@ def test_rows_and_jobs_that_wait_elsewhere_are_not_replaced_by_what_is_there(tmp
         "list_tags_for_resource": {"TagList": LISTED},
     }
     terraform = Terraform(tmp_path, plan(resource), plan(taken_in(resource, "x")))
-    with pytest.raises(terraform_run.Refused, match=f"would take in a {what}.*they wait"):
-        terraform_run.plan_and_apply(terraform, "/nowhere", lock_timeout=5, search=Search(Aws(**found)), **{argument: lambda: "they wait"})
+    with pytest.raises(guards.Refused, match=f"would take in a {what}.*they wait"):
+        plan_and_apply(terraform, search=Search(Aws(**found)), **{argument: lambda: "they wait"})
     assert "apply" not in terraform.commands
 
 

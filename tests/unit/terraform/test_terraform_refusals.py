@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
-from ansible_collections.atena.aws.plugins.module_utils.terraform import run as terraform_run
+from ansible_collections.atena.aws.plugins.module_utils.terraform import guards
 from ansible_collections.atena.aws.plugins.modules import terraform_apply
+from planned import plan_and_apply
 from test_ledger import Bucket
 
 DATABASE, REDIS = "aws_db_instance.main", "aws_elasticache_cluster.main[0]"
@@ -32,7 +33,7 @@ class Terraform:
 
 
 def run(terraform, **options):
-    return terraform_run.plan_and_apply(terraform, "/nowhere", lock_timeout=5, allow_destroy=["*"], **options)
+    return plan_and_apply(terraform, allow_destroy=["*"], **options)
 
 
 def module(record=None, power=None, *, redeploying=False, check=False, monkeypatch):
@@ -74,7 +75,7 @@ def test_a_redeploy_makes_a_database_and_a_redis_from_what_it_chose_only(resourc
         run(terraform, chosen=lambda: chosen)
         assert terraform.applied
         return
-    with pytest.raises(terraform_run.Refused) as refused:
+    with pytest.raises(guards.Refused) as refused:
         run(terraform, chosen=lambda: chosen)
     said = str(refused.value)
     assert all(word in said for word in words) and not terraform.applied
@@ -104,7 +105,7 @@ def test_a_database_is_made_in_no_version_that_nobody_asked_for(planned, refused
         run(terraform)
         assert terraform.applied
         return
-    with pytest.raises(terraform_run.Refused, match="in the version that RDS has as its default, not in the configuration's") as found:
+    with pytest.raises(guards.Refused, match="in the version that RDS has as its default, not in the configuration's") as found:
         run(terraform)
     assert not terraform.applied and f"terraform untaint {DATABASE}" in str(found.value)
 
@@ -168,7 +169,7 @@ def test_no_empty_redis_is_made_while_the_queue_waits_and_the_playbook_that_rest
         run(terraform, **options)
         assert terraform.applied
         return
-    with pytest.raises(terraform_run.Refused) as refused:
+    with pytest.raises(guards.Refused) as refused:
         run(terraform, **options)
     said, other = str(refused.value), "redeploy.yml" if remedy == BY_START else "start.yml"
     assert said.startswith(f"Terraform would create an empty Redis ({REDIS}). Nothing was changed.") and said.endswith(remedy)
@@ -181,7 +182,7 @@ def test_a_redis_that_is_adopted_is_no_empty_one_and_one_that_is_replaced_is():
         made["change"].update(change)
         try:
             run(Terraform(made), no_redis=lambda: "The queue waits.")
-        except terraform_run.Refused as failed:
+        except guards.Refused as failed:
             return [one["address"] for one in failed.details["refused"]]
         return []
 
@@ -191,7 +192,7 @@ def test_a_redis_that_is_adopted_is_no_empty_one_and_one_that_is_replaced_is():
 
 
 def test_the_rows_are_spoken_of_before_the_queue():
-    with pytest.raises(terraform_run.Refused, match="an empty database.*the rows"):
+    with pytest.raises(guards.Refused, match="an empty database.*the rows"):
         run(Terraform(resource(REDIS), resource(DATABASE)), no_redis=lambda: "the queue", no_database=lambda: "the rows")
 
 
@@ -208,7 +209,7 @@ def test_what_rds_would_refuse_is_refused_before_anything_is_applied():
     change = resource(DATABASE, ("update",), engine_version="17")
     change["change"]["before"] = {"engine_version": "16.13"}
     terraform = Terraform(change)
-    with pytest.raises(terraform_run.Refused, match="allow_major_version_upgrade: true in atena_database.*Nothing was changed"):
+    with pytest.raises(guards.Refused, match="allow_major_version_upgrade: true in atena_database.*Nothing was changed"):
         run(terraform)
     assert not terraform.applied
     change["change"]["after"]["allow_major_version_upgrade"] = True
@@ -221,7 +222,7 @@ def test_a_redis_that_somebody_deleted_is_not_made_anew_empty_without_a_word():
     terraform.plan["resource_drift"] = [
         {"address": REDIS, "type": "aws_elasticache_cluster", "change": {"actions": ["delete"], "before": {"id": "e-redis"}, "after": None}}
     ]
-    with pytest.raises(terraform_run.Refused, match="was deleted outside of Terraform, with its queue. Nothing was changed. Restore it."):
+    with pytest.raises(guards.Refused, match="was deleted outside of Terraform, with its queue. Nothing was changed. Restore it."):
         run(terraform, lost_redis="Restore it.")
     assert not terraform.applied
     run(terraform)

@@ -6,8 +6,9 @@ import stat
 import zipfile
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.terraform import run as terraform_run, saved as terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils.terraform import saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
+from planned import plan_and_apply
 
 HERE = {"project": "atena", "stage": "prod", "region": "us-east-1", "state_bucket": "b", "api_memory": 512}
 
@@ -102,7 +103,7 @@ esac
 
 def run(terraform, **options):
     with terraform.scratch() as scratch:
-        return terraform_run.plan_and_apply(terraform, scratch, lock_timeout=5, **options)
+        return plan_and_apply(terraform, scratch, **options)
 
 
 def asked(directory):

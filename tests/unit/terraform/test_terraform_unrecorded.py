@@ -11,10 +11,11 @@ import stat
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.cost import run as cost_run
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import LockLost
-from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, run as terraform_run, saved as terraform_saved
+from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, TerraformError
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
 from ansible_collections.atena.aws.plugins.modules import terraform_apply, terraform_working_copy
+from planned import plan_and_apply
 
 # In `errored` is what an apply leaves as errored.tfstate, in `failure` what it says then, in `refusal` what a push says that is refused, once or always.
 SCRIPT = """#!/bin/sh
@@ -66,7 +67,7 @@ def waiting(world):
 
 def run(terraform, **options):
     with terraform.scratch() as scratch:
-        return terraform_run.plan_and_apply(terraform, scratch, **{"lock_timeout": 5, **options})
+        return plan_and_apply(terraform, scratch, **options)
 
 
 def asked(directory):
@@ -318,7 +319,7 @@ def test_the_lost_lock_of_the_environment_stands_behind_it(world, monkeypatch):
 
     monkeypatch.setattr(terraform_apply, "Caller", lambda module: None)
     monkeypatch.setattr(terraform_apply, "holding", lambda *_: contextlib.nullcontext(Lost()))
-    monkeypatch.setattr(terraform_apply, "work", lambda module, terraform, scratch, lock: terraform_run.plan_and_apply(terraform, scratch, lock_timeout=5))
+    monkeypatch.setattr(terraform_apply, "work", lambda module, terraform, scratch, lock: plan_and_apply(terraform, scratch))
     with pytest.raises(TerraformError) as failed:
         terraform_apply.locked_work(Module, terraform)
     assert str(failed.value).startswith("What Terraform did is not recorded") and str(failed.value).endswith("could not renew the lock.")
