@@ -186,7 +186,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import told,
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Guard, Module
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.redis import (
     parameters as redis_parameters,
@@ -194,19 +194,23 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import (
     restore as redis_restore,
     snapshot as redis_snapshot,
 )
+from ansible_collections.atena.aws.plugins.module_utils.redis.read import Patience
 
 
 class Run:
     """One run of the module. `result` is what it returns, also when it fails."""
 
     def __init__(self, module: Module, progress: Progress) -> None:
+        self._say = progress.say if progress.heard else None
         self.params, self.check, self.name = module.params, module.check_mode, module.params["name"]
         self.call = redis_read.Witness(module)
         self.given = {name: value for name, value in (self.params["parameters"] or {}).items() if value is not None}
-        self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
         self.result: dict[str, Any] = {"changed": False, "cache": None, "address": "", "port": None, "snapshot": "", "taken": "", "unknown": []}
         if self.params["auth_token"] is not None:
             self.given["auth"] = True
+
+    def _patience(self, guard: Guard | None = None) -> Patience:
+        return Patience(self.params["wait_timeout"], self.params["wait_delay"], self._say, guard)
 
     def present(self) -> None:
         cache = redis_read.find(self.call, self.name)
@@ -215,7 +219,7 @@ class Run:
             cache = None
         if cache is not None and not self.params["replace"]:
             if not self.check and self.params["wait"]:
-                cache = redis_restore.await_available(self.call, self.name, **self._options)
+                cache = redis_restore.await_available(self.call, self.name, self._patience())
             return self._compare(cache, self.given)
         snapshot = self._snapshot()
         parameters, self.result["unknown"] = redis_parameters.effective(snapshot, self.given)
@@ -228,11 +232,10 @@ class Run:
         if self.check:
             return self._tell(cache)
         with holding(self.call, self.params["lock"]) as lock:
-            options = {**self._options, "guard": lock.check}
             if cache is not None:
-                self._make_room(cache, options)
-            options.update(identifier=self.name, auth_token=self.params["auth_token"], wait=self.params["wait"])
-            cache = redis_restore.restore(self.call, parameters, snapshot["name"], **options)
+                self._make_room(cache, lock.check)
+            named = {"identifier": self.name, "auth_token": self.params["auth_token"]}
+            cache = redis_restore.restore(self.call, parameters, snapshot["name"], self._patience(lock.check), **named, wait=self.params["wait"])
         return self._compare(cache, parameters)
 
     def _snapshot(self) -> dict[str, Any]:
@@ -251,11 +254,11 @@ class Run:
             raise CallFailed(f"There is no snapshot of {source} to restore{others}. Nothing was changed.")
         return usable[0]
 
-    def _make_room(self, cache: dict[str, Any], options: dict[str, Any]) -> None:
+    def _make_room(self, cache: dict[str, Any], guard: Guard) -> None:
         """Deletes a living cache, whose own state is in a verified snapshot then."""
         self.result["taken"] = f"{self.name}-replaced-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-        taken = redis_snapshot.create(self.call, cache, self.result["taken"], **options)
-        redis_restore.delete(self.call, cache, taken, **options)
+        taken = redis_snapshot.create(self.call, cache, self.result["taken"], self._patience(guard))
+        redis_restore.delete(self.call, cache, taken, self._patience(guard))
 
     def absent(self) -> None:
         cache = redis_read.find(self.call, self.name)
@@ -270,7 +273,7 @@ class Run:
         if self.check:
             return self._tell(cache)
         with holding(self.call, self.params["lock"]) as lock:
-            redis_restore.delete(self.call, cache, snapshot, **self._options, guard=lock.check)
+            redis_restore.delete(self.call, cache, snapshot, self._patience(lock.check))
 
     def _compare(self, cache: dict[str, Any], parameters: dict[str, Any]) -> None:
         self._tell(cache)

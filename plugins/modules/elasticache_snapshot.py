@@ -174,20 +174,24 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import told,
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import interruptible, Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Guard, Module
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import holding, LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.redis import read as redis_read, snapshot as redis_snapshot
+from ansible_collections.atena.aws.plugins.module_utils.redis.read import Patience
 
 
 class Run:
     """One run of the module. `changed`: what it changes, or in check mode would."""
 
     def __init__(self, module: Module, progress: Progress) -> None:
+        self._say = progress.say if progress.heard else None
         self.params, self.check = module.params, module.check_mode
         self.call, self.changed = redis_read.Witness(module), False
         self.diff: dict[str, str] | None = None
-        self._options = {"timeout": self.params["wait_timeout"], "delay": self.params["wait_delay"], "say": progress.say if progress.heard else None}
         self.cache: dict[str, Any] | None = None
+
+    def _patience(self, guard: Guard | None = None) -> Patience:
+        return Patience(self.params["wait_timeout"], self.params["wait_delay"], self._say, guard)
 
     def do(self) -> dict[str, Any]:
         self.cache = redis_read.find(self.call, self.params["source"])
@@ -210,7 +214,7 @@ class Run:
         if self.check or cache is None or (found and found["status"] == "available"):
             return {"snapshot": found}
         with holding(self.call, self.params["lock"]) as lock:
-            taken = redis_snapshot.create(*(self.call, cache, name), **self._options, guard=lock.check, tags=self.params["tags"], wait=self.params["wait"])
+            taken = redis_snapshot.create(*(self.call, cache, name, self._patience(lock.check)), tags=self.params["tags"], wait=self.params["wait"])
         if cache["parameters"]["tags"] is None:
             # It was busy before; what is recorded of it now should be whole.
             self.cache = redis_read.find(self.call, self.params["source"])
@@ -243,7 +247,7 @@ class Run:
     def _delete(self, names: list[str]) -> None:
         with holding(self.call, self.params["lock"]) as lock:
             for name in names:
-                redis_snapshot.delete(self.call, name, **self._options, guard=lock.check, wait=self.params["wait"])
+                redis_snapshot.delete(self.call, name, self._patience(lock.check), wait=self.params["wait"])
 
     def _must_be_ours(self, found: dict[str, Any] | None) -> None:
         source = self.params["source"]

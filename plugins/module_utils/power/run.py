@@ -24,6 +24,7 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.gates import
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power import read as power_read, terraform as power_terraform, text as power_text
 from ansible_collections.atena.aws.plugins.module_utils.power.database import Database
+from ansible_collections.atena.aws.plugins.module_utils.redis.read import Patience
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Terraform, executable_path
 
 # Clients that threads need are made one after the other before, each the first time that one is asked for.
@@ -70,9 +71,9 @@ class PowerRun:
         self.result: dict[str, Any] = {"changed": False, "outcome": "", "name": params["name"], "wanted": self.WANTED, "lines": []}
 
     @property
-    def redis_patience(self) -> dict:
-        """What the functions that touch Redis take."""
-        return {"timeout": self.params["timeouts"]["redis"], "delay": self.params["wait_delay"], "say": self._say_redis, "guard": self.branches.guard}
+    def redis_patience(self) -> Patience:
+        """A new one for each function that touches Redis: its time begins with it."""
+        return Patience(self.params["timeouts"]["redis"], self.params["wait_delay"], self._say_redis, self.branches.guard)
 
     def _say_redis(self, text: str) -> None:
         self.say(f"redis: {text}")

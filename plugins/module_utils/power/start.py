@@ -235,7 +235,7 @@ class Start(PowerRun):
         redis, name = self.journal.held["redis"], self.redis[1]
         with self.journal.step("redis_restore", redis={"restoring_at": redis.get("restoring_at") or power_journal.stamp()}) as step:
             token = self._token() if redis["parameters"].get("auth") else None
-            cache = redis_restore.restore(*(self.call, redis["parameters"], name), identifier=self.params["redis_id"], auth_token=token, **self.redis_patience)
+            cache = redis_restore.restore(*(self.call, redis["parameters"], name, self.redis_patience), identifier=self.params["redis_id"], auth_token=token)
             step.says = f"{cache['id']} from {name}"
             step.records(redis={"address": cache["address"], "restored_created_at": cache["created_at"]})
         self.result["redis_restored"] = name
@@ -374,7 +374,7 @@ class Start(PowerRun):
             snapshots = redis_snapshot.list_snapshots(self.call, identifier)
             gone = redis_snapshot.prune_plan(snapshots, keep, {restored}, prefix=power_redis.own_prefix(identifier), restored=restored)
             for name in gone + power_redis.failed_snapshots(snapshots, identifier):
-                redis_snapshot.delete(self.call, name, **self.redis_patience, wait=False)
+                redis_snapshot.delete(self.call, name, self.redis_patience, wait=False)
             if gone:
                 self._say_redis(f"deleted old snapshots of stops: {', '.join(gone)}")
         except CallFailed as failed:

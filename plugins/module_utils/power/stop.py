@@ -205,7 +205,7 @@ class Stop(PowerRun):
             raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop went on, before it had a snapshot.")
         name = power_redis.snapshot_name(cache, datetime.datetime.now(datetime.UTC))
         with self.journal.step("redis_snapshot") as step:
-            snapshot = redis_snapshot.create(self.call, cache, name, **self.redis_patience, tags={**self.params["tags"], **_TAGS})
+            snapshot = redis_snapshot.create(self.call, cache, name, self.redis_patience, tags={**self.params["tags"], **_TAGS})
             # Its tags and its address are told of an available one only.
             cache = redis_read.find(self.call, identifier) or cache
             wrong = redis_snapshot.problems(snapshot, cache)
@@ -236,7 +236,7 @@ class Stop(PowerRun):
                     f"Tasks were started while this stop went on: {', '.join(names)}. What they put into Redis is not in its snapshot, so that "
                     f"{cache['id']} was not deleted. Run stop.yml again: it stops them and takes another one."
                 )
-            redis_restore.delete(self.call, cache, proof, **self.redis_patience)
+            redis_restore.delete(self.call, cache, proof, self.redis_patience)
             step.says = f"{cache['id']} is gone"
 
     def _power_off(self) -> None:

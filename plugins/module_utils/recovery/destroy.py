@@ -282,7 +282,7 @@ class Destroy(RecoveryRun):
             return
         name = f"{cache['id']}-final-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
         with self.journal.step("redis_snapshot") as step:
-            snapshot = redis_snapshot.create(self.call, cache, name, **self.redis_patience, tags={**self.params["tags"], **_TAGS})
+            snapshot = redis_snapshot.create(self.call, cache, name, self.redis_patience, tags={**self.params["tags"], **_TAGS})
             # Its tags and its address are told of an available one only.
             cache = redis_read.find(self.call, cache["id"]) or cache
             wrong = redis_snapshot.problems(snapshot, cache)
@@ -343,7 +343,7 @@ class Destroy(RecoveryRun):
         with self.journal.step("redis_delete") as step:
             waiting = power_journal.unrestored(self.power.record)
             self.gates.write(power_gates.wanted(self.gates.now.power, power_gates.ABSENT, waiting))
-            redis_restore.delete(self.call, cache, proof, **self.redis_patience)
+            redis_restore.delete(self.call, cache, proof, self.redis_patience)
             step.says = f"{cache['id']} is gone"
 
     def _final_name(self) -> str:

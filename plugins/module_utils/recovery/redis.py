@@ -121,7 +121,7 @@ class RestoreRedis(Start):
         if cache is None:
             raise CallFailed(f"Redis {self.params['redis_id']} was deleted by somebody meanwhile. Nothing was changed.")
         name = f"{cache['id']}-before-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-        snapshot = redis_snapshot.create(self.call, cache, name, **self.redis_patience, tags={**self.params["tags"], **_TAGS})
+        snapshot = redis_snapshot.create(self.call, cache, name, self.redis_patience, tags={**self.params["tags"], **_TAGS})
         cache = redis_read.find(self.call, cache["id"]) or cache
         wrong = redis_snapshot.problems(snapshot, cache)
         if wrong:
@@ -133,6 +133,6 @@ class RestoreRedis(Start):
         with self.journal.step("redis_delete") as step, self.terraform.locked():
             self.gates.write(power_gates.wanted(power_gates.ON, power_gates.ABSENT, self.snapshot))
             self.terraform.let_go(REDIS_RESOURCE)
-            redis_restore.delete(self.call, cache, proof, **self.redis_patience)
+            redis_restore.delete(self.call, cache, proof, self.redis_patience)
             step.records(redis={"replacing": False})
             step.says = f"{cache['id']} is gone; it is kept in {proof['name']}"

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Redis made again from a snapshot, and - with a verified snapshot only - deleted.
 
-    restore(call, parameters, snapshot_name, *, identifier=None, auth_token=None, timeout, delay, say, guard, wait=True) -> cache
-    await_available(call, name, *, timeout, delay, say, guard) -> cache
-    delete(call, cache, snapshot, *, timeout, delay, say, guard)
+    restore(call, parameters, snapshot_name, patience, *, identifier=None, auth_token=None, wait=True) -> cache
+    await_available(call, name, patience) -> cache
+    delete(call, cache, snapshot, patience)
     arguments(parameters, snapshot_name, identifier=None, auth_token=None), differences(cache, parameters): pure, see redis.parameters
 
 restore() leaves a cache that is there as it is, and waits for it: compare what it returns with differences().
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Guard, Say
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.redis import parameters as redis_parameters, snapshot as redis_snapshot
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     ATTEMPTS,
@@ -43,13 +43,10 @@ def restore(
     call: Aws,
     parameters: dict,
     snapshot_name: str,
+    patience: Patience,
     *,
     identifier: str | None = None,
     auth_token: str | None = None,
-    timeout: float,
-    delay: float,
-    say: Say | None = None,
-    guard: Guard | None = None,
     wait: bool = True,
 ) -> dict[str, Any]:
     """Makes the cache from the snapshot unless it is there, and waits until it is available. Returns it. Raises CallFailed with the reason.
@@ -57,7 +54,7 @@ def restore(
     What is there is left as it is: compare it with differences(). One that never came up (an earlier restore that failed) is cleared away first: there
     was nothing in it, and the snapshot is left as it was by it. When the time is over all goes on by itself, and the next run waits for it.
     """
-    patience, name = Patience(timeout, delay, say, guard), identifier or parameters["id"]
+    name = identifier or parameters["id"]
     cache = _standing_cache(call, name, patience)
     if cache is None:
         snapshot = redis_snapshot.usable(call, snapshot_name, patience)
@@ -68,9 +65,9 @@ def restore(
     return _await(call, name, snapshot_name, patience, wait)
 
 
-def await_available(call: Aws, name: str, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None) -> dict[str, Any]:
+def await_available(call: Aws, name: str, patience: Patience) -> dict[str, Any]:
     """Waits for a cache that is there, whatever it was made from. Returns it."""
-    return _await(call, name, None, Patience(timeout, delay, say, guard), True)
+    return _await(call, name, None, patience, True)
 
 
 def _standing_cache(call: Aws, name: str, patience: Patience) -> dict[str, Any] | None:
@@ -134,9 +131,9 @@ def _await(call: Aws, name: str, snapshot_name: str | None, patience: Patience, 
     return find(call, name) or cache
 
 
-def delete(call: Aws, cache: dict, snapshot: dict | None, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None) -> None:
+def delete(call: Aws, cache: dict, snapshot: dict | None, patience: Patience) -> None:
     """Deletes the cache and waits until it is gone. Refuses unless the snapshot, as it is now, proves that it can be made again (redis_snapshot.problems)."""
-    patience, sent = Patience(timeout, delay, say, guard), False
+    sent = False
     while True:
         patience.guard()
         now = find(call, cache["id"], tags=False)

@@ -24,7 +24,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call, Guard, Say
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.redis.parameters import release_of
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import (
     ATTEMPTS,
@@ -241,11 +241,8 @@ def create(
     call: Aws,
     cache: dict,
     name: str,
+    patience: Patience,
     *,
-    timeout: float,
-    delay: float,
-    say: Say | None = None,
-    guard: Guard | None = None,
     tags: dict | None = None,
     wait: bool = True,
 ) -> dict[str, Any]:
@@ -253,7 +250,6 @@ def create(
 
     A cache that is busy is waited for. When the time is over all stays as it is: a snapshot that is being taken goes on by itself.
     """
-    patience = Patience(timeout, delay, say, guard)
     problem = name_problem(name)
     if problem:
         raise CallFailed(f"{problem} Nothing was changed.")
@@ -344,9 +340,9 @@ def usable(call: Aws, name: str, patience: Patience) -> dict[str, Any]:
     return patience.until(lambda: read(call, name), is_usable, lambda snapshot: f"The snapshot {name} stays {status_of(snapshot)}. Nothing was changed.")
 
 
-def delete(call: Aws, name: str, *, timeout: float, delay: float, say: Say | None = None, guard: Guard | None = None, wait: bool = True) -> bool:
+def delete(call: Aws, name: str, patience: Patience, *, wait: bool = True) -> bool:
     """Deletes a snapshot and waits until it is gone. False if there was none. One that is in use is waited for."""
-    patience, sent = Patience(timeout, delay, say, guard), False
+    sent = False
     while True:
         patience.guard()
         snapshot = read(call, name)

@@ -653,7 +653,7 @@ class Redis:
         monkeypatch.setattr(destroy_run.redis_snapshot, "problems", lambda *_: [])
         monkeypatch.setattr(destroy_run.redis_snapshot, "create", self.create)
 
-    def create(self, call, cache, name, **_):
+    def create(self, call, cache, name, _patience, **_):
         self.taken.append(f"{name}-{len(self.taken)}")
         return {"name": name}
 
@@ -688,7 +688,7 @@ def test_a_destroy_that_goes_on_takes_a_snapshot_of_what_redis_holds_now(aws, ki
     aws.bucket.objects["power"] = json.dumps({**aws.record("power"), "state": "running", "redis": {**aws.record("power")["redis"], "restored": True}}).encode()
     again = Redis(monkeypatch)
     monkeypatch.setattr(destroy_run.recovery_read, "services", lambda *_: {})
-    monkeypatch.setattr(destroy_run.redis_snapshot, "create", lambda call, cache, name, **_: again.taken.append(name) or {"name": name})
+    monkeypatch.setattr(destroy_run.redis_snapshot, "create", lambda call, cache, name, _patience, **_: again.taken.append(name) or {"name": name})
     clock = type("Later", (datetime.datetime,), {"now": classmethod(lambda cls, zone=None: datetime.datetime(2026, 12, 1, tzinfo=zone))})
     monkeypatch.setattr(destroy_run.datetime, "datetime", clock)
     result = made(destroy_run.Destroy, aws, terraform).run()

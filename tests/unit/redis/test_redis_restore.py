@@ -10,6 +10,13 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import read as red
 from redis_world import GROUP, NAME, SNAPSHOT, START, cluster, group, node, snapshot
 
 WAIT = {"timeout": 300, "delay": 10}
+
+
+def patience(options):
+    """What of these says how long is waited, which it takes out."""
+    return redis_read.Patience(**{**WAIT, **{name: options.pop(name) for name in ("timeout", "delay", "say", "guard") if name in options}})
+
+
 LATER = START + datetime.timedelta(days=1)
 RECORD = {**redis_read.from_cluster(cluster())["parameters"], "tags": {"Name": NAME}}
 
@@ -27,7 +34,7 @@ def cache(monkeypatch):
 
 
 def restore(cache, **options):
-    return redis_restore.restore(cache, options.pop("parameters", RECORD), options.pop("snapshot", SNAPSHOT), **{**WAIT, **options})
+    return redis_restore.restore(cache, options.pop("parameters", RECORD), options.pop("snapshot", SNAPSHOT), patience(options), **options)
 
 
 def writes(cache):
@@ -164,7 +171,7 @@ class TestDelete:
 
     def delete(self, cache, living, **options):
         taken = redis_snapshot.read(cache, SNAPSHOT)
-        return redis_restore.delete(cache, living, options.pop("snapshot", taken), **{**WAIT, **options})
+        return redis_restore.delete(cache, living, options.pop("snapshot", taken), patience(options), **options)
 
     def test_with_a_verified_snapshot_it_goes(self, cache, living):
         self.delete(cache, living)

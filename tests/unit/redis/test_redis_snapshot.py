@@ -12,6 +12,11 @@ from redis_world import GROUP, NAME, SNAPSHOT, START, cluster, group, node, shar
 WAIT = {"timeout": 300, "delay": 10}
 
 
+def patience(options):
+    """What of these says how long is waited, which it takes out."""
+    return redis_read.Patience(**{**WAIT, **{name: options.pop(name) for name in ("timeout", "delay", "say", "guard") if name in options}})
+
+
 @pytest.fixture
 def cache(monkeypatch):
     """A cluster whose snapshots take 40 seconds. Time passes only when somebody sleeps."""
@@ -25,7 +30,7 @@ def cache(monkeypatch):
 
 
 def take(cache, identifier=NAME, name="new", **options):
-    return redis_snapshot.create(cache, redis_read.find(cache, identifier), name, **{**WAIT, **options})
+    return redis_snapshot.create(cache, redis_read.find(cache, identifier), name, patience(options), **options)
 
 
 def writes(cache):
@@ -171,7 +176,7 @@ def test_what_cannot_be_snapshot_is_refused_with_the_reason(cache, described, be
     if because:
         cache.clusters[told["id"]] = described
         with pytest.raises(CallFailed, match="Nothing was changed"):
-            redis_snapshot.create(cache, told, "new", **WAIT)
+            redis_snapshot.create(cache, told, "new", patience({}))
         assert cache.writes == []
 
 
@@ -179,7 +184,7 @@ def test_a_cluster_that_is_gone_is_told(cache):
     told = redis_read.find(cache, NAME)
     del cache.clusters[NAME]
     with pytest.raises(CallFailed, match="does not exist"):
-        redis_snapshot.create(cache, told, "new", **WAIT)
+        redis_snapshot.create(cache, told, "new", patience({}))
 
 
 AUTOMATIC = {"SnapshotSource": "automated"}
@@ -304,33 +309,33 @@ class TestPrune:
 class TestDelete:
     def test_it_is_gone_afterwards(self, cache):
         cache.snapshots["old"] = snapshot("old")
-        assert redis_snapshot.delete(cache, "old", **WAIT) is True
+        assert redis_snapshot.delete(cache, "old", patience({})) is True
         assert (cache.snapshots, writes(cache)) == ({}, ["delete_snapshot"])
 
     def test_what_is_gone_is_no_failure(self, cache):
-        assert redis_snapshot.delete(cache, "old", **WAIT) is False
+        assert redis_snapshot.delete(cache, "old", patience({})) is False
 
     def test_one_that_is_in_use_is_waited_for(self, cache):
         cache.snapshots["old"] = snapshot("old", SnapshotStatus="restoring")
         cache.after[("old", "restoring")] = (60, "available")
-        assert redis_snapshot.delete(cache, "old", **WAIT) is True
+        assert redis_snapshot.delete(cache, "old", patience({})) is True
         assert cache.clock >= 80
 
     def test_one_that_stays_in_use_is_left(self, cache):
         cache.snapshots["old"] = snapshot("old", SnapshotStatus="exporting")
         with pytest.raises(CallFailed, match="still exporting after"):
-            redis_snapshot.delete(cache, "old", **WAIT)
+            redis_snapshot.delete(cache, "old", patience({}))
         assert cache.writes == []
 
     @pytest.mark.parametrize("lost", [["before"], ["after"], ["InvalidSnapshotState"]])
     def test_a_lost_answer_or_a_bad_moment_is_outlasted(self, cache, lost):
         cache.snapshots["old"] = snapshot("old")
         cache.lose["delete_snapshot"] = lost
-        assert redis_snapshot.delete(cache, "old", **WAIT) is True
+        assert redis_snapshot.delete(cache, "old", patience({})) is True
         assert cache.snapshots == {}
 
     def test_a_refusal_is_told(self, cache):
         cache.snapshots["old"] = snapshot("old")
         cache.lose["delete_snapshot"] = ["AccessDenied"]
         with pytest.raises(CallFailed, match="AccessDenied"):
-            redis_snapshot.delete(cache, "old", **WAIT)
+            redis_snapshot.delete(cache, "old", patience({}))
