@@ -137,7 +137,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Mo
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import exit_code_means
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import task_id
-from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun, NotRun
+from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun, NotRun, Place
 from ansible_collections.atena.aws.plugins.module_utils.logs.output import LineOutput, Unheard
 
 
@@ -145,8 +145,8 @@ def run(module: Module) -> dict[str, Any]:
     params, progress, call = module.params, Progress(module.params["progress_file"]), Caller(module)
     redactor, unknown = redactor_of(call, params["ssm_path"])
     result: dict[str, Any] = {"changed": False, "command": redactor.text(params["command"])}
-    places = {name: params[name] for name in ("task", "container", "agent_timeout")}
-    execution = ExecRun(call, params["cluster"], params["service"], params["key"] or params["service"], say=progress.say, **places)
+    place = Place(params["cluster"], params["service"], params["key"] or params["service"], task=params["task"], container=params["container"])
+    execution = ExecRun(call, place, agent_timeout=params["agent_timeout"], say=progress.say)
     try:
         execution.find()
     except (NotRun, CallFailed) as why:

@@ -223,7 +223,8 @@ def run(module: Module) -> dict[str, Any]:
             if not params["wait"]:
                 return result
             following = task_run.TaskRun(
-                *(call, params["cluster"], definition, result["task_arn"]),
+                call,
+                task_run.Started(params["cluster"], definition, result["task_arn"]),
                 wait_timeout=params["wait_timeout"],
                 wait_delay=params["wait_delay"],
                 say=say,

@@ -112,7 +112,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import OWN_LOCK_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.power.guard import EMPTIED
-from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import GuardRun
+from ansible_collections.atena.aws.plugins.module_utils.power.guard_run import Guarded, GuardRun
 
 
 def main() -> None:
@@ -135,8 +135,8 @@ def main() -> None:
     )
     params, progress = module.params, Progress(module.params["progress_file"])
     watch = GuardRun(
-        *(Caller(module), params["database_id"], params["power"], params["lock"], params["operator"]),
-        redis=params["redis_id"],
+        Caller(module),
+        Guarded(params["database_id"], params["power"], params["lock"], params["operator"], redis=params["redis_id"]),
         wait_timeout=params["wait_timeout"],
         wait_delay=params["wait_delay"],
         check_mode=module.check_mode,

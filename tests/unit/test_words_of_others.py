@@ -81,7 +81,7 @@ STOPPED = {
 # --- Where the environment's secrets are known -----------------------------------------------------------------------------
 def one_off_task():
     told = []
-    run = task_run.TaskRun(answering(LOGGED), "c", TASK_DEFINITION, TASK, on_line=lambda container, line: told.append(line))
+    run = task_run.TaskRun(answering(LOGGED), task_run.Started("c", TASK_DEFINITION, TASK), on_line=lambda container, line: told.append(line))
     run.logs["api"].extend([HOSTILE])
     return [*told, task_run.failure_text(TASK, run.result(STOPPED, False)[1] | {"reason": "it failed"})]
 

@@ -9,7 +9,7 @@ import datetime
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Throttled, Unanswered
@@ -152,15 +152,19 @@ def left_by(call: Aws, cluster: str, name: str) -> list[str]:
     return found
 
 
+class Started(NamedTuple):
+    cluster: str
+    definition: dict[str, Any]
+    arn: str
+
+
 class TaskRun:
     """Follows one task that was started, by this run or by one that was killed."""
 
     def __init__(
         self,
         call: Aws,
-        cluster: str,
-        definition: dict[str, Any],
-        arn: str,
+        task: Started,
         *,
         wait_timeout: float = 900,
         wait_delay: float = 3,
@@ -171,11 +175,11 @@ class TaskRun:
         """say: takes a line for the person who waits: states and log lines as they come; None if nobody does. on_line(container, line): called
         for each log line as well. guard: called before each look; what it raises ends the waiting.
         """
-        self.call, self.cluster, self.definition, self.arn = call, cluster, definition, arn
+        self.call, (self.cluster, self.definition, self.arn) = call, task
         self.wait_timeout, self.wait_delay = wait_timeout, wait_delay
         self.say, self.on_line, self.guard = say, on_line, guard or (lambda: None)
-        self.name = f"task {ecs_task.task_id(arn)}"
-        streams = log_streams(definition, ecs_task.task_id(arn))
+        self.name = f"task {ecs_task.task_id(task.arn)}"
+        streams = log_streams(task.definition, ecs_task.task_id(task.arn))
         self.readers = {name: LogReader(call, *stream) for name, stream in streams.items()}
         self.logs = {name: _Told(name, self._line, self._clean) for name in self.readers}
         self._redactor: Redactor | None = None

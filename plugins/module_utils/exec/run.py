@@ -8,7 +8,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
@@ -29,24 +29,24 @@ class NotRun(Exception):
     """The command could not be run, or its end is not known; ready for the user."""
 
 
+class Place(NamedTuple):
+    """Where a command is run. key: the service's key in the inventory. `task`, a task's id or the beginning of one, is taken instead of one of `service`."""
+
+    cluster: str
+    service: str
+    key: str
+    task: str | None = None
+    container: str | None = None
+
+
 class ExecRun:
-    """One command. `task`, a task's id or the beginning of one, is taken instead of one of `service`. deliver: takes each line of the output."""
+    """One command."""
 
     def __init__(
-        self,
-        call: Aws,
-        cluster: str,
-        service: str,
-        key: str,
-        *,
-        task: str | None = None,
-        container: str | None = None,
-        agent_timeout: float = 60,
-        say: Say = lambda text: None,
-        connect: Callable[[str], Connection] = WebSocket,
+        self, call: Aws, place: Place, *, agent_timeout: float = 60, say: Say = lambda text: None, connect: Callable[[str], Connection] = WebSocket
     ) -> None:
-        self._call, self._cluster, self._service, self._key = call, cluster, service, key
-        self._named, self._wanted, self._agent_timeout = task, container, agent_timeout
+        self._call, self._cluster, self._service, self._key = call, place.cluster, place.service, place.key
+        self._named, self._wanted, self._agent_timeout = place.task, place.container, agent_timeout
         self._say, self._connect = say, connect
         self.task: dict[str, Any] = {}
         self.container = ""

@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
@@ -26,31 +26,27 @@ _FORTNIGHT = 14 * 24 * 60
 LOCKED = "locked"
 
 
-class GuardRun:
-    """database: the instance's identifier. power: {'bucket', 'journal_key'}. lock: {'table', 'name', 'expires_in', 'wait'}.
+class Guarded(NamedTuple):
+    """An environment. database, redis: identifiers. power: {'bucket', 'journal_key'}. lock: {'table', 'name', 'expires_in', 'wait'}."""
 
-    It waits without the lock, so that a person who wants to start the environment meanwhile can.
-    """
+    database: str
+    power: Mapping[str, Any]
+    lock: Mapping[str, Any]
+    operator: str
+    redis: str = ""
+
+
+class GuardRun:
+    """It waits without the lock, so that a person who wants to start the environment meanwhile can."""
 
     def __init__(
-        self,
-        call: Aws,
-        database: str,
-        power: Mapping[str, Any],
-        lock: Mapping[str, Any],
-        operator: str,
-        *,
-        redis: str = "",
-        wait_timeout: float = 0,
-        wait_delay: float = 15,
-        check_mode: bool = False,
-        say: Say = lambda text: None,
+        self, call: Aws, of: Guarded, *, wait_timeout: float = 0, wait_delay: float = 15, check_mode: bool = False, say: Say = lambda text: None
     ) -> None:
-        self.call, self.database, self.operator, self.check_mode, self._say = call, database, operator, check_mode, say
-        self.journal = Journal(call, power["bucket"], power["journal_key"])
-        self.lock = Lock(call, lock["table"], lock["name"], expires_in=lock["expires_in"])
-        self.patience, self.wait_timeout, self.wait_delay = lock["wait"], wait_timeout, wait_delay
-        self.redis, self.status = redis, ""
+        self.call, self.database, self.operator, self.check_mode, self._say = call, of.database, of.operator, check_mode, say
+        self.journal = Journal(call, of.power["bucket"], of.power["journal_key"])
+        self.lock = Lock(call, of.lock["table"], of.lock["name"], expires_in=of.lock["expires_in"])
+        self.patience, self.wait_timeout, self.wait_delay = of.lock["wait"], wait_timeout, wait_delay
+        self.redis, self.status = of.redis, ""
 
     def look(self) -> guard.Verdict:
         """Reads as little as tells what to do: of an environment that is not stopped its journal, and whether Redis came back empty."""

@@ -59,8 +59,7 @@ class PowerRun:
             branches=self.branches,
             say=self.say,
             operation=f"{self.VERB} of {params['name']} by {params['operator']}",
-            lock_timeout=params["terraform"]["lock_timeout"],
-            parallelism=params["terraform"]["parallelism"],
+            limits=power_terraform.Limits(params["terraform"]["lock_timeout"], params["terraform"]["parallelism"]),
         )
         timeouts = params["timeouts"]
         self.database = Database(call, params["database_id"], branches=self.branches, say=self.say, timeout=timeouts["database"], delay=params["wait_delay"])

@@ -355,7 +355,7 @@ class Start(PowerRun):
                 step.failing = another
                 raise
             options = {"wait_timeout": hook["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
-            succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
+            succeeded, ended = task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()
             if not succeeded:
                 step.failing = another
                 raise CallFailed(f"All is on, but the jobs could not be brought back. {task_run.failure_text(arn, ended)}")

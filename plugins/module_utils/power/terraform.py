@@ -16,7 +16,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, absent_as
@@ -180,6 +180,16 @@ class StateLock:
 
 
 # --- Terraform --------------------------------------------------------------------------------------------------------
+class Limits(NamedTuple):
+    """lock_timeout: seconds that Terraform waits for its lock."""
+
+    lock_timeout: int = 60
+    parallelism: int = 10
+
+
+_LIMITS = Limits()
+
+
 class PowerTerraform:
     """Applies what the gates say. One thread at a time; `journal` names the lock before it is taken."""
 
@@ -192,12 +202,11 @@ class PowerTerraform:
         branches: Branches,
         say: Say,
         operation: str,
-        lock_timeout: int = 60,
-        parallelism: int = 10,
+        limits: Limits = _LIMITS,
     ) -> None:
         self.terraform, self.lock, self.journal = terraform, lock, journal
         self._branches, self._say = branches, say
-        self.operation, self.lock_timeout, self.parallelism = operation, lock_timeout, parallelism
+        self.operation, self.lock_timeout, self.parallelism = operation, limits.lock_timeout, limits.parallelism
         self.warnings: list[str] = []
         # Where that is which an apply did and could not write down; '' if it could. It is to be told first, whatever else becomes of the run.
         self.unrecorded = ""

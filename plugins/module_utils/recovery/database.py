@@ -580,7 +580,7 @@ class Restore(DatabaseRun):
         patience = {"patience": command["timeout"], "delay": self.params["wait_delay"]}
         arn = task_run.start(self.call, arguments, say=self.tell, guard=self.branches.guard, **patience)
         options = {"wait_timeout": command["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
-        succeeded, ended = task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()
+        succeeded, ended = task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()
         if not succeeded:
             raise CallFailed(f"{name} could not be looked at: {task_run.failure_text(arn, ended)}")
         found = restore_plan.counted(ended["logs"].get(command["container"], []))

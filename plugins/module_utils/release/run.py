@@ -387,7 +387,7 @@ class Release:
         """What became of a migration's task, when it has ended."""
         timeout = (self.params["migration"] or {}).get("timeout", 900)
         options = {"wait_timeout": timeout, "wait_delay": self.params["wait_delay"], "say": say, "guard": self.lock.check}
-        return task_run.TaskRun(self.call, self.cluster, definition, arn, **options).finish()[1]
+        return task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()[1]
 
     # --- Rolling out, and back ----------------------------------------------------------------------------------------
     def _new_rollout(self, previous: dict) -> RolloutRun:

@@ -189,7 +189,7 @@ class DatabaseRotation(Rotation):
 
     def _follow(self, definition: dict[str, Any], arn: str) -> tuple[bool, dict[str, Any]]:
         options = {"wait_timeout": self.program["timeout"], "wait_delay": self.params["wait_delay"], "guard": self.lock.check}
-        return task_run.TaskRun(self.call, self.cluster, definition, arn, say=self.say if self.listened else None, **options).finish()
+        return task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), say=self.say if self.listened else None, **options).finish()
 
     def _let_earlier_ones_end(self) -> None:
         """A task that a dead run started, and that is slow to begin, would give a user the password of then after this run gave it another."""

@@ -74,7 +74,7 @@ def follow(monkeypatch):
             monkeypatch.setattr(module.time, "sleep", sleep)
             monkeypatch.setattr(module.time, "monotonic", lambda: ecs.clock)
         monkeypatch.setattr(task_run, "Deadline", lambda seconds: aws_calls.Deadline(seconds, clock=lambda: ecs.clock))
-        return task_run.TaskRun(ecs, "atena-prod-cluster", DEFINITION, ARN, **options)
+        return task_run.TaskRun(ecs, task_run.Started("atena-prod-cluster", DEFINITION, ARN), **options)
 
     return make
 

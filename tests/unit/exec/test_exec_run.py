@@ -8,7 +8,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
 from ansible_collections.atena.aws.plugins.module_utils.exec import run as exec_run
 from ansible_collections.atena.aws.plugins.module_utils.exec.channel import SessionEnded, SessionRefused
-from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun, NotRun
+from ansible_collections.atena.aws.plugins.module_utils.exec.run import ExecRun, NotRun, Place
 from ansible_collections.atena.aws.plugins.module_utils.exec.websocket import WebSocketError
 from test_ecs_exec import SERVICE, task
 
@@ -88,8 +88,8 @@ def world(monkeypatch):
     return clock
 
 
-def running(ecs, **options):
-    run = ExecRun(ecs, "c", "p-api", "api", connect=lambda url: url, **options)
+def running(ecs, task=None, container=None, **options):
+    run = ExecRun(ecs, Place("c", "p-api", "api", task, container), connect=lambda url: url, **options)
     run.find()
     return run
 
@@ -184,7 +184,7 @@ def test_an_interrupted_one_is_ended_too(world):
 
 def test_an_interruption_before_the_session_ran_nothing(world):
     ecs = Ecs(task(1))
-    run = ExecRun(ecs, "c", "p-api", "api", connect=lambda url: (_ for _ in ()).throw(Interrupted("SIGINT")))
+    run = ExecRun(ecs, Place("c", "p-api", "api"), connect=lambda url: (_ for _ in ()).throw(Interrupted("SIGINT")))
     run.find()
     with pytest.raises(Interrupted):
         run.run("sleep 99", 60, print)

@@ -181,14 +181,14 @@ class FakeLock:
 
 @pytest.fixture
 def run(monkeypatch):
-    def go(world, **options):
+    def go(world, redis="", **options):
         def sleep(seconds):
             world.clock += seconds
 
         monkeypatch.setattr(guard_run.time, "sleep", sleep)
         monkeypatch.setattr(guard_run, "Deadline", lambda seconds: Deadline(seconds, clock=lambda: world.clock))
         lock = {"table": "t", "name": "atena-prod", "expires_in": 300, "wait": 0}
-        watch = guard_run.GuardRun(world, DB, {"bucket": "b", "journal_key": "k"}, lock, "me", **options)
+        watch = guard_run.GuardRun(world, guard_run.Guarded(DB, {"bucket": "b", "journal_key": "k"}, lock, "me", redis), **options)
         watch.journal, watch.lock = FakeJournal(world), FakeLock(world)
         return watch.run()
 

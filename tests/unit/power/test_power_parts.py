@@ -519,7 +519,13 @@ def power(lock, tmp_path, monkeypatch):
     journal.read()
     journal.save(new("atena-prod"))
     made = PowerTerraform(
-        Terraform("terraform", tmp_path), lock, journal, branches=Clock(monkeypatch, power_terraform), say=lambda text: None, operation="stop", lock_timeout=0
+        Terraform("terraform", tmp_path),
+        lock,
+        journal,
+        branches=Clock(monkeypatch, power_terraform),
+        say=lambda text: None,
+        operation="stop",
+        limits=power_terraform.Limits(0),
     )
     return made
 

@@ -94,8 +94,8 @@ def world(ecs, monkeypatch):  # noqa: F811
     fake = Database()
 
     class Task:
-        def __init__(self, call, cluster, definition, arn, **__):
-            self.arn = arn
+        def __init__(self, call, task, **__):
+            self.arn = task.arn
 
         def finish(self):
             if self.arn in fake.orphans:
