@@ -77,6 +77,7 @@ bench: venv ## Times of a release, beside the same work done in other ways
 docs: venv ## Reference pages from the modules' and roles' own documentation, and the layers' from the imports
 	@tests/bin/make-reference
 	@tests/bin/draw-layers
+	@tests/bin/draw-findings
 
 build: venv ## The collection's artifact, in build/
 	@ansible-galaxy collection build --force --output-path build .

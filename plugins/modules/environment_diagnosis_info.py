@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: environment_diagnosis_info
 version_added: 0.1.0
-short_description: Gather information about why an environment does not work, and how to fix it
+short_description: Gather information about why an environment does not work
 description:
   - Reads the services' events and deployments, tasks that run or ended within about the last hour with their stopped reasons, exit codes and last
     log lines, targets' health, database, Redis, load balancer, security groups, routes, secrets and images, side by side; and names the causes
@@ -116,18 +116,30 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What was found, the certain and important first.
+  description: What was found, a cause before its consequences, then what is worth knowing, then what is over. The page C(docs/findings.md) has all codes.
   returned: success
   type: list
   elements: dict
   contains:
-    code: {description: "The cause's name for programs, such as C(image_missing).", type: str}
-    cause: {description: The cause., type: str}
-    subject: {description: What it was found in., type: str}
+    code: {description: "What it is, such as C(DATABASE_CREDENTIALS_REFUSED).", type: str}
+    resource: {description: "The service or resource that it is about; several with commas between them.", type: str}
+    cause: {description: "The cause, as a sentence.", type: str}
+    certainty: {description: "C(certain), which AWS, the database or Redis states, or C(likely), which is concluded.", type: str}
+    over: {description: "Whether it is over; then it has no remedy.", type: bool}
+    minor: {description: "Whether it is only worth knowing.", type: bool}
+    caused_by: {description: "The code of the finding of which this is a consequence; empty for a cause.", type: str}
+    at: {description: "When it was met last, if it has a time (ISO 8601).", type: str}
+    times: {description: "How many tasks of one deployment met it, of what is over.", type: int}
+    remedy: {description: "What to do, as text with the commands; empty for a consequence, and for what is over.", type: str}
+    steps:
+      description: The same, step by step.
+      type: list
+      elements: dict
+      contains:
+        text: {description: "What the step does, or what a person has to do.", type: str}
+        command: {description: "The command, in one line; empty if there is none.", type: str}
+        instead: {description: "Whether it takes the place of the steps before it.", type: bool}
     evidence: {description: "What shows it: events, stopped reasons, exit codes, log lines.", type: list, elements: str}
-    remedy: {description: "What to do, with the command.", type: str}
-    certainty: {description: "C(certain) or C(likely).", type: str}
-    past: {description: Whether it happened in a deployment that was replaced since., type: bool}
 text:
   description: The diagnosis as a person reads it.
   returned: success
@@ -168,7 +180,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 
 # Options that are the request's own, under the same names.

@@ -38,6 +38,14 @@ options:
     type: list
     elements: str
     default: []
+  replace:
+    description:
+      - Addresses that are replaced though nothing differs, as by C(terraform plan -replace). A parameter of SSM that is named here needs no
+        O(allow_destroy), all else does.
+      - For what Terraform creates and others change afterwards, such as C(aws_ssm_parameter.redis_url), to be written again.
+    type: list
+    elements: str
+    default: []
   lock_timeout:
     description: Seconds to wait for a state lock that somebody else holds.
     type: int
@@ -279,7 +287,7 @@ from ansible_collections.atena.aws.plugins.module_utils.recovery import redeploy
 from ansible_collections.atena.aws.plugins.module_utils.recovery.taken_in import Settling
 from ansible_collections.atena.aws.plugins.module_utils.terraform import cli as terraform_cli, plan as plans, run as terraform_run, saved as terraform_saved
 from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import executable_path, Terraform, TerraformError
-from ansible_collections.atena.aws.plugins.module_utils.terraform.guards import Guards
+from ansible_collections.atena.aws.plugins.module_utils.terraform.guards import Guards, written_again
 from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Search
 from ansible_collections.atena.aws.plugins.module_utils.terraform.run import Hooks, Request
 from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded import Unrecorded
@@ -392,6 +400,7 @@ def request_of(module: Module) -> Request:
         lock_timeout=module.params["lock_timeout"],
         parallelism=module.params["parallelism"],
         check=module.check_mode,
+        replace=module.params["replace"],
         saved=path_in("plan_file"),
         save_as=path_in("save_plan"),
     )
@@ -399,7 +408,7 @@ def request_of(module: Module) -> Request:
 
 def guards_of(module: Module) -> Guards:
     return Guards(
-        allow_destroy=module.params["allow_destroy"],
+        allow_destroy=[*module.params["allow_destroy"], *written_again(module.params["replace"])],
         no_database=lambda: no_database(module),
         no_redis=lambda: no_redis(module),
         lost_redis=_LOST_REDIS if module.params["power_journal"] and not redeploying(module) else "",
@@ -461,6 +470,7 @@ def main() -> None:
         argument_spec={
             "project_path": {"type": "path", "required": True},
             "allow_destroy": {"type": "list", "elements": "str", "default": []},
+            "replace": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 60},
             "parallelism": {"type": "int", "default": 10},
             "executable": {"type": "str", "default": "terraform"},

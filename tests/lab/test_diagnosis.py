@@ -35,14 +35,14 @@ class Diagnosis:
     @property
     def codes(self) -> list[str]:
         """What is wrong now. (Earlier tests left tasks that ECS still knows.)"""
-        return [item["code"] for item in self.saved["findings"] if not item["past"]]
+        return [item["code"] for item in self.saved["findings"] if not item["over"]]
 
     def __getitem__(self, code: str) -> dict:
         return self.shows(code)
 
     def shows(self, code: str, *words: str, tasks: Callable[[], list[str]] | None = None) -> dict:
         """The finding, with these words in its evidence; with one of these tasks: whether or not their deployment was taken back meanwhile."""
-        found = [(item, "\n".join(item["evidence"])) for item in self.saved["findings"] if item["code"] == code and (tasks or not item["past"])]
+        found = [(item, "\n".join(item["evidence"])) for item in self.saved["findings"] if item["code"] == code and (tasks or not item["over"])]
         ids = tasks() if tasks else [""]
         shown = [item for item, evidence in found if all(word in evidence for word in words) and any(task in evidence for task in ids)]
         assert shown, f"no {code} with {words}, {ids} in:\n{self.text}"
@@ -120,7 +120,7 @@ def test_a_healthy_environment_has_no_findings_and_nothing_is_written(lab, well,
     with Wire(lab.endpoint) as wire:
         found = diagnose(environment={"AWS_ENDPOINT_URL": wire.endpoint})
     assert found.run.changed == 0
-    assert found.codes in ([], ["old_secrets"])
+    assert found.codes in ([], ["SECRETS_OUTDATED"])
     assert {"ecs", "ec2", "elasticloadbalancing", "rds", "elasticache", "ssm", "logs", "ecr"} <= {call.service for call in wire.calls}
     assert {str(call).split("?")[0].rsplit("/", 1)[0] for call in wire.calls if call.writes} == {
         f"s3:PUT /atena-terraform-state-{lab.account}/atena/prod/evidence"
@@ -131,7 +131,7 @@ def test_check_mode_saves_nothing(lab, tmp_path):
     with Wire(lab.endpoint) as wire:
         run = lab.playbook("diagnose.yml", "--check", "-e", f"diagnose_save_to={tmp_path}", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
     assert wire.calls and wire.writes() == []
-    assert "How things stand" in run.output and "Would be saved" in run.output
+    assert "Status:" in run.output and "Would be saved" in run.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,7 +146,7 @@ def test_the_evidence_is_private_and_a_copy_is_in_the_bucket(lab, diagnose):
 def test_a_directory_that_cannot_be_written_to_is_a_warning(lab, tmp_path):
     (tmp_path / "file").write_text("in the way")
     run = lab.playbook("diagnose.yml", "-e", f"diagnose_save_to={tmp_path}/file/below").must_succeed()
-    assert "was not saved" in run.text and "How things stand" in run.output
+    assert "was not saved" in run.text and "Status:" in run.output
 
 
 # --- Tasks that do not start ---
@@ -159,7 +159,7 @@ def test_an_image_that_is_not_in_ecr(lab, well, diagnose):
     with variation(lab, image=gone) as arn:
         tasks = released_until_a_task_ended(lab, arn)
         found = diagnose()
-    finding = found.shows("image_missing", "CannotPullContainerError", "sha256:000000", tasks=tasks)
+    finding = found.shows("IMAGE_MISSING", "CannotPullContainerError", "sha256:000000", tasks=tasks)
     assert finding["certainty"] == "certain" and "deploy.yml" in finding["remedy"] and "rollback.yml" in finding["remedy"]
 
 
@@ -167,37 +167,37 @@ def test_a_secret_that_does_not_exist(lab, well, diagnose):
     parameter = f"arn:aws:ssm:us-east-1:{lab.account}:parameter/atena/prod/NOT_THERE"
     with variation(lab, secrets=lambda container: [*container["secrets"], {"name": "NOT_THERE", "valueFrom": parameter}]) as arn:
         tasks = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("secret_missing", "ResourceInitializationError", tasks=tasks)
+        finding = diagnose().shows("SECRET_MISSING", "ResourceInitializationError", tasks=tasks)
     assert "/atena/prod/NOT_THERE does not exist in SSM" in finding["cause"] and "secrets.yml" in finding["remedy"]
 
 
 def test_a_secret_that_was_deleted_under_a_running_service_and_the_command_that_brings_it_back(lab, well, diagnose):
     lab.client("ssm").delete_parameter(Name="/atena/prod/ADMIN_TOKEN")
     try:
-        finding = diagnose()["secret_missing"]
+        finding = diagnose()["SECRET_MISSING"]
         assert "/atena/prod/ADMIN_TOKEN" in finding["cause"] and "secrets.yml" in finding["remedy"]
     finally:
         lab.playbook("secrets.yml").must_succeed()
-    assert "secret_missing" not in diagnose().codes
+    assert "SECRET_MISSING" not in diagnose().codes
 
 
 def test_a_secret_that_was_never_set_and_the_command_that_sets_it(lab, diagnose):
     lab.client("ssm").put_parameter(Name="/atena/prod/ADMIN_TOKEN", Value="CHANGE_ME", Type="SecureString", Overwrite=True)
     try:
-        finding = diagnose()["secret_not_set"]
-        assert finding["subject"] == "ADMIN_TOKEN" and "secrets.yml" in finding["remedy"]
+        finding = diagnose()["SECRET_NOT_SET"]
+        assert finding["resource"] == "ADMIN_TOKEN" and "secrets.yml" in finding["remedy"]
     finally:
         lab.playbook("secrets.yml").must_succeed()
     found = diagnose()
-    assert "secret_not_set" not in found.codes
-    assert "restart.yml" in found["old_secrets"]["remedy"], "running tasks still have the placeholder"
+    assert "SECRET_NOT_SET" not in found.codes
+    assert "restart.yml" in found["SECRETS_OUTDATED"]["remedy"], "running tasks still have the placeholder"
 
 
 def test_a_container_that_needs_more_memory_than_it_has(lab, well, diagnose):
     hungry = ["node", "-e", "console.log('taking it all'); Buffer.alloc(200 << 20, 1)"]
     with variation(lab, command=hungry, memory=64) as arn:
         tasks = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("out_of_memory", "OutOfMemoryError", "exit code 137", "taking it all", tasks=tasks)
+        finding = diagnose().shows("OUT_OF_MEMORY", "OutOfMemoryError", "exit code 137", "taking it all", tasks=tasks)
     assert "64 MiB" in finding["cause"] and finding["certainty"] == "certain"
     assert "atena_api_memory (now 64)" in finding["remedy"] and "infra.yml" in finding["remedy"] and "deploy.yml" in finding["remedy"]
 
@@ -208,7 +208,7 @@ def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_
     with variation(lab, command=["node", "-e", leaking]) as arn:
         tasks = released_until_a_task_ended(lab, arn)
         found = diagnose("-vvv")
-    finding = found.shows("crashes", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", tasks=tasks)
+    finding = found.shows("TASK_EXITED", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", tasks=tasks)
     assert "exit code 3" in finding["cause"] and "rollback.yml" in finding["remedy"]
     stored = (
         lab.client("s3").get_object(Bucket=f"atena-terraform-state-{lab.account}", Key=f"atena/prod/evidence/{found.paths[0].name}")["Body"].read().decode()
@@ -226,8 +226,8 @@ def test_what_node_said_long_before_its_last_line_is_the_first_cause(lab, well, 
     with variation(lab, command=["sh", "-c", 'printf "%s\\n" "$@"; exit 1', "node", *lines]) as arn:
         tasks = released_until_a_task_ended(lab, arn)
         found = diagnose()
-    finding = found.shows("database_name", "ERR_TLS_CERT_ALTNAME_INVALID", tasks=tasks)
-    crash = found.shows("crashes", "exit code 1", "Node.js v20", tasks=tasks)
+    finding = found.shows("DATABASE_CERTIFICATE_NAME", "ERR_TLS_CERT_ALTNAME_INVALID", tasks=tasks)
+    crash = found.shows("TASK_EXITED", "exit code 1", "Node.js v20", tasks=tasks)
     assert found.saved["findings"].index(finding) < found.saved["findings"].index(crash)
     assert "aws ssm delete-parameter --name /atena/prod/DATABASE_URL" in finding["remedy"]
 
@@ -235,7 +235,7 @@ def test_what_node_said_long_before_its_last_line_is_the_first_cause(lab, well, 
 def test_a_command_that_is_not_in_the_image(lab, well, diagnose):
     with variation(lab, command=["no-such-program"]) as arn:
         tasks = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("command_not_found", "CannotStartContainerError", tasks=tasks)
+        finding = diagnose().shows("COMMAND_NOT_FOUND", "CannotStartContainerError", tasks=tasks)
     assert "CMD" in finding["remedy"]
 
 
@@ -249,8 +249,8 @@ def test_a_one_off_task_that_was_asked_about(lab, diagnose):
     arn = started["tasks"][0]["taskArn"]
     until(lambda: ecs.describe_tasks(cluster=lab.cluster, tasks=[arn])["tasks"][0]["lastStatus"] == "STOPPED", 60)
     found = diagnose("-e", json.dumps({"diagnose_tasks": [arn]}))
-    found.shows("crashes", "exit code 1")
-    assert "migrate.yml" in found["schema_behind"]["remedy"]
+    found.shows("TASK_EXITED", "exit code 1")
+    assert "migrate.yml" in found["SCHEMA_BEHIND"]["remedy"]
 
 
 # --- The network, as far as it can be read ---
@@ -282,10 +282,10 @@ def cut(lab, tmp_path_factory):
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("path_to_service", ["port 3000", "into atena-prod-ecs-sg", "from atena-prod-alb-sg"]),
-        ("path_to_database", ["port 5432", "into atena-prod-db-sg", "from atena-prod-ecs-sg"]),
-        ("path_to_redis", ["port 6379", "into atena-prod-redis-sg", "from atena-prod-ecs-sg"]),
-        ("no_way_out", ["443 out", "has no route to 0.0.0.0/0"]),
+        ("SERVICE_BLOCKED", ["port 3000", "into atena-prod-ecs-sg", "from atena-prod-alb-sg"]),
+        ("DATABASE_BLOCKED", ["port 5432", "into atena-prod-db-sg", "from atena-prod-ecs-sg"]),
+        ("REDIS_BLOCKED", ["port 6379", "into atena-prod-redis-sg", "from atena-prod-ecs-sg"]),
+        ("EGRESS_MISSING", ["443 out", "has no route to 0.0.0.0/0"]),
     ],
 )
 def test_a_missing_rule_or_route(cut, code, words):
@@ -321,15 +321,15 @@ def target_group(lab, well):
 def test_a_health_check_with_the_wrong_path(lab, target_group, diagnose):
     target_group(HealthCheckPath="/wrong")
     until(lambda: "unhealthy" in target_group.states(), 60)
-    finding = diagnose().shows("health_check_path", "GET /wrong on port 3000", "[404]")
-    assert finding["certainty"] == "certain" and "health_check_path" in finding["remedy"] and "/health" in finding["remedy"]
+    finding = diagnose().shows("HEALTH_CHECK_PATH_WRONG", "GET /wrong on port 3000", "[404]")
+    assert finding["certainty"] == "certain" and "HEALTH_CHECK_PATH_WRONG" in finding["remedy"] and "/health" in finding["remedy"]
     assert "infra.yml" in finding["remedy"]
 
 
 def test_a_health_check_on_the_wrong_port(lab, target_group, diagnose):
     target_group(HealthCheckPort="3999")
     until(lambda: "unhealthy" in target_group.states(), 60)
-    finding = diagnose().shows("health_check_port", "GET /health on port 3999")
+    finding = diagnose().shows("HEALTH_CHECK_PORT_WRONG", "GET /health on port 3999")
     assert finding["certainty"] == "certain" and "listens on 3000" in finding["cause"] and "infra.yml" in finding["remedy"]
 
 
@@ -338,7 +338,7 @@ def test_an_application_that_listens_elsewhere(lab, target_group, diagnose):
     with variation(lab, environment=[{"name": "PORT", "value": "3001"}]) as arn:
         release(lab, arn)
         until(lambda: "unhealthy" in target_group.states(), 60)
-        finding = diagnose().shows("health_check_port", "listens on port 3001")
+        finding = diagnose().shows("HEALTH_CHECK_PORT_WRONG", "listens on port 3001")
     assert finding["certainty"] == "likely" and "Nothing answers GET /health on port 3000" in finding["cause"]
 
 
@@ -359,8 +359,8 @@ def test_a_stopped_database(lab, well, diagnose):
     finally:
         rds.start_db_instance(DBInstanceIdentifier=f"{lab.name}-db")
         until(lambda: database_is(lab, "available"), 60)
-    assert found.codes[0] == "database_stopped"
-    finding = found.shows("database_stopped", "status stopped", "log of api")
+    assert found.codes[0] == "DATABASE_STOPPED"
+    finding = found.shows("DATABASE_STOPPED", "status stopped", "log of api")
     assert "start.yml" in finding["remedy"] and f"aws rds start-db-instance --db-instance-identifier {lab.name}-db" in finding["remedy"]
 
 
@@ -388,7 +388,7 @@ def test_credentials_that_the_database_refuses(lab, target_group, diagnose):
         until(lambda: heard(lab, "authentication failed", since), 60)
         found = diagnose()
     restarted(lab)
-    finding = found.shows("database_credentials", "authentication failed")
+    finding = found.shows("DATABASE_CREDENTIALS_REFUSED", "authentication failed")
     assert "/atena/prod/DATABASE_URL" in finding["remedy"] and "infra.yml" in finding["remedy"]
 
 
@@ -406,9 +406,9 @@ def test_a_redis_address_that_is_not_the_clusters(lab, target_group, diagnose):
         lab.playbook("infra.yml").must_succeed()
         lab.playbook("restart.yml").must_succeed()
         assert not [code for code in diagnose().codes if code.startswith("redis")]
-    finding = found.shows("redis_address", "/atena/prod/REDIS_URL", "log of api")
+    finding = found.shows("REDIS_URL_WRONG", "/atena/prod/REDIS_URL", "log of api")
     assert "infra.yml" in finding["remedy"] and "/start.yml" not in finding["remedy"] and "192.0.2.1" not in finding["cause"]
-    assert found.codes.index("redis_address") == 0
+    assert found.codes.index("REDIS_URL_WRONG") == 0
 
 
 def test_a_redis_that_was_deleted(lab, diagnose):
@@ -424,8 +424,8 @@ def test_a_redis_that_was_deleted(lab, diagnose):
         refused = lab.playbook("infra.yml").must_fail().text
         lab.playbook("start.yml", "-e", "start_without_queue=true").must_succeed()
         until(lambda: settled(lab), 120)
-    assert found.codes[0] == "redis_missing"
-    finding = found.shows("redis_missing", f"ElastiCache has no cluster {lab.name}-redis", "log of api")
+    assert found.codes[0] == "REDIS_MISSING"
+    finding = found.shows("REDIS_MISSING", f"ElastiCache has no cluster {lab.name}-redis", "log of api")
     assert "start.yml -e start_without_queue=true" in finding["remedy"]
     assert "was deleted outside of Terraform, with its queue. Nothing was changed." in refused
     assert not [code for code in diagnose().codes if code.startswith("redis")]
@@ -438,20 +438,20 @@ def test_a_load_balancer_that_is_gone_and_the_command_that_brings_it_back(lab, d
     client = lab.client("elbv2")
     client.delete_load_balancer(LoadBalancerArn=client.describe_load_balancers(Names=[f"{lab.name}-alb"])["LoadBalancers"][0]["LoadBalancerArn"])
     try:
-        finding = diagnose()["load_balancer_missing"]
+        finding = diagnose()["LOAD_BALANCER_MISSING"]
         assert "start.yml" in finding["remedy"] and "infra.yml" in finding["remedy"]
     finally:
         lab.playbook("infra.yml").must_succeed()
     until(lambda: settled(lab), 120)
-    assert "load_balancer_missing" not in diagnose().codes
+    assert "LOAD_BALANCER_MISSING" not in diagnose().codes
 
 
 def test_a_service_that_is_scaled_to_nothing(lab, well, diagnose):
     lab.client("ecs").update_service(cluster=lab.cluster, service=f"{lab.name}-workers", desiredCount=0)
-    finding = diagnose()["scaled_to_zero"]
-    assert finding["subject"] == f"{lab.name}-workers" and "scale.yml -e scale=workers=1" in finding["remedy"]
+    finding = diagnose()["SCALED_TO_ZERO"]
+    assert finding["resource"] == f"{lab.name}-workers" and "scale.yml -e scale=workers=1" in finding["remedy"]
     lab.playbook("scale.yml", "-e", "scale=workers=1").must_succeed()
-    assert "scaled_to_zero" not in diagnose().codes
+    assert "SCALED_TO_ZERO" not in diagnose().codes
 
 
 def test_an_environment_that_was_stopped_on_purpose_is_told_as_that(lab, diagnose):
@@ -462,15 +462,15 @@ def test_an_environment_that_was_stopped_on_purpose_is_told_as_that(lab, diagnos
         found = diagnose()
     finally:
         s3.put_object(**place, Body=before, ContentType="application/json")
-    assert found.codes[0] == "powered_off" and "start.yml" in found["powered_off"]["remedy"]
+    assert found.codes[0] == "ENVIRONMENT_STOPPED" and "start.yml" in found["ENVIRONMENT_STOPPED"]["remedy"]
 
 
 def test_what_the_caller_may_not_read_is_told_and_the_rest_still_found(lab, diagnose):
     with Faults(lab.endpoint) as faults:
         faults.error("rds:DescribeDBInstances", "AccessDenied", "User: someone is not authorized to perform: rds:DescribeDBInstances")
         found = diagnose()
-    found.shows("not_readable", "database:", "rds:DescribeDBInstances")
-    assert "database_missing" not in found.codes
+    found.shows("PARTLY_READABLE", "database:", "rds:DescribeDBInstances")
+    assert "DATABASE_MISSING" not in found.codes
     assert f"{lab.name}-api: 1 of 1 running" in found.text
 
 
@@ -479,7 +479,7 @@ def test_without_the_secrets_no_log_line_is_shown(lab, well, diagnose):
         tasks = released_until_a_task_ended(lab, arn)
         faults.error("ssm:GetParametersByPath", "AccessDeniedException", "not authorized to perform: ssm:GetParametersByPath")
         found = diagnose()
-    assert "exit code 3" in found.shows("crashes", tasks=tasks)["cause"]
+    assert "exit code 3" in found.shows("TASK_EXITED", tasks=tasks)["cause"]
     assert "very private" not in found.run.output + found.text + found.paths[0].read_text()
     assert "Log lines were left out" in found.text
 
@@ -489,7 +489,7 @@ def test_it_works_with_credentials_that_have_expired(lab, tmp_path):
         faults.expire("ecs:*")
         run = lab.playbook("diagnose.yml", "-e", f"diagnose_save_to={tmp_path}").must_succeed()
     found = Diagnosis(run, tmp_path)
-    assert found.codes[0] == "credentials"
+    assert found.codes[0] == "AWS_NOT_READABLE"
 
 
 def test_the_result_is_as_documented(lab):

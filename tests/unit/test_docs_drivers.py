@@ -77,4 +77,4 @@ def test_each_finding_that_the_page_names_is_one():
     told = PAGE[PAGE.index("### What the diagnosis says of Node.js") :]
     named = {code for row in re.findall(r"^\| (`[^|]*) \|", told, re.M) for code in re.findall(r"`(\w+)`", row)}
     assert len(named) > 12 and named <= {line.code for line in LOG_WORDS}
-    assert {line.code for line in LOG_WORDS if line.code.startswith(("npm", "bullmq", "jobs"))} <= named
+    assert {line.code for line in LOG_WORDS if line.code.startswith(("NPM", "BULLMQ", "JOBS"))} <= named

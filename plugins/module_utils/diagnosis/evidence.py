@@ -9,7 +9,7 @@ import os
 import tempfile
 
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Call
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text
 
 EXTENSIONS = ("json", "txt")
 

@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 # The network gave up: no answer, as against an answer that says no.
-_NO_ANSWER = r"i/o timeout|deadline exceeded|connection refused|no such host|request canceled|requestcanceled|connection issue|send request failed|dial tcp"
+# 'signal: killed' is of the program that ECS pulls and logs with, which it ends after minutes without an answer.
+_NO_ANSWER = (
+    r"i/o timeout|deadline exceeded|connection refused|no such host|request canceled|requestcanceled|connection issue|send request failed|dial tcp|"
+    r"signal: killed"
+)
 _NOT_ALLOWED = r"accessdenied|access denied|not authorized|unauthorized|403 forbidden|no basic auth|denied:"
 
 
@@ -26,117 +30,161 @@ class Words(NamedTuple):
 # 'API failures messages', 'Service event messages'). The first that matches counts, so the special stands before the general.
 AWS_WORDS = (
     Words(
-        "wrong_architecture",
+        "QUOTA_REACHED",
+        r"reached the limit on the number of|vcpu limit|limit on the number of (tasks|vcpus)|servicequotaexceeded|(task|eni|vcpu|concurrent)\w* limit exceeded",
+        "The account has reached a quota, so AWS starts no further task",
+        "Stop tasks that are not needed (scale.yml), or request a higher quota in Service Quotas (AWS Fargate: On-Demand vCPU resource count, L-3032A538; "
+        "Spot, L-36FBB829).",
+    ),
+    Words(
+        "SPOT_INTERRUPTED",
+        r"spotinterruption|spot task was interrupted|spot interruption",
+        "AWS took back the Spot capacity that the task ran on",
+        "ECS starts another task when there is capacity. For a service that must not be interrupted, use FARGATE instead of FARGATE_SPOT.",
+    ),
+    Words(
+        "TASK_RETIRED",
+        r"terminationnotice|performing maintenance on the underlying infrastructure|task retirement|fargate.*being retired",
+        "AWS retired the host that the task ran on",
+        "ECS starts another task by itself. A one-off task has to be run again.",
+    ),
+    Words(
+        "IMAGE_PULL_LIMITED",
+        r"(cannotpull|pull image).*(toomanyrequests|pull rate limit)",
+        "The registry refuses the pull because of too many pulls",
+        "The limit passes after some hours. Until then push the base image to ECR (or use ECR's pull-through cache), take it from there in the Dockerfile, "
+        "then deploy.yml.",
+    ),
+    Words(
+        "AWS_THROTTLED",
+        r"throttl|requestlimitexceeded|slow ?down\b|rate exceeded|toomanyrequests",
+        "AWS throttles the account's calls",
+        "ECS tries again by itself. If it lasts, find out what else in the account calls AWS so often (CloudTrail), or request a higher quota.",
+    ),
+    Words(
+        "IMAGE_WRONG_ARCHITECTURE",
         r"does not contain descriptor matching platform|exec format error|no matching manifest for linux",
         "The image is built for another processor than the task definition asks for",
         "Build it for the service's architecture (atena_services: architecture), or change that and apply infra.yml; then deploy.yml.",
     ),
     Words(
-        "registry_denied",
+        "IMAGE_DENIED",
         rf"(cannotpull|ecr registry auth).*({_NOT_ALLOWED})",
         "ECS may not pull the image",
         "Give the execution role the permission to pull (infra.yml does) and check the repository's policy.",
     ),
     Words(
-        "no_way_out",
-        rf"(cannotpull|pull image|resourceinitializationerror).*({_NO_ANSWER})",
+        "EGRESS_MISSING",
+        rf"(cannotpull|pull image|pull command|resourceinitializationerror|logging driver|logger args).*({_NO_ANSWER})",
         "The task cannot reach AWS from its subnet (ECR, SSM or CloudWatch Logs)",
         "Check the way out of the private subnets: NAT gateway, route to it, and the tasks' security group on port 443. infra.yml puts them back.",
     ),
     Words(
-        "image_missing",
+        "IMAGE_MISSING",
         r"(cannotpull|pull image).*(not found|manifest unknown|does not exist|manifest for)",
         "The image is not in the registry",
         "The image could not be pulled: check that it was pushed to ECR. deploy.yml builds and pushes it.",
     ),
     Words(
-        "image_not_pulled",
+        "IMAGE_NOT_PULLED",
         r"cannotpull|pull image",
         "The image could not be pulled",
         "The image could not be pulled: check that it was pushed to ECR, and the way out of the private subnets (NAT gateway).",
     ),
     Words(
-        "log_group_missing",
-        r"logger args|log group does not exist|create (cloudwatch )?(log )?stream",
-        "ECS cannot write to the log group",
-        "The log group is missing or may not be written to: infra.yml creates it and the execution role's permission.",
+        "LOGS_DENIED",
+        rf"(logger args|logging driver|create (cloudwatch )?(log )?stream).*({_NOT_ALLOWED})",
+        "ECS may not write to the log group",
+        "Give the execution role logs:CreateLogStream and logs:PutLogEvents (infra.yml does).",
     ),
     Words(
-        "secret_denied",
+        "LOG_GROUP_MISSING",
+        r"logger args|log group does not exist|create (cloudwatch )?(log )?stream",
+        "The log group does not exist",
+        "Create the log group: infra.yml.",
+    ),
+    Words(
+        "SECRET_DENIED",
         rf"resourceinitializationerror.*(secret|ssm|parameter|kms).*({_NOT_ALLOWED})",
         "ECS may not read a secret",
         "Give the execution role ssm:GetParameters on the path of the secrets, and kms:Decrypt (infra.yml does).",
     ),
     Words(
-        "secret_missing",
+        "SECRET_MISSING",
+        r"invalid (ssm )?parameters|parameternotfound",
+        "A parameter that the task definition names does not exist in SSM",
+        "Create the parameter: secrets.yml for those that people set, infra.yml for DATABASE_URL and REDIS_URL.",
+    ),
+    Words(
+        "SECRET_UNREADABLE",
         r"resourceinitializationerror.*(secret|ssm|parameter)",
         "A secret could not be read",
         "A secret could not be read: check the SSM parameter's name, that it exists, and the execution role's permission (ssm:GetParameters).",
     ),
     Words(
-        "role_not_assumable",
+        "ROLE_NOT_ASSUMABLE",
         r"unable to assume the (service linked )?role|unable to assume role|role .* cannot be assumed",
         "ECS may not assume the task's role",
         "The execution or task role is missing or does not trust ecs-tasks.amazonaws.com: infra.yml puts it back.",
     ),
     Words(
-        "out_of_memory",
+        "OUT_OF_MEMORY",
         r"outofmemory|out of memory",
         "The container needed more memory than it has",
         "The container needed more memory than it has: raise the service's memory (atena_api_memory, atena_workers_memory; "
         "of others atena_services.<service>.memory) and apply infra.yml.",
     ),
     Words(
-        "health_check_failed",
+        "HEALTH_CHECK_FAILED",
         r"elb health checks|is unhealthy in \(?target-group",
         "The load balancer's health check failed",
         "The load balancer's health check failed: check the container's port, the health check's path and the security groups.",
     ),
     Words(
-        "container_health_failed",
+        "CONTAINER_UNHEALTHY",
         r"container health checks",
         "The container's own health check failed",
         "Run the command of the container's health check by hand in the image, and read the container's log.",
     ),
     Words(
-        "command_not_found",
+        "COMMAND_NOT_FOUND",
         r"(cannotstart|cannotcreate).*(executable file not found|no such file or directory|permission denied)",
         "The container's command cannot be started",
         "Correct the image's CMD or ENTRYPOINT (or the service's command in atena_services), then deploy.yml.",
     ),
     Words(
-        "not_started",
+        "CONTAINER_NOT_STARTED",
         r"cannotstart|cannotcreate",
         "The container could not be started",
         "Read AWS's words above; then correct the image or the task definition.",
     ),
-    Words("no_memory_left", r"resource:memory", "There is no capacity for the task's memory", "Lower the memory, or try again later or in other subnets."),
-    Words("no_cpu_left", r"resource:cpu", "There is no capacity for the task's CPU", "Lower the CPU, or try again later or in other subnets."),
+    Words("CAPACITY_MEMORY", r"resource:memory", "There is no capacity for the task's memory", "Lower the memory, or try again later or in other subnets."),
+    Words("CAPACITY_CPU", r"resource:cpu", "There is no capacity for the task's CPU", "Lower the CPU, or try again later or in other subnets."),
     Words(
-        "no_capacity",
+        "CAPACITY_UNAVAILABLE",
         r"resource:fargate|capacity is unavailable|unable to place a task",
         "Fargate has no capacity in these availability zones now",
         "Try again later, or add subnets in another zone.",
     ),
     Words(
-        "no_addresses",
+        "ADDRESSES_EXHAUSTED",
         r"(insufficient|enough) free addresses|insufficientfreeaddresses|eni(s)? limit|resource:eni",
         "The subnets have no free address for another task",
         "Stop what is not needed there, or give the environment larger subnets.",
     ),
     Words(
-        "no_listener",
+        "LISTENER_MISSING",
         r"does not have an associated load balancer",
         "The target group belongs to no load balancer",
         "Apply infra.yml: it makes the load balancer and its listener.",
     ),
     Words(
-        "aws_side",
+        "TASK_SETUP_FAILED",
         r"timeout waiting for (network interface|ephemeralstorage) provisioning|internalerror|agenterror|host is unreachable",
         "AWS could not set the task up",
         "ECS tries again by itself. If it stays so, look at the AWS Health Dashboard.",
     ),
-    Words("cluster_missing", r"^(missing|inactive)\b", "The task definition or the cluster does not exist", "Run infra.yml first, and check the names."),
+    Words("CLUSTER_MISSING", r"^(missing|inactive)\b", "The task definition or the cluster does not exist", "Run infra.yml first, and check the names."),
 )
 
 
@@ -145,6 +193,7 @@ class Line(NamedTuple):
 
     around: must be found in it or in a line near it. A driver's error names what it was about in its stack, if at all.
     consequence: of the part itself being down, if it is.
+    refusal: the words of the server itself, which leave no doubt.
     """
 
     code: str
@@ -154,6 +203,7 @@ class Line(NamedTuple):
     cause: str
     around: str = ""
     consequence: bool = False
+    refusal: bool = False
 
 
 _POSTGRES = (
@@ -185,41 +235,62 @@ _ENDED = r"connection terminated unexpectedly|terminating connection due to|57P0
 _AROUND = 12
 
 LOG_WORDS = (
-    Line("wrong_architecture", "image", r"exec format error", "", "The image is built for another processor than the task definition asks for"),
-    Line("database_credentials", "database", r"authentication failed for|28P01|role \"[^\"]*\" does not exist", "", "The database refuses the credentials"),
-    Line("database_encryption", "database", r"no pg_hba\.conf entry", "", "The database refuses a connection without TLS"),
-    Line("redis_certificate", "redis", _CERTIFICATE, "", "The application refuses the certificate of Redis", around=_REDIS),
-    Line("database_certificate", "database", _CERTIFICATE, "", "The application refuses a certificate, most likely the database's"),
-    Line("redis_name", "redis", _OTHER_NAME, "", "The certificate of Redis is for another name than REDIS_URL has", around=_REDIS),
-    Line("database_name", "database", _OTHER_NAME, "", "The database's certificate is for another name than DATABASE_URL has"),
-    Line("database_connections", "database", r"too many clients|remaining connection slots|too many connections", "", "The database has no connection left"),
-    Line("database_full", "database", r"no space left on device|53100|disk full", _POSTGRES, "The database's disk is full"),
-    Line("database_absent", "database", r"database \"[^\"]*\" does not exist|3D000", "", "The server has no database of that name"),
-    Line("schema_behind", "schema", r"relation \"[^\"]*\" does not exist|column \S+ does not exist|42P01|42703", "", "The database's schema lacks something"),
-    Line("redis_full", "redis", r"OOM command not allowed", "", "Redis is full and takes no new job"),
-    Line("redis_credentials", "redis", r"NOAUTH|WRONGPASS|invalid username-password", "", "Redis refuses the credentials"),
-    Line("redis_read_only", "redis", r"READONLY You can't write", "", "Redis is read-only here"),
-    Line("redis_eviction", "redis", r"Eviction policy is \S+ It should be", "", "Redis may throw jobs away when its memory is full"),
-    Line("bullmq_without_ioredis", "image", r"BullMQ could not load the optional 'ioredis' package", "", "BullMQ 6 has no ioredis, so no job is done"),
-    Line("jobs_given_up", "workers", r"job stalled more than allowable limit", "", "BullMQ gave up jobs whose worker ended or lost its lock"),
-    Line("npm_first", "process", r"npm (error|ERR!) signal SIGTERM", "", "npm is the container's first process, so the program is not told of a stop"),
-    Line("npm_script", "image", r"npm (error|ERR!) Missing script", "", "The container's command names a script that package.json does not have"),
-    Line("database_ended", "database", _ENDED, "", "The database ended the application's connections", consequence=True),
-    Line("redis_unknown", "redis", _NO_NAME, _REDIS, "The name in REDIS_URL has no address", consequence=True),
-    Line("database_unknown", "database", _NO_NAME, _POSTGRES, "The name in DATABASE_URL has no address", consequence=True),
-    Line("database_unreachable", "database", _UNREACHABLE, _POSTGRES, "The application cannot reach the database", consequence=True),
-    Line("redis_unreachable", "redis", _UNREACHABLE, _REDIS, "The application cannot reach Redis", consequence=True),
-    Line("database_unreachable", "database", _NO_CONTEXT, "", "The application cannot reach the database", _NODE_POSTGRES, consequence=True),
+    Line("IMAGE_WRONG_ARCHITECTURE", "image", r"exec format error", "", "The image is built for another processor than the task definition asks for"),
     Line(
-        "out_of_memory",
+        "DATABASE_CREDENTIALS_REFUSED",
+        "database",
+        r"authentication failed for|28P01|role \"[^\"]*\" does not exist",
+        "",
+        "The database refuses the credentials",
+        refusal=True,
+    ),
+    Line("DATABASE_ENCRYPTION_REQUIRED", "database", r"no pg_hba\.conf entry", "", "The database refuses a connection without TLS", refusal=True),
+    Line("REDIS_CERTIFICATE_REFUSED", "redis", _CERTIFICATE, "", "The application refuses the certificate of Redis", around=_REDIS),
+    Line("DATABASE_CERTIFICATE_REFUSED", "database", _CERTIFICATE, "", "The application refuses a certificate, most likely the database's"),
+    Line("REDIS_CERTIFICATE_NAME", "redis", _OTHER_NAME, "", "The certificate of Redis is for another name than REDIS_URL has", around=_REDIS),
+    Line("DATABASE_CERTIFICATE_NAME", "database", _OTHER_NAME, "", "The database's certificate is for another name than DATABASE_URL has"),
+    Line(
+        "DATABASE_CONNECTIONS_EXHAUSTED",
+        "database",
+        r"too many clients|remaining connection slots|too many connections",
+        "",
+        "The database has no connection left",
+        refusal=True,
+    ),
+    Line("DATABASE_FULL", "database", r"no space left on device|53100|disk full", _POSTGRES, "The database's disk is full"),
+    Line("DATABASE_NAME_UNKNOWN", "database", r"database \"[^\"]*\" does not exist|3D000", "", "The server has no database of that name", refusal=True),
+    Line(
+        "SCHEMA_BEHIND",
+        "schema",
+        r"relation \"[^\"]*\" does not exist|column \S+ does not exist|42P01|42703",
+        "",
+        "The database's schema lacks something",
+        refusal=True,
+    ),
+    Line("REDIS_FULL", "redis", r"OOM command not allowed", "", "Redis is full and takes no new job", refusal=True),
+    Line("REDIS_CREDENTIALS_REFUSED", "redis", r"NOAUTH|WRONGPASS|invalid username-password", "", "Redis refuses the credentials", refusal=True),
+    Line("REDIS_READ_ONLY", "redis", r"READONLY You can't write", "", "Redis is read-only here", refusal=True),
+    Line("REDIS_EVICTION", "redis", r"Eviction policy is \S+ It should be", "", "Redis may throw jobs away when its memory is full"),
+    Line("BULLMQ_WITHOUT_IOREDIS", "image", r"BullMQ could not load the optional 'ioredis' package", "", "BullMQ 6 has no ioredis, so no job is done"),
+    Line("JOBS_STALLED", "workers", r"job stalled more than allowable limit", "", "BullMQ gave up jobs whose worker ended or lost its lock"),
+    Line("NPM_IS_PROCESS_1", "process", r"npm (error|ERR!) signal SIGTERM", "", "npm is the container's first process, so the program is not told of a stop"),
+    Line("NPM_SCRIPT_MISSING", "image", r"npm (error|ERR!) Missing script", "", "The container's command names a script that package.json does not have"),
+    Line("DATABASE_CONNECTIONS_ENDED", "database", _ENDED, "", "The database ended the application's connections", consequence=True),
+    Line("REDIS_HOST_UNKNOWN", "redis", _NO_NAME, _REDIS, "The name in REDIS_URL has no address", consequence=True),
+    Line("DATABASE_HOST_UNKNOWN", "database", _NO_NAME, _POSTGRES, "The name in DATABASE_URL has no address", consequence=True),
+    Line("DATABASE_UNREACHABLE", "database", _UNREACHABLE, _POSTGRES, "The application cannot reach the database", consequence=True),
+    Line("REDIS_UNREACHABLE", "redis", _UNREACHABLE, _REDIS, "The application cannot reach Redis", consequence=True),
+    Line("DATABASE_UNREACHABLE", "database", _NO_CONTEXT, "", "The application cannot reach the database", _NODE_POSTGRES, consequence=True),
+    Line(
+        "OUT_OF_MEMORY",
         "memory",
         r"heap out of memory|\bMemoryError\b|cannot allocate memory|std::bad_alloc",
         "",
         "The application ran out of memory inside its container",
     ),
-    Line("port_taken", "port", r"EADDRINUSE|address already in use", "", "The application's port is taken inside its container"),
+    Line("PORT_TAKEN", "port", r"EADDRINUSE|address already in use", "", "The application's port is taken inside its container"),
     Line(
-        "image_incomplete",
+        "IMAGE_INCOMPLETE",
         "image",
         _NO_MODULE,
         "",
@@ -262,9 +333,20 @@ def what_lines_say(texts: Sequence[str]) -> list[Line | None]:
     return [what_a_line_says(text, "\n".join(texts[max(0, place - _AROUND) : place + _AROUND + 1])) for place, text in enumerate(texts)]
 
 
-def exit_code_means(code: int | None) -> str:
+# The same of a container that was asked to stop: its exit code tells how it ended, not why.
+_EXIT_CODES_OF_A_STOP = {
+    0: "it ended when it was asked to stop",
+    137: "it did not end within its stopTimeout, and was killed",
+    143: "it ended by the SIGTERM that asked it to stop",
+}
+
+
+def exit_code_means(code: int | None, asked_to_stop: bool = False) -> str:
+    """What an exit code tells; '' for a number of the program's own. asked_to_stop: ECS or a person stopped the task."""
     if code is None:
         return ""
+    if asked_to_stop and code in _EXIT_CODES_OF_A_STOP:
+        return _EXIT_CODES_OF_A_STOP[code]
     if code in EXIT_CODES:
         return EXIT_CODES[code]
     return f"ended by signal {code - 128}" if 128 < code < 160 else ""

@@ -107,14 +107,19 @@ def from_policies(policies: dict, need: dict) -> list[dict]:
     return _decisions(need, decide)
 
 
+def assumable(role: dict, scope: dict) -> str:
+    """Whether a role's trust policy lets ECS assume it for tasks of this account and region."""
+    arns = [f"arn:{scope['partition']}:ecs:{scope['region']}:{scope['account']}:{rest}" for rest in ("*", "task/cluster/id")]
+    contexts = [{"aws:sourceaccount": scope["account"], "aws:sourcearn": arn} for arn in arns]
+    return iam_policy.trusts(role["trust"], ECS, contexts)
+
+
 def _trust(name: str, uses: str, role: dict, scope: dict) -> dict:
     if unread(role):
         return not_determined("role", name, role)
     if role.get("missing"):
         return bad("role", name, f"is the {uses} and does not exist: no task can start.", "Run infra.yml: it creates the roles of the task definitions.")
-    arns = [f"arn:{scope['partition']}:ecs:{scope['region']}:{scope['account']}:{rest}" for rest in ("*", "task/cluster/id")]
-    contexts = [{"aws:sourceaccount": scope["account"], "aws:sourcearn": arn} for arn in arns]
-    answer = iam_policy.trusts(role["trust"], ECS, contexts)
+    answer = assumable(role, scope)
     if answer == iam_policy.ALLOWED:
         return good("role", name, f"ECS may assume it ({uses})")
     if answer == iam_policy.DENIED:

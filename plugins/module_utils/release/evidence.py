@@ -9,7 +9,7 @@ import os
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, text as diagnosis
 
 
 def gather_evidence(call: Aws, params: dict, cluster: str, identity: str, tasks: list[str]) -> tuple[str, str, str]:

@@ -28,6 +28,11 @@ class Refused(TerraformError):
         self.details = {"refused": [{name: change[name] for name in ("address", "type", "action", "reason")} for change in refusals]}
 
 
+def written_again(replace: Iterable[str]) -> list[str]:
+    """Of addresses that are to be replaced, those that nothing is lost with: Terraform writes a parameter's value again."""
+    return [address for address in replace if address.startswith("aws_ssm_parameter.")]
+
+
 @dataclass(frozen=True)
 class Guards:
     """What a plan may do, and what it may not.

@@ -40,6 +40,7 @@ def make_plan(
     parallelism: int = 10,
     destroy: bool = False,
     targets: Iterable[str] = (),
+    replace: Iterable[str] = (),
     variables: Iterable[str] = (),
 ) -> tuple[bool, str, list[Diagnostic]]:
     """Returns (whether it holds a change, the plan file, diagnostics). destroy: the plan takes everything away. targets: addresses; it is of them alone, and of
@@ -50,6 +51,7 @@ def make_plan(
         *("plan", "-json", "-input=false", "-detailed-exitcode", f"-out={path}", f"-parallelism={parallelism}", *lock_arguments(lock_timeout)),
         *(("-destroy",) if destroy else ()),
         *(f"-target={address}" for address in targets),
+        *(f"-replace={address}" for address in replace),
         *variables,
         scratch=scratch,
         accept=(0, 2),
@@ -123,8 +125,8 @@ def apply_alone(terraform: Terraform, scratch: str, addresses: Iterable[str], *,
 class Request:
     """What is asked of Terraform.
 
-    lock_timeout: see lock_arguments. check: only planned. destroy, targets: see make_plan. saved: a plan that was kept earlier, instead of a new one. save_as:
-    where a new one is kept, instead of being applied.
+    lock_timeout: see lock_arguments. check: only planned. destroy, targets: see make_plan. replace: addresses that are replaced though nothing differs. saved: a
+    plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
     """
 
     lock_timeout: int | None
@@ -132,13 +134,14 @@ class Request:
     check: bool = False
     destroy: bool = False
     targets: Iterable[str] = ()
+    replace: Iterable[str] = ()
     saved: str = ""
     save_as: str = ""
 
     def of_plan(self) -> dict[str, Any]:
         """Arguments of make_plan. What is only looked at needs no lock."""
         lock_timeout = None if self.check or self.save_as else self.lock_timeout
-        return {"lock_timeout": lock_timeout, "parallelism": self.parallelism, "destroy": self.destroy, "targets": self.targets}
+        return {"lock_timeout": lock_timeout, "parallelism": self.parallelism, "destroy": self.destroy, "targets": self.targets, "replace": self.replace}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import rules as diagnosis, tasks as diagnosis_tasks
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import remedies, rules as diagnosis, text as diagnosis_text
 from ansible_collections.atena.aws.plugins.module_utils.ecs.failure_words import LOG_WORDS
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from fakes import work
@@ -156,6 +156,14 @@ def never_ran(reason):
     return task(stop_code="TaskFailedToStart", stopped_reason=reason, containers=[{"name": "api", "exit_code": None, "reason": ""}])
 
 
+def exited(code):
+    return task(containers=[{"name": "api", "exit_code": code, "reason": ""}])
+
+
+def denied(purpose, *what):
+    return {"role": "arn:aws:iam::1:role/a-execution", "purpose": purpose, "refused": list(what), "services": ["a-api", "a-workers"]}
+
+
 def running(service="a-api", *lines):
     said = [{"at": "2026-01-10T02:59:00+00:00", "message": line} for line in lines]
     container = service.removeprefix("a-")
@@ -193,7 +201,7 @@ def rules_gone(group, key):
 
 def test_nothing_is_found_in_a_healthy_environment():
     assert diagnosis.findings(FACTS) == []
-    assert "Nothing wrong was found." in diagnosis.as_text({"environment": "a", "at": NOW, "findings": [], "facts": FACTS})
+    assert "Nothing wrong was found." in diagnosis_text.as_text({"environment": "a", "at": NOW, "findings": [], "facts": FACTS})
 
 
 def begun(state):
@@ -208,153 +216,239 @@ def test_what_did_not_end_comes_before_its_consequences_and_a_redeploy_after_all
 
         return apply
 
-    assert [item["code"] for item in broken(change("restoring"))][:2] == ["unfinished", "database_missing"]
-    assert [item["code"] for item in broken(change("redeploying"))][-1] == "not_settled"
+    assert [item["code"] for item in broken(change("restoring"))][:2] == ["WORK_INCOMPLETE", "DATABASE_MISSING"]
+    assert [item["code"] for item in broken(change("redeploying"))][-1] == "REDEPLOY_INCOMPLETE"
 
 
-# What is broken, the cause's code, words of the remedy, and words of cause, subject or evidence.
+def failing(*tasks):
+    """Tasks of the API that failed, in a service that does not get another to run."""
+
+    def change(facts):
+        facts["tasks"] = list(tasks)
+        facts["services"]["a-api"].update(running_count=0, rollout_state="IN_PROGRESS")
+        facts["target_groups"][GROUP]["targets"] = []
+
+    return change
+
+
+def commands(finding):
+    return [step["command"].removeprefix("ansible-playbook ") for step in finding["steps"] if step["command"]]
+
+
+def causes(found):
+    return [item["code"] for item in found if not item["over"] and not item["caused_by"]]
+
+
+ENDS = "ResourceInitializationError: unable to retrieve secrets from ssm: "
+# What is broken, the cause's code, what it is about, the commands of its remedy in their order, and words of cause or evidence.
 CASES = [
-    (setting(["gates"], {"power": "off", "redis": "absent"}), "powered_off", "start.yml", "stopped on purpose"),
+    (setting(["gates"], {"power": "off", "redis": "absent"}), "ENVIRONMENT_STOPPED", "a", ["start.yml"], "power off"),
     (
         setting(["unfinished"], begun("restoring")),
-        "unfinished",
-        "restore_database.yml -e restore_database_confirm=a",
+        "WORK_INCOMPLETE",
+        "a",
+        ["restore_database.yml -e restore_database_confirm=a"],
         "A restore of the database began at 2027-01-15",
     ),
-    (setting(["unfinished"], begun("redeploying")), "not_settled", "redeploy.yml` finishes it", "A redeploy began"),
-    (setting(["database", "status"], "stopped"), "database_stopped", "aws rds start-db-instance --db-instance-identifier a-db", "a-db"),
-    (setting(["database", "status"], "storage-full"), "database_full", "allocated_storage", "disk"),
-    (setting(["database", "status"], "starting"), "database_not_ready", "by itself", "starting"),
-    (setting(["database", "status"], "incompatible-network"), "database_not_ready", "describe-events", "incompatible-network"),
-    (setting(["database"], None), "database_missing", "infra.yml", "a-db"),
+    (setting(["unfinished"], begun("redeploying")), "REDEPLOY_INCOMPLETE", "a", ["redeploy.yml"], "A redeploy began"),
+    (setting(["database", "status"], "stopped"), "DATABASE_STOPPED", "a-db", ["start.yml"], "RDS: status stopped"),
+    (setting(["database", "status"], "storage-full"), "DATABASE_FULL", "a-db", ["infra.yml"], "disk"),
+    (setting(["database", "status"], "starting"), "DATABASE_NOT_READY", "a-db", ["status.yml"], "starting"),
+    (
+        setting(["database", "status"], "incompatible-network"),
+        "DATABASE_NOT_READY",
+        "a-db",
+        ["aws rds describe-events --source-type db-instance --source-identifier a-db --duration 1440"],
+        "incompatible-network",
+    ),
+    (setting(["database"], None), "DATABASE_MISSING", "a-db", ["infra.yml", "restore_database.yml"], "does not exist"),
     (
         setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": []}),
-        "redis_missing",
-        "start_without_queue=true",
+        "REDIS_MISSING",
+        "a-redis",
+        ["start.yml -e start_without_queue=true"],
         "no cluster a-redis",
     ),
     (
         setting(["redis"], {"id": "a-redis", "status": "absent", "endpoint": "", "snapshots": ["a-redis-1"]}),
-        "redis_missing",
-        "start_redis_snapshot=a-redis-1",
+        "REDIS_MISSING",
+        "a-redis",
+        ["start.yml -e start_redis_snapshot=a-redis-1", "start.yml -e start_without_queue=true"],
         "a-redis-1",
     ),
-    (setting(["redis", "came_back_empty_at"], "2026-11-30T10:00:00Z"), "redis_came_back_empty", "start.yml", "2026-11-30T10:00:00Z"),
-    (setting(["redis", "status"], "creating"), "redis_not_ready", "by itself", "creating"),
-    (setting(["secrets", "redis_url_is_right"], False), "redis_address", "delete-parameter --name /a/prod/REDIS_URL", "r.cache:6379"),
-    (setting(["secrets", "database_url_is_right"], False), "database_address", "delete-parameter --name /a/prod/DATABASE_URL", "db.rds:5432"),
-    (setting(["load_balancer"], None), "load_balancer_missing", "infra.yml", "a-alb"),
-    (setting(["load_balancer", "state"], "failed"), "load_balancer_not_ready", "infra.yml", "failed"),
-    (setting(["target_groups", GROUP, "load_balancers"], []), "listener_missing", "infra.yml", "a-api-tg"),
-    (rules_gone("sg-alb", "IpPermissionsEgress"), "path_to_service", "infra.yml", "a-alb-sg (sg-alb) to a-ecs-sg (sg-ecs): nothing lets it out of a-alb-sg"),
-    (rules_gone("sg-ecs", "IpPermissions"), "path_to_service", "infra.yml", "nothing lets it into a-ecs-sg"),
-    (rules_gone("sg-db", "IpPermissions"), "path_to_database", "infra.yml", "TCP port 5432"),
-    (rules_gone("sg-redis", "IpPermissions"), "path_to_redis", "infra.yml", "TCP port 6379"),
-    (rules_gone("sg-ecs", "IpPermissionsEgress"), "no_way_out", "infra.yml", "lets TCP port 443 out"),
-    (setting(["network", "nat_gateways"], []), "no_way_out", "start.yml", "nat-1, which is gone"),
-    (setting(["network", "route_tables", 0, "Routes"], []), "no_way_out", "infra.yml", "subnet-1"),
-    (setting(["secrets", "missing"], ["/a/prod/ADMIN_TOKEN"]), "secret_missing", "secrets.yml", "/a/prod/ADMIN_TOKEN"),
-    (setting(["secrets", "missing"], ["/a/prod/DATABASE_URL"]), "secret_missing", "infra.yml", "/a/prod/DATABASE_URL"),
-    (setting(["secrets", "parameters", 1, "is_set"], False), "secret_not_set", "secrets.yml", "ADMIN_TOKEN"),
-    (setting(["images", IMAGE], {"exists": False, "platforms": None, "why": "not held"}), "image_missing", "deploy.yml", IMAGE),
-    (setting(["images", IMAGE, "platforms"], [{"os": "linux", "architecture": "arm64"}]), "wrong_architecture", "linux/amd64", "arm64"),
-    (setting(["log_groups", "/ecs/a-api"], False), "log_group_missing", "infra.yml", "/ecs/a-api"),
-    (setting(["missing_services"], ["a-cron"]), "service_missing", "infra.yml", "a-cron"),
-    (setting(["services", "a-workers", "desired_count"], 0), "scaled_to_zero", "scale.yml -e scale=workers=1", "a-workers"),
-    (setting(["unreadable"], [{"part": "redis", "why": "Could not", "code": "AccessDenied"}]), "not_readable", "permissions", "redis: Could not"),
-    (setting(["unreadable"], [{"part": "services", "why": "Could not", "code": "ExpiredToken"}]), "credentials", "credentials", "services: Could not"),
-    # How tasks ended.
-    (setting(["tasks"], [task()]), "crashes", "rollback.yml", "exit code 1"),
-    (setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 0, "reason": ""}])]), "crashes", "deploy.yml", "ended by itself"),
-    (setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 127, "reason": ""}])]), "crashes", "deploy.yml", "not found in the image"),
-    (setting(["tasks"], [never_ran("CannotPullContainerError: x: not found")]), "image_missing", "deploy.yml", "CannotPullContainerError"),
+    (setting(["redis", "came_back_empty_at"], "2026-11-30T10:00:00Z"), "REDIS_EMPTY", "a-redis", ["start.yml"], "2026-11-30T10:00:00Z"),
+    (setting(["redis", "status"], "creating"), "REDIS_NOT_READY", "a-redis", ["status.yml"], "creating"),
     (
-        setting(["tasks"], [never_ran("ResourceInitializationError: unable to retrieve secrets from ssm: invalid ssm parameters: /a/prod/ADMIN_TOKEN")]),
-        "secret_missing",
-        "secrets.yml",
+        setting(["secrets", "redis_url_is_right"], False),
+        "REDIS_URL_WRONG",
+        "REDIS_URL",
+        ["infra.yml -e infra_replace=aws_ssm_parameter.redis_url", "restart.yml"],
+        "r.cache:6379",
+    ),
+    (
+        setting(["secrets", "database_url_is_right"], False),
+        "DATABASE_URL_WRONG",
+        "DATABASE_URL",
+        ["infra.yml -e infra_replace=aws_ssm_parameter.database_url", "restart.yml"],
+        "db.rds:5432",
+    ),
+    (setting(["load_balancer"], None), "LOAD_BALANCER_MISSING", "a-alb", ["infra.yml"], "nobody reaches"),
+    (setting(["load_balancer", "state"], "failed"), "LOAD_BALANCER_NOT_READY", "a-alb", ["infra.yml"], "failed"),
+    (setting(["target_groups", GROUP, "load_balancers"], []), "LISTENER_MISSING", "a-api", ["infra.yml"], "a-api-tg"),
+    (
+        rules_gone("sg-alb", "IpPermissionsEgress"),
+        "SERVICE_BLOCKED",
+        "a-api",
+        ["infra.yml"],
+        "a-alb-sg (sg-alb) to a-ecs-sg (sg-ecs): nothing lets it out of a-alb-sg",
+    ),
+    (rules_gone("sg-ecs", "IpPermissions"), "SERVICE_BLOCKED", "a-api", ["infra.yml"], "nothing lets it into a-ecs-sg"),
+    (rules_gone("sg-db", "IpPermissions"), "DATABASE_BLOCKED", "a-api, a-workers", ["infra.yml"], "TCP port 5432"),
+    (rules_gone("sg-redis", "IpPermissions"), "REDIS_BLOCKED", "a-api, a-workers", ["infra.yml"], "TCP port 6379"),
+    (rules_gone("sg-ecs", "IpPermissionsEgress"), "EGRESS_MISSING", "a-api, a-workers", ["infra.yml"], "allows egress on TCP port 443"),
+    (setting(["network", "nat_gateways"], []), "EGRESS_MISSING", "a-api, a-workers", ["infra.yml"], "nat-1, which is gone"),
+    (setting(["network", "route_tables", 0, "Routes"], []), "EGRESS_MISSING", "a-api, a-workers", ["infra.yml"], "subnet-1"),
+    (setting(["secrets", "missing"], ["/a/prod/ADMIN_TOKEN"]), "SECRET_MISSING", "a-api, a-workers", ["secrets.yml", "deploy.yml"], "/a/prod/ADMIN_TOKEN"),
+    (setting(["secrets", "missing"], ["/a/prod/DATABASE_URL"]), "SECRET_MISSING", "a-api, a-workers", ["infra.yml", "deploy.yml"], "/a/prod/DATABASE_URL"),
+    (setting(["secrets", "parameters", 1, "is_set"], False), "SECRET_NOT_SET", "ADMIN_TOKEN", ["secrets.yml", "restart.yml"], "the placeholder"),
+    (
+        setting(["images", IMAGE], {"exists": False, "platforms": None, "why": "not held"}),
+        "IMAGE_MISSING",
+        "a-api",
+        ["deploy.yml", "rollback.yml"],
+        IMAGE,
+    ),
+    (
+        setting(["images", IMAGE, "platforms"], [{"os": "linux", "architecture": "arm64"}]),
+        "IMAGE_WRONG_ARCHITECTURE",
+        "a-api",
+        ["deploy.yml"],
+        "arm64",
+    ),
+    (setting(["log_groups", "/ecs/a-api"], False), "LOG_GROUP_MISSING", "/ecs/a-api", ["infra.yml"], "does not exist"),
+    (setting(["access"], [denied("secrets", "ssm:GetParameters on x")]), "SECRET_DENIED", "a-api, a-workers", ["infra.yml"], "a-execution may not ssm:Get"),
+    (setting(["access"], [denied("pull", "ecr:BatchGetImage on x")]), "IMAGE_DENIED", "a-api, a-workers", ["infra.yml"], "a-execution may not ecr:Batch"),
+    (setting(["access"], [denied("logs", "logs:PutLogEvents on x")]), "LOGS_DENIED", "a-api, a-workers", ["infra.yml"], "a-execution may not logs:Put"),
+    (setting(["access"], [denied("assume", "be assumed")]), "ROLE_NOT_ASSUMABLE", "a-api, a-workers", ["infra.yml"], "a-execution may not be assumed"),
+    (setting(["missing_services"], ["a-cron"]), "SERVICE_MISSING", "a-cron", ["infra.yml"], "no such service"),
+    (setting(["services", "a-workers", "desired_count"], 0), "SCALED_TO_ZERO", "a-workers", ["scale.yml -e scale=workers=1"], "0 tasks"),
+    (setting(["unreadable"], [{"part": "redis", "why": "Could not", "code": "AccessDenied"}]), "PARTLY_READABLE", "a", ["diagnose.yml"], "redis: Could not"),
+    (setting(["unreadable"], [{"part": "redis", "why": "Slow", "code": "Throttling"}]), "AWS_THROTTLED", "a", ["diagnose.yml"], "redis: Slow"),
+    (
+        setting(["unreadable"], [{"part": "services", "why": "Could not", "code": "ExpiredToken"}]),
+        "AWS_NOT_READABLE",
+        "a",
+        ["diagnose.yml"],
+        "services: Could not",
+    ),
+    # How tasks ended.
+    (failing(task()), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "exit code 1"),
+    (failing(exited(0)), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "ended by itself"),
+    (failing(exited(127)), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "not found in the image"),
+    (failing(never_ran("CannotPullContainerError: x: not found")), "IMAGE_MISSING", "a-api", ["deploy.yml", "rollback.yml"], "CannotPullContainerError"),
+    (
+        failing(never_ran(f"{ENDS}invalid ssm parameters: /a/prod/ADMIN_TOKEN")),
+        "SECRET_MISSING",
+        "a-api",
+        ["secrets.yml", "deploy.yml"],
         "/a/prod/ADMIN_TOKEN does not exist in SSM",
     ),
+    (failing(never_ran(f"{ENDS}AccessDeniedException: x")), "SECRET_DENIED", "a-api", ["infra.yml"], "AccessDeniedException"),
+    (failing(never_ran(f"{ENDS}dial tcp 1.2.3.4:443: i/o timeout")), "EGRESS_MISSING", "a-api", ["infra.yml"], "i/o timeout"),
+    (failing(never_ran("CannotPullContainerError: pull command failed: : signal: killed")), "EGRESS_MISSING", "a-api", ["infra.yml"], "signal: killed"),
+    (failing(never_ran("ECS was unable to assume the role 'x'")), "ROLE_NOT_ASSUMABLE", "a-api", ["infra.yml"], "unable to assume"),
+    (failing(never_ran("You've reached the limit on the number of vCPUs you can run concurrently")), "QUOTA_REACHED", "a-api", ["scale.yml"], "vCPUs"),
+    (failing(task(stop_code="SpotInterruption", stopped_reason="Your Spot Task was interrupted.")), "SPOT_INTERRUPTED", "a-api", [], "Spot"),
+    (failing(never_ran("A reason nobody ever saw")), "TASK_NOT_STARTED", "a-api", ["deploy.yml", "rollback.yml"], "A reason nobody ever saw"),
     (
-        setting(["tasks"], [never_ran("ResourceInitializationError: unable to retrieve secrets from ssm: AccessDeniedException: x")]),
-        "secret_denied",
-        "`ansible-playbook infra.yml`",
-        "AccessDeniedException",
-    ),
-    (
-        setting(["tasks"], [never_ran("ResourceInitializationError: unable to pull: dial tcp 1.2.3.4:443: i/o timeout")]),
-        "no_way_out",
-        "infra.yml",
-        "i/o timeout",
-    ),
-    (setting(["tasks"], [never_ran("ECS was unable to assume the role 'x'")]), "role_not_assumable", "infra.yml", "unable to assume"),
-    (setting(["tasks"], [never_ran("A reason nobody ever saw")]), "crashes", "rollback.yml", "A reason nobody ever saw"),
-    (
-        setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}])]),
-        "out_of_memory",
-        "Raise atena_api_memory (now 512), for instance to 1024",
+        failing(task(containers=[{"name": "api", "exit_code": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}])),
+        "OUT_OF_MEMORY",
+        "a-api",
+        ["infra.yml", "deploy.yml"],
         "it may use 512 MiB",
     ),
     # Health checks.
     (
         lambda facts: unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [404]"),
-        "health_check_path",
-        "health_check_path",
+        "HEALTH_CHECK_PATH_WRONG",
+        "a-api",
+        ["infra.yml"],
         "404",
     ),
-    (lambda facts: unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"), "health_check_failed", "log", "[503]"),
-    (lambda facts: unhealthy(facts, "Target.Timeout", "Request timed out"), "health_check_timeout", "rollback.yml", "within 5 s"),
-    (lambda facts: unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed"), "health_check_port", "atena_services.api.port", "Nothing answers"),
+    (
+        lambda facts: unhealthy(facts, "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"),
+        "HEALTH_CHECK_FAILED",
+        "a-api",
+        ["deploy.yml", "rollback.yml"],
+        "[503]",
+    ),
+    (
+        lambda facts: unhealthy(facts, "Target.Timeout", "Request timed out"),
+        "HEALTH_CHECK_TIMED_OUT",
+        "a-api",
+        ["deploy.yml", "rollback.yml"],
+        "within 5 s",
+    ),
+    (
+        lambda facts: unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed"),
+        "HEALTH_CHECK_NO_ANSWER",
+        "a-api",
+        ["infra.yml", "deploy.yml", "rollback.yml"],
+        "Nothing answers",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("change", "code", "remedy", "words"), CASES)
-def test_a_cause_is_named_with_its_evidence_and_its_remedy(change, code, remedy, words):
-    found = broken(change)
-    assert code in [item["code"] for item in found], found
-    finding = next(item for item in found if item["code"] == code)
-    assert remedy in finding["remedy"]
-    assert words in " ".join([finding["cause"], finding["subject"], *finding["evidence"]])
-    assert finding["certainty"] in ("certain", "likely") and set(finding) == {"code", "cause", "subject", "evidence", "remedy", "certainty", "past"}
+@pytest.mark.parametrize(("change", "code", "resource", "remedy", "words"), CASES)
+def test_a_cause_is_named_with_its_resource_its_evidence_and_its_remedy(change, code, resource, remedy, words):
+    finding = next(item for item in broken(change) if item["code"] == code)
+    assert (finding["resource"], commands(finding)) == (resource, remedy)
+    assert words in " ".join([finding["cause"], *finding["evidence"]])
+    assert finding["certainty"] in ("certain", "likely") and not finding["over"] and finding["caused_by"] == ""
+    assert all(f"`{step['command']}`" in finding["remedy"] for step in finding["steps"] if step["command"])
 
 
-@pytest.mark.parametrize(("change", "code", "remedy", "words"), [case for case in CASES if case[1] not in ("powered_off", "path_to_service", "no_way_out")])
-def test_one_broken_thing_is_one_cause(change, code, remedy, words):
-    assert {item["code"] for item in broken(change)} == {code}
+@pytest.mark.parametrize(("change", "code", "resource", "remedy", "words"), CASES)
+def test_one_broken_thing_is_one_cause(change, code, resource, remedy, words):
+    # All rules of a group are several things: it lets the tasks reach neither AWS nor their data.
+    others = {"DATABASE_BLOCKED", "REDIS_BLOCKED", "SERVICE_BLOCKED"} if words == "allows egress on TCP port 443" else set()
+    assert set(causes(broken(change))) - others == {code}
 
 
 @pytest.mark.parametrize("line", LOG_WORDS, ids=lambda line: line.code)
 def test_every_complaint_of_a_log_has_a_remedy(line):
     text = {
-        "database_credentials": 'password authentication failed for user "a"',
-        "database_encryption": "no pg_hba.conf entry",
-        "database_connections": "too many clients",
-        "database_full": "postgres: no space left on device",
-        "database_absent": 'database "x" does not exist',
-        "schema_behind": 'relation "x" does not exist',
-        "redis_full": "OOM command not allowed",
-        "redis_credentials": "NOAUTH",
-        "redis_read_only": "READONLY You can't write",
-        "database_unreachable": "database: connection refused",
-        "redis_unreachable": "redis: connection refused",
-        "out_of_memory": "MemoryError",
-        "port_taken": "EADDRINUSE",
-        "image_incomplete": "Cannot find module",
-        "wrong_architecture": "exec format error",
-        "redis_certificate": "redis: certificate verify failed",
-        "database_certificate": "certificate verify failed",
-        "redis_name": "redis: ERR_TLS_CERT_ALTNAME_INVALID",
-        "database_name": 'server certificate for "a" does not match host name "b"',
-        "redis_eviction": 'IMPORTANT! Eviction policy is allkeys-lru. It should be "noeviction"',
-        "bullmq_without_ioredis": "BullMQ could not load the optional 'ioredis' package",
-        "jobs_given_up": "job stalled more than allowable limit",
-        "npm_first": "npm error signal SIGTERM",
-        "npm_script": 'npm error Missing script: "work"',
-        "database_ended": "terminating connection due to administrator command",
-        "redis_unknown": "getaddrinfo ENOTFOUND a.cache.amazonaws.com",
-        "database_unknown": "getaddrinfo ENOTFOUND a.rds.amazonaws.com",
+        "DATABASE_CREDENTIALS_REFUSED": 'password authentication failed for user "a"',
+        "DATABASE_ENCRYPTION_REQUIRED": "no pg_hba.conf entry",
+        "DATABASE_CONNECTIONS_EXHAUSTED": "too many clients",
+        "DATABASE_FULL": "postgres: no space left on device",
+        "DATABASE_NAME_UNKNOWN": 'database "x" does not exist',
+        "SCHEMA_BEHIND": 'relation "x" does not exist',
+        "REDIS_FULL": "OOM command not allowed",
+        "REDIS_CREDENTIALS_REFUSED": "NOAUTH",
+        "REDIS_READ_ONLY": "READONLY You can't write",
+        "DATABASE_UNREACHABLE": "database: connection refused",
+        "REDIS_UNREACHABLE": "redis: connection refused",
+        "OUT_OF_MEMORY": "MemoryError",
+        "PORT_TAKEN": "EADDRINUSE",
+        "IMAGE_INCOMPLETE": "Cannot find module",
+        "IMAGE_WRONG_ARCHITECTURE": "exec format error",
+        "REDIS_CERTIFICATE_REFUSED": "redis: certificate verify failed",
+        "DATABASE_CERTIFICATE_REFUSED": "certificate verify failed",
+        "REDIS_CERTIFICATE_NAME": "redis: ERR_TLS_CERT_ALTNAME_INVALID",
+        "DATABASE_CERTIFICATE_NAME": 'server certificate for "a" does not match host name "b"',
+        "REDIS_EVICTION": 'IMPORTANT! Eviction policy is allkeys-lru. It should be "noeviction"',
+        "BULLMQ_WITHOUT_IOREDIS": "BullMQ could not load the optional 'ioredis' package",
+        "JOBS_STALLED": "job stalled more than allowable limit",
+        "NPM_IS_PROCESS_1": "npm error signal SIGTERM",
+        "NPM_SCRIPT_MISSING": 'npm error Missing script: "work"',
+        "DATABASE_CONNECTIONS_ENDED": "terminating connection due to administrator command",
+        "REDIS_HOST_UNKNOWN": "getaddrinfo ENOTFOUND a.cache.amazonaws.com",
+        "DATABASE_HOST_UNKNOWN": "getaddrinfo ENOTFOUND a.rds.amazonaws.com",
     }[line.code]
     finding = next(item for item in broken(setting(["tasks"], [running("a-api", text)])) if item["code"] == line.code)
-    assert finding["certainty"] == "likely" and text in finding["evidence"][0] and len(finding["remedy"]) > 20
+    assert finding["certainty"] == ("certain" if line.refusal else "likely")
+    assert text in finding["evidence"][0] and finding["resource"] == "a-api" and finding["steps"]
 
 
 def test_a_log_line_of_long_ago_says_nothing_about_a_running_task():
@@ -374,19 +468,19 @@ def test_what_everything_stands_on_comes_before_its_consequences():
         facts["health"] = {"url": "http://a.elb/health", "status": 503, "content": "database: failed"}
 
     found = broken(change)
-    assert [item["code"] for item in found] == ["database_stopped", "health_check_failed"]
+    assert [item["code"] for item in found] == ["DATABASE_STOPPED", "HEALTH_CHECK_FAILED"]
     assert any("connection refused" in line for line in found[0]["evidence"]), "the complaint is told with its cause"
     assert any("503: database: failed" in line for line in found[1]["evidence"])
 
 
 def test_a_complaint_without_a_known_cause_stands_for_itself():
     found = broken(setting(["tasks"], [running("a-workers", "Error 111 connecting to 10.0.1.9:6379. Connection refused.")]))
-    assert [(item["code"], item["subject"]) for item in found] == [("redis_unreachable", "a-workers")]
+    assert [(item["code"], item["resource"]) for item in found] == [("REDIS_UNREACHABLE", "a-workers")]
 
 
 def test_one_missing_rule_that_stops_all_services_is_told_once():
     found = broken(rules_gone("sg-db", "IpPermissions"))
-    assert [(item["code"], item["subject"]) for item in found] == [("path_to_database", "a-api, a-workers")]
+    assert [(item["code"], item["resource"]) for item in found] == [("DATABASE_BLOCKED", "a-api, a-workers")]
 
 
 def test_many_tasks_that_end_in_the_same_way_are_one_finding_with_the_newest_as_evidence():
@@ -394,20 +488,39 @@ def test_many_tasks_that_end_in_the_same_way_are_one_finding_with_the_newest_as_
     tasks[3]["log_tail"] = {"api": [{"at": NOW, "message": "the last words"}]}
     found = broken(setting(["tasks"], tasks))
     assert len(found) == 1
-    assert "t3" in found[0]["evidence"][0] and "  | the last words" in found[0]["evidence"] and "3 more tasks ended in the same way" in found[0]["evidence"]
+    assert (
+        "t3" in found[0]["evidence"][0]
+        and "  | the last words" in found[0]["evidence"]
+        and "3 more tasks of the same deployment ended in the same way" in found[0]["evidence"]
+    )
+
+
+def of_another_revision(**changes):
+    """A task of a deployment that was rolled back."""
+    return task(number=1, **{"task_definition": f"{ARN}a-api:1", **changes})
 
 
 def test_what_failed_in_a_deployment_that_was_replaced_comes_after_what_is_wrong_now():
-    found = broken(lambda facts: facts.update(tasks=[task(number=1)], log_groups={"/ecs/a-api": False}))
-    assert [item["code"] for item in found] == ["log_group_missing", "crashes"]
-    assert "replaced since" in found[1]["cause"]
+    found = broken(lambda facts: facts.update(tasks=[of_another_revision()], log_groups={"/ecs/a-api": False}))
+    assert [(item["code"], item["over"]) for item in found] == [("LOG_GROUP_MISSING", False), ("TASK_EXITED", True)]
 
 
-def test_a_past_failure_in_a_healthy_environment_is_told_as_past():
-    facts = {**FACTS, "tasks": [task(number=1)]}
+def test_what_is_over_is_a_line_without_a_command_and_is_not_counted():
+    facts = {**FACTS, "tasks": [of_another_revision(), of_another_revision(task_id="t2", task_arn=f"{TASK}t2")]}
     found = diagnosis.findings(facts)
-    assert [item["past"] for item in found] == [True]
-    assert "Nothing is wrong now. What failed" in diagnosis.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
+    assert [(item["code"], item["over"], item["steps"], item["remedy"], item["times"]) for item in found] == [("TASK_EXITED", True, [], "", 2)]
+    text = diagnosis_text.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
+    below = text[text.index("Earlier, over:") : text.index("Status:")].strip().splitlines()
+    assert text.splitlines()[2] == "Nothing is wrong now."
+    assert below[1:] == ["  2026-01-10T02:58:20+00:00 TASK_EXITED, a-api: Container api exited with code 1 (2 times)"]
+
+
+def test_incidents_are_not_counted_into_each_other():
+    def other(number, at):
+        return task(number=number, task_id=f"t{number}", task_arn=f"{TASK}t{number}", task_definition=f"{ARN}a-api:1", stopped_at=at)
+
+    found = broken(setting(["tasks"], [other(0, "2026-01-10T02:10:00+00:00"), other(1, "2026-01-10T02:40:00+00:00")]))
+    assert [(item["times"], item["at"][11:16]) for item in found] == [(1, "02:40"), (1, "02:10")], "the newest first"
 
 
 def test_a_task_that_was_asked_about_is_never_past():
@@ -415,7 +528,7 @@ def test_a_task_that_was_asked_about_is_never_past():
         facts["tasks"] = [task(number=1)]
         facts["request"]["tasks"] = [f"{TASK}t1"]
 
-    assert "replaced since" not in broken(change)[0]["cause"]
+    assert [(item["code"], item["over"]) for item in broken(change)] == [("TASK_EXITED", False)]
 
 
 def test_a_one_off_task_counts_by_its_last_run_only():
@@ -434,7 +547,7 @@ def test_tasks_that_were_stopped_as_wanted_are_no_finding():
 
 def test_being_killed_without_a_reason_is_only_likely_for_memory():
     found = broken(setting(["tasks"], [task(containers=[{"name": "api", "exit_code": 137, "reason": ""}])]))
-    assert [(item["code"], item["certainty"]) for item in found] == [("out_of_memory", "likely")]
+    assert [(item["code"], item["certainty"]) for item in found] == [("OUT_OF_MEMORY", "likely")]
 
 
 def test_a_stopped_environment_is_not_told_piece_by_piece():
@@ -448,7 +561,7 @@ def test_a_stopped_environment_is_not_told_piece_by_piece():
         for item in facts["services"].values():
             item.update(desired_count=0, running_count=0)
 
-    assert [item["code"] for item in broken(change)] == ["powered_off"]
+    assert [item["code"] for item in broken(change)] == ["ENVIRONMENT_STOPPED"]
 
 
 def test_what_could_not_be_read_is_not_taken_for_missing():
@@ -457,7 +570,7 @@ def test_what_could_not_be_read_is_not_taken_for_missing():
     def change(facts):
         facts.update(database=None, redis=None, load_balancer=None, secrets=None, unreadable=[{"part": part, "why": "denied", "code": "x"} for part in parts])
 
-    assert [item["code"] for item in broken(change)] == ["not_readable"]
+    assert [item["code"] for item in broken(change)] == ["PARTLY_READABLE"]
 
 
 def test_nothing_at_all_could_be_read():
@@ -471,8 +584,8 @@ def test_nothing_at_all_could_be_read():
     facts = deepcopy(FACTS)
     change(facts)
     found = diagnosis.findings(facts)
-    assert [item["code"] for item in found] == ["credentials"] or [item["code"] for item in found][0] == "credentials"
-    assert "Diagnosis of a" in diagnosis.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
+    assert [item["code"] for item in found] == ["AWS_NOT_READABLE"] or [item["code"] for item in found][0] == "AWS_NOT_READABLE"
+    assert "Diagnosis of a" in diagnosis_text.as_text({"environment": "a", "at": NOW, "findings": found, "facts": facts})
 
 
 def test_a_health_check_that_ecs_replaced_tasks_for_is_read_from_the_events():
@@ -486,8 +599,8 @@ def test_a_health_check_that_ecs_replaced_tasks_for_is_read_from_the_events():
         facts["tasks"] = [task(stop_code="ServiceSchedulerInitiated", stopped_reason=f"Task failed ELB health checks in (target-group {GROUP})")]
 
     found = broken(change)
-    assert [item["code"] for item in found] == ["health_check_path"]
-    assert "GET /helth" in found[0]["cause"] and "replaced since" not in found[0]["cause"]
+    assert [item["code"] for item in found] == ["HEALTH_CHECK_PATH_WRONG"]
+    assert "GET /helth" in found[0]["cause"] and not found[0]["over"]
 
 
 def test_the_log_of_the_unhealthy_target_is_shown_rather_than_of_one_that_was_replaced_or_is_well():
@@ -498,7 +611,7 @@ def test_the_log_of_the_unhealthy_target_is_shown_rather_than_of_one_that_was_re
         well = {**running("a-api", "all is well"), "task_id": "t2", "created_at": NOW, "addresses": ["10.0.20.5"]}
         facts["tasks"] = [replaced, well, running("a-api", "listens on port 3001")]
 
-    evidence = " ".join(next(item for item in broken(change) if item["code"] == "health_check_port")["evidence"])
+    evidence = " ".join(next(item for item in broken(change) if item["code"] == "HEALTH_CHECK_NO_ANSWER")["evidence"])
     assert "listens on port 3001" in evidence
     assert "listens on port 3000" not in evidence and "all is well" not in evidence
 
@@ -508,7 +621,7 @@ def test_a_health_check_port_that_is_not_the_containers_is_certain():
         unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
         facts["target_groups"][GROUP]["port"] = 8080
 
-    assert [(item["code"], item["certainty"]) for item in broken(change)] == [("health_check_port", "certain")]
+    assert [(item["code"], item["certainty"]) for item in broken(change)] == [("HEALTH_CHECK_PORT_WRONG", "certain")]
 
 
 def test_events_count_while_the_service_is_not_where_it_should_be():
@@ -518,20 +631,20 @@ def test_events_count_while_the_service_is_not_where_it_should_be():
         facts["services"]["a-api"]["events"].insert(0, event)
         facts["services"]["a-api"]["running_count"] = 0
 
-    assert [item["code"] for item in broken(change)] == ["no_capacity"]
+    assert [item["code"] for item in broken(change)] == ["CAPACITY_UNAVAILABLE"]
     assert broken(lambda facts: facts["services"]["a-api"]["events"].insert(0, event)) == []
     assert broken(lambda facts: facts["services"]["a-api"]["events"].append(event)) == []
 
 
 def test_too_few_tasks_without_a_cause_are_told_with_the_events():
     found = broken(setting(["services", "a-workers", "running_count"], 0))
-    assert [item["code"] for item in found] == ["too_few_tasks"]
-    assert "steady state" in found[0]["evidence"][0]
+    assert [item["code"] for item in found] == ["TOO_FEW_TASKS"]
+    assert "runs 0 of 1" in found[0]["evidence"][0] and "steady state" in found[0]["evidence"][1]
 
 
 def test_an_address_that_does_not_answer_without_a_cause():
     found = broken(setting(["health"], {"url": "http://a.elb/health", "status": 500, "content": "oops"}))
-    assert [(item["code"], item["evidence"]) for item in found] == [("address", ["oops"])]
+    assert [(item["code"], item["evidence"]) for item in found] == [("ADDRESS_UNHEALTHY", ["http://a.elb/health answers with 500: oops"])]
 
 
 def test_never_released_is_told_instead_of_scaled_to_zero():
@@ -539,7 +652,7 @@ def test_never_released_is_told_instead_of_scaled_to_zero():
         facts["services"]["a-api"]["desired_count"] = facts["services"]["a-api"]["running_count"] = 0
         facts["definitions"][f"{ARN}a-api:2"]["is_template"] = True
 
-    assert [(item["code"], "deploy.yml" in item["remedy"]) for item in broken(change)] == [("never_released", True)]
+    assert [(item["code"], "deploy.yml" in item["remedy"]) for item in broken(change)] == [("NEVER_RELEASED", True)]
 
 
 def test_tasks_that_started_before_a_secret_changed():
@@ -548,7 +661,7 @@ def test_tasks_that_started_before_a_secret_changed():
         facts["secrets"]["parameters"][1]["last_modified"] = "2026-01-10T02:59:00+00:00"
 
     found = broken(change)
-    assert [item["code"] for item in found] == ["old_secrets"]
+    assert [item["code"] for item in found] == ["SECRETS_OUTDATED"]
     assert "/a/prod/ADMIN_TOKEN" in found[0]["cause"] and "restart.yml -e restart_services=api`" in found[0]["remedy"]
 
 
@@ -561,10 +674,10 @@ def test_the_commands_are_those_of_the_callers_place():
 
 def test_the_memory_variable_of_a_service_that_has_none_of_its_own():
     def change(facts):
-        facts["services"]["a-cron"] = {**facts["services"]["a-workers"], "name": "a-cron"}
+        facts["services"]["a-cron"] = {**facts["services"]["a-workers"], "name": "a-cron", "task_definition": f"{ARN}a-cron:2"}
         facts["tasks"] = [task("a-cron", containers=[{"name": "cron", "exit_code": 137, "reason": "OutOfMemoryError: x"}])]
 
-    assert "Raise atena_services.cron.memory, in" in broken(change)[0]["remedy"]
+    assert "Raise atena_services.cron.memory in" in broken(change)[0]["remedy"]
 
 
 def test_the_text_is_read_from_top_to_bottom():
@@ -572,17 +685,17 @@ def test_the_text_is_read_from_top_to_bottom():
     facts["database"]["status"] = "stopped"
     facts["log_groups"]["/ecs/a-api"] = False
     facts["logs_withheld"] = True
-    text = diagnosis.as_text({"environment": "a", "at": NOW, "findings": diagnosis.findings(facts), "facts": facts})
-    order = ["Diagnosis of a,", "2 findings. Begin with the first", "1. a-db: The database is stopped", "What to do:", "What shows it:", "2. /ecs/a-api"]
-    order += [
-        "How things stand:",
-        "a-api: 1 of 1 running",
-        "newest event",
-        "load balancer: active",
-        "database: stopped",
-        "http://a.elb/health: 200",
-        "left out",
+    text = diagnosis_text.as_text({"environment": "a", "at": NOW, "findings": diagnosis.findings(facts), "facts": facts})
+    order = [
+        "Diagnosis of a,",
+        "2 causes.",
+        "1. DATABASE_STOPPED, a-db: The database is stopped",
+        "Remedy:",
+        "\n       ansible-playbook start.yml\n",
+        "Evidence:",
     ]
+    order += ["2. LOG_GROUP_MISSING, /ecs/a-api", "Status:", "a-api: 1 of 1 running", "newest event", "load balancer: active", "database: stopped"]
+    order += ["http://a.elb/health: 200", "left out"]
     places = [text.index(words) for words in order]
     assert places == sorted(places)
 
@@ -598,4 +711,4 @@ def test_the_text_is_read_from_top_to_bottom():
 )
 def test_what_a_services_memory_is_called(key, says):
     """Two services have a variable of their own, which is none for a third."""
-    assert "".join(diagnosis_tasks.memory_variable(key)) == says
+    assert "".join(remedies.memory_variable(key)) == says

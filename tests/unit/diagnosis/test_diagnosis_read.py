@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import failure
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, facts as diagnosis_facts, read as diagnosis_read
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.rules import as_text
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import Database, Task, TaskContainer
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text
 from fakes import Pages
 
 WHEN = datetime(2026, 1, 10, 3, tzinfo=UTC)
@@ -181,7 +182,16 @@ def test_what_has_not_ended_is_among_them(monkeypatch):
 
 def test_every_cause_in_them_is_found():
     codes = {item["code"] for item in diagnose()["findings"]}
-    assert {"service_missing", "redis_missing", "secret_missing", "secret_not_set", "image_missing", "log_group_missing", "crashes", "no_way_out"} <= codes
+    assert {
+        "SERVICE_MISSING",
+        "REDIS_MISSING",
+        "SECRET_MISSING",
+        "SECRET_NOT_SET",
+        "IMAGE_MISSING",
+        "LOG_GROUP_MISSING",
+        "TASK_EXITED",
+        "EGRESS_MISSING",
+    } <= codes
 
 
 def test_no_secret_is_in_the_diagnosis_or_its_text():
@@ -209,17 +219,17 @@ def test_a_value_of_before_a_rotation_is_not_in_it_either(monkeypatch):
 def test_a_part_that_cannot_be_read_is_told_and_the_others_are_there(operation):
     made = diagnose(**{operation: failure("Could not: AccessDenied", "AccessDenied")})
     assert made["facts"]["unreadable"], operation
-    assert {"not_readable", "credentials"} & {item["code"] for item in made["findings"]}
-    assert "How things stand" in as_text(made)
+    assert {"PARTLY_READABLE", "AWS_NOT_READABLE"} & {item["code"] for item in made["findings"]}
+    assert "Status:" in as_text(made)
     # Nothing that was not read is called missing.
-    gone = {"describe_db_instances": "database_missing", "describe_cache_clusters": "redis_missing", "describe_load_balancers": "load_balancer_missing"}
+    gone = {"describe_db_instances": "DATABASE_MISSING", "describe_cache_clusters": "REDIS_MISSING", "describe_load_balancers": "LOAD_BALANCER_MISSING"}
     assert gone.get(operation) not in {item["code"] for item in made["findings"]}
 
 
 def test_nothing_can_be_read_at_all():
     made = diagnose(**{operation: failure("Could not: ExpiredToken", "ExpiredToken") for operation in ANSWERS})
-    assert [item["code"] for item in made["findings"]] == ["credentials"]
-    assert "How things stand" in as_text(made)
+    assert [item["code"] for item in made["findings"]] == ["AWS_NOT_READABLE"]
+    assert "Status:" in as_text(made)
 
 
 def test_an_answer_of_an_unforeseen_shape_is_a_part_that_cannot_be_read():
@@ -279,20 +289,25 @@ def test_how_a_task_ended(task, state):
     ],
 )
 def test_whether_a_url_names_the_endpoint(url, right):
-    assert diagnosis_facts.points_to(url, {"endpoint": "db.rds", "port": 5432}) is right
+    assert diagnosis_facts.points_to(url, Database(id="a", status="available", endpoint="db.rds", port=5432)) is right
 
 
-@pytest.mark.parametrize("entry", [None, {"endpoint": "", "port": 5432}])
+@pytest.mark.parametrize("entry", [None, Database(id="a", status="creating")])
 def test_without_an_endpoint_there_is_nothing_to_compare(entry):
     assert diagnosis_facts.points_to("postgresql://a:b@db.rds", entry) is None
+
+
+def some_task(arn, state, at, service="a-api", started_by="d2", **others):
+    known = {"task_id": arn, "task_definition": "td", "last_status": "", "stopped_at": at, "created_at": at}
+    return Task(task_arn=arn, state=state, service=service, started_by=started_by, **known, **others)
 
 
 def test_the_logs_of_the_newest_failures_and_of_one_running_task_are_read():
     def entry(number, state, service="a-api", started_by="d2", code=143):
         at = (WHEN + timedelta(minutes=number)).isoformat()
         arn = f"arn/{number}"
-        made = {"task_arn": arn, "state": state, "service": service, "started_by": started_by, "task_definition": "td", "stopped_at": at, "created_at": at}
-        return {**made, "containers": [{"name": "api", "exit_code": None if state == "running" else code, "reason": ""}]}
+        containers = [TaskContainer(name="api", exit_code=None if state == "running" else code)]
+        return some_task(arn, state, at, service=service, started_by=started_by, containers=containers)
 
     tasks = [entry(n, "failed") for n in range(4)] + [entry(n, "running") for n in (4, 5)] + [entry(6, "stopped"), entry(7, "failed", "", "migrate")]
     assert set(diagnosis_facts.logs_worth_reading(tasks, [])) == {"arn/3", "arn/2", "arn/5", "arn/7"}
@@ -304,8 +319,7 @@ def test_of_tasks_that_were_stopped_as_wanted_only_one_that_ended_badly_is_read(
 
     def entry(number, code):
         at = (WHEN + timedelta(minutes=number)).isoformat()
-        made = {"task_arn": f"arn/{number}", "state": "stopped", "service": "a-api", "started_by": "d2", "task_definition": "td", "stopped_at": at}
-        return {**made, "created_at": at, "containers": [{"name": "api", "exit_code": code, "reason": ""}]}
+        return some_task(f"arn/{number}", "stopped", at, containers=[TaskContainer(name="api", exit_code=code)])
 
     assert diagnosis_facts.logs_worth_reading([entry(n, code) for n, code in enumerate((0, 1, 1, 137, 143, None))], []) == ["arn/2"]
 

@@ -62,7 +62,8 @@ def test_the_way_to_stopped_does_not_matter():
     ("text", "word"),
     [
         ("CannotPullContainerError: pull image manifest", "NAT gateway"),
-        ("ResourceInitializationError: unable to pull secrets or registry auth: invalid ssm parameters", "ssm:GetParameters"),
+        ("ResourceInitializationError: unable to pull secrets or registry auth: invalid ssm parameters", "secrets.yml"),
+        ("ResourceInitializationError: unable to pull secrets or registry auth: something new", "ssm:GetParameters"),
         ("OutOfMemoryError: Container killed due to memory usage", "atena_api_memory"),
         ("Task failed ELB health checks in (target-group x)", "health check's path"),
         ("anything else", ""),

@@ -24,7 +24,8 @@ class Terraform:
     def __init__(self, *resources):
         self.plan, self.applied, self.directory = {"resource_changes": list(resources)}, False, Path("/nowhere")
 
-    def checked(self, doing, command, *_arguments, **_options):
+    def checked(self, doing, command, *arguments, **_options):
+        self.arguments = [*getattr(self, "arguments", []), *arguments]
         self.applied = self.applied or command == "apply"
         return 2, [], []
 
@@ -227,3 +228,21 @@ def test_a_redis_that_somebody_deleted_is_not_made_anew_empty_without_a_word():
     assert not terraform.applied
     run(terraform)
     assert terraform.applied
+
+
+# --- What is replaced though nothing differs ---------------------------------------------------------------------------
+URL = "aws_ssm_parameter.redis_url"
+
+
+def test_a_parameter_that_is_to_be_written_again_needs_no_other_permission():
+    terraform = Terraform(resource(URL, ("delete", "create")))
+    plan_and_apply(terraform, allow_destroy=guards.written_again([URL]), replace=[URL])
+    assert terraform.applied and f"-replace={URL}" in terraform.arguments
+
+
+@pytest.mark.parametrize(("named", "changed"), [(DATABASE, DATABASE), (URL, DATABASE)])
+def test_what_holds_data_is_not_replaced_by_being_named_once(named, changed):
+    terraform = Terraform(resource(changed, ("delete", "create")))
+    with pytest.raises(guards.Refused, match=DATABASE):
+        plan_and_apply(terraform, allow_destroy=guards.written_again([named]), replace=[named])
+    assert not terraform.applied
