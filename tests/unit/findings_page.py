@@ -29,8 +29,8 @@ _BEGINNING = """# Findings of the diagnosis
 | Playbook | When it fails |
 | --- | --- |
 | `diagnose.yml` | the whole diagnosis |
-| `deploy.yml`, `rollback.yml`, `redeploy.yml` | the causes among the tasks of that release; the whole diagnosis is saved in the work directory and the state bucket |
-| `migrate.yml`, `restart.yml`, `scale.yml`, `start.yml` | the whole diagnosis, before the error |
+| `deploy.yml`, `rollback.yml`, `redeploy.yml` | the first causes; all of it is saved in the work directory and the state bucket |
+| `restart.yml` | the whole diagnosis, before the error |
 | all others | none: they report their own cause. Run `diagnose.yml` |
 
 ## Codes

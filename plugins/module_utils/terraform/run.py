@@ -125,8 +125,8 @@ def apply_alone(terraform: Terraform, scratch: str, addresses: Iterable[str], *,
 class Request:
     """What is asked of Terraform.
 
-    lock_timeout: see lock_arguments. check: only planned. destroy, targets: see make_plan. replace: addresses that are replaced though nothing differs. saved: a
-    plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
+    lock_timeout: see lock_arguments. check: only planned. destroy, targets: see make_plan. replace: addresses that are replaced though nothing differs. saved:
+    a plan that was kept earlier, instead of a new one. save_as: where a new one is kept, instead of being applied.
     """
 
     lock_timeout: int | None
