@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core import errors as aws_errors, health, redaction
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor, shown
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, read as diagnosis_read, rules as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence, read as diagnosis_read, text as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.ecs import known_secrets, logs as ecs_logs, read as ecs_read, rollout_view, task as ecs_task, task_run
 from ansible_collections.atena.aws.plugins.module_utils.environment import lock as environment_lock
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
