@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ansible.plugins.action.normal import ActionModule as AnyModule
+from ansible_collections.atena.aws.plugins.action.any_module import ActionModule as AnyModule
 from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 
 
@@ -22,4 +22,6 @@ class ActionModule(AnyModule):
             sys.executable,
             f"Install Ansible with a newer one: python3.12 -m venv ansible && ansible/bin/pip install ansible-core 'boto3>={requirements.SDK}'",
         )
-        return {"failed": True, "msg": problem} if problem else super().run(tmp, task_vars)
+        if problem:
+            return {"failed": True, "msg": problem}
+        return super().run(tmp, task_vars)

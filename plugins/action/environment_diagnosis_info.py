@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.atena.aws.plugins.plugin_utils.failure import for_people
 
 
 class ActionModule(ActionBase):
@@ -20,4 +21,4 @@ class ActionModule(ActionBase):
         if shown and not self._task.no_log:
             for line in result.get("text", "").splitlines():
                 Display().display(line)
-        return result
+        return for_people(self, result, task_vars or {})

@@ -36,7 +36,7 @@ from ansible import context
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.plugins.callback import CallbackBase
 from ansible.template import Templar
-from ansible_collections.atena.aws.plugins.plugin_utils import result_file
+from ansible_collections.atena.aws.plugins.plugin_utils import failure, result_file
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -56,7 +56,7 @@ except ImportError:
 
 
 _COLLECTION = "atena.aws"
-_DEBUG = ("debug", "ansible.builtin.debug", "ansible.legacy.debug")
+_REPORT = f"{_COLLECTION}.report"
 _STATISTIC = "atena_result"
 
 
@@ -162,11 +162,11 @@ class CallbackModule(CallbackBase):
         outcome = self._outcome(result._host)
         if outcome is None:
             return
-        task = result._task
-        told = task.action in _DEBUG and getattr(task._role, "_role_collection", None) == _COLLECTION
-        outcome.task(task.action, result._result, result.is_changed(), told)
+        task, found = result._task, failure.whole(result._result)
+        told = task.action == _REPORT and getattr(task._role, "_role_collection", None) == _COLLECTION
+        outcome.task(task.action, found, result.is_changed(), told)
         if failed:
-            outcome.failed(_name(task), result._result)
+            outcome.failed(_name(task), found)
         statistics = _statistics()
         if statistics:
             self._set(statistics)

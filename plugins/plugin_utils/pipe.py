@@ -60,18 +60,14 @@ class _PipeTail(Tail):
                 self._show([json.loads(line) for line in lines])
 
     def _show(self, messages: list[dict[str, Any]]) -> None:
-        told = []
+        told: list[str] = []
         for message in messages:
             if "pid" in message:
                 self._tell(message)
             else:
-                told.append(message["line"] if "line" in message else f"{self._prefix}{message['text']}")
-        if not told:
-            return
-        if self._direct is not None:
-            os.write(self._direct, "".join(f"{line}\n" for line in told).encode())
-        else:
-            Display().display("\n".join(told), stderr=self._to_stderr)
+                told += [message["line"]] if "line" in message else self._laid_out(message["text"])
+        if told:
+            self._show_lines(told)
 
 
 class PipedAction(ProgressAction):

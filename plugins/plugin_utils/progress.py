@@ -10,6 +10,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -18,8 +19,13 @@ from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
+from ansible_collections.atena.aws.plugins.plugin_utils.failure import for_people
+from ansible_collections.atena.aws.plugins.plugin_utils.screen import fold, width
 
 _LOOK_EVERY = 0.1
+# Seconds without a line: at the beginning, and later.
+_FIRST_SILENCE, _SILENCE = 2, 15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -45,7 +51,7 @@ class ProgressAction(ActionBase):
             result.get("invocation", {}).get("module_args", {}).pop("progress_file", None)
         if not wrap_async:
             self._remove_tmp_path(self._connection._shell.tmpdir)
-        return result
+        return for_people(self, result, variables)
 
     @staticmethod
     def _way(prefix: str) -> Tail:
@@ -93,6 +99,7 @@ class Tail:
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._handle, self.path, self._prefix = handle, path, prefix
         self._rest, self._at, self._ended = b"", 0, threading.Event()
+        self._started = self._told = time.monotonic()
         self._pid: int | None = None
         self._came: list[int] = []
         self._direct: int | None = None
@@ -108,6 +115,7 @@ class Tail:
         try:
             while not self._ended.wait(_LOOK_EVERY):
                 self._read()
+                self._break_silence()
             self._read()
         except Exception as problem:  # the module's work is not to fail because it cannot be watched
             with contextlib.suppress(Exception):
@@ -137,10 +145,27 @@ class Tail:
             self._remove()
             if self._came:
                 self._pass_on(pid)
-        elif self._direct is not None:
-            os.write(self._direct, f"{self._prefix}{message['text']}\n".encode())
         else:
-            Display().display(f"{self._prefix}{message['text']}", stderr=self._to_stderr)
+            self._show_lines(self._laid_out(message["text"]))
+
+    def _laid_out(self, text: str) -> list[str]:
+        """The line with its time, unless it has one of its own (that of a step), folded at the width of the screen."""
+        self._told = time.monotonic()
+        timed = text if text.startswith("[") else f"[{clock(self._told - self._started)}] {text}"
+        first, *rest = fold(timed, width() - len(self._prefix) - 4)
+        return [f"{self._prefix}{first}", *(f"{self._prefix}    {line}" for line in rest)]
+
+    def _show_lines(self, lines: list[str]) -> None:
+        if self._direct is not None:
+            os.write(self._direct, "".join(f"{line}\n" for line in lines).encode())
+        else:
+            Display().display("\n".join(lines), stderr=self._to_stderr)
+
+    def _break_silence(self) -> None:
+        """Work that says nothing for long is told to go on: by whoever waits it is taken for a hang otherwise."""
+        now = time.monotonic()
+        if now - self._told >= (_FIRST_SILENCE if self._told == self._started else _SILENCE):
+            self._show_lines(self._laid_out("still running"))
 
     @contextlib.contextmanager
     def passing_signals_on(self) -> Iterator[None]:

@@ -134,19 +134,23 @@ class Outcome:
         self.environment, self.playbook, self.check_mode, self.started = environment, playbook, check_mode, started
         self.changed = self.cut = False
         self.did: list[str] = []
+        self.report: dict[str, Any] = {}
         self.ids: dict[str, Any] = {}
         self.failures: list[str] = []
         self.interrupted = ""
 
     def task(self, action: str, result: dict, changed: bool, told: bool) -> None:
-        """A task that ended, well or not. told: whether its message is one of ours to the user."""
+        """A task that ended, well or not. told: whether it is a report of ours to the user."""
         self.changed = self.changed or changed
         ids = ids_of(action, result)
         kept = whole(ids)
         self.ids.update(kept)
         self.cut = self.cut or kept != ids or ((told or has_ids(action)) and _keys_cut(result))
         if told and "censored" not in result:
-            self.did += [line for item in _items(result) if "msg" in item and not item.get("skipped") for line in lines_of(item["msg"])]
+            shown = [item for item in _items(result) if "msg" in item and not item.get("skipped")]
+            self.did += [line for item in shown for line in lines_of(item["msg"])]
+            for item in shown:
+                self.report.update(item.get("data") or {})
 
     def failed(self, task_name: str, result: dict) -> None:
         self.failures.append(reason_of(task_name, result))
@@ -165,8 +169,9 @@ class Outcome:
             "outcome": FAILED if reason else SUCCEEDED,
             "reason": reason,
             "did": list(self.did),
+            "report": dict(self.report),
             "ids": dict(self.ids),
-            "redacted": self.cut or is_cut([reason, self.did]),
+            "redacted": self.cut or is_cut([reason, self.did, self.report]),
             "started_at": stamp(self.started),
             "ended_at": stamp(now),
         }

@@ -16,7 +16,7 @@ from documented import documentation, faults, seen
 from module_cases import ELSEWHERE, UNSEEN, Case, World, cases, restoring, result_of
 from wire import Wire
 
-MODULES = {path.stem: documentation(path) for path in sorted((CHECKOUT / "plugins" / "modules").glob("*.py"))}
+MODULES = {path.stem: documentation(path) for path in sorted((CHECKOUT / "plugins" / "modules").glob("*.py")) if "def main(" in path.read_text()}
 CHECK, REAL, AGAIN = "check", "real", "again"
 
 

@@ -1,6 +1,20 @@
 """Parts of our roles, played by Ansible itself with an inventory of its own, without AWS."""
 
 import json
+import re
+from pathlib import Path
+
+# What a failure's block puts between the sentences of a message.
+LABELS = re.compile(r"^  (?:What|Why|State|Next): +", re.MULTILINE)
+
+
+DETAILS = re.compile(r"^  Details: +(\S.*)$", re.MULTILINE)
+
+
+def said(output):
+    """What a run told as one line, on the screen and in the file that a failure names: without folds, and without the labels of a failure's parts."""
+    files = [Path(path).read_text() for path in DETAILS.findall(output)]
+    return re.sub(r"\s+", " ", LABELS.sub("", "\n".join([output, *files])))
 
 
 class Plays:

@@ -14,7 +14,7 @@ from ansible_collections.atena.aws.plugins.module_utils.power import arguments a
 from ansible_collections.atena.aws.plugins.module_utils.recovery import arguments as recovery_arguments
 from ansible_collections.atena.aws.plugins.module_utils.schedule import working_hours
 from ansible_collections.atena.aws.plugins.plugin_utils import inputs
-from plays import Plays
+from plays import Plays, said
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = CHECKOUT / "roles"
@@ -44,7 +44,7 @@ class Runs(Plays):
 
 class Look:
     def __init__(self, done):
-        self.whole = re.sub(r"\s+", " ", done.stdout + done.stderr)
+        self.whole = said(done.stdout + done.stderr)
         self.text = re.sub(r"\(inventory\.yml:\d+\) ?|, inventory\.yml:\d+", "", self.whole).replace(" . ", ". ")
         self.code = done.returncode
         self.passed = "TASK [atena.aws.environment : " in done.stdout
@@ -207,7 +207,7 @@ SCALE = [{"ansible.builtin.include_role": {"name": "atena.aws.scale"}}]
 def test_a_count_for_a_service_that_is_misspelt_is_refused(tmp_path, ansible):
     plays = Plays(tmp_path, inventory(), ansible)
     done = plays.play(SCALE, "-e", "api=2", "-e", "worker=2")
-    text = re.sub(r"\s+", " ", done.stdout)
+    text = said(done.stdout)
     assert done.returncode == 2 and "There is no variable worker (given for this run with -e, or by AWX). Is workers meant?" in text, text
     assert "Nothing was changed." in text and "TASK [atena.aws.scale : Scale the services]" not in text
 

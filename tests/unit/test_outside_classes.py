@@ -21,7 +21,7 @@ IN_OTHER_VERSIONS = {
     "threading.Thread": {"_handle", "_os_thread_handle", "_context", "_tstate_lock", "_is_stopped", "_stop", "_set_os_name", "_after_fork"},
 }
 # What the base wants to be set or answered by its subclasses (Ansible's own plugins do).
-MEANT_FOR_IT = {"_supports_check_mode", "_supports_async", "_requires_connection"}
+MEANT_FOR_IT = {"_supports_check_mode", "_supports_async", "_requires_connection", "_VALID_ARGS"}
 # No class to be made from, but what generates one.
 GENERATED = {"typing.NamedTuple", "typing.TypedDict"}
 # Of the offline Terraform provider's own virtual environment.

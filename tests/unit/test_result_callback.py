@@ -71,7 +71,7 @@ def test_a_run_that_succeeds(here):
     assert done.returncode == 0, done.stdout + done.stderr
     result = here.result
     assert set(result) == {
-        *("format", "playbook", "environment", "check_mode", "changed", "outcome", "reason", "did", "ids", "redacted", "started_at", "ended_at"),
+        *("format", "playbook", "environment", "check_mode", "changed", "outcome", "reason", "did", "report", "ids", "redacted", "started_at", "ended_at"),
     }
     assert (result["playbook"], result["environment"], result["outcome"], result["changed"]) == ("play.yml", "env-one", "succeeded", True)
     assert stat.S_IMODE(here.file.stat().st_mode) == 0o600

@@ -79,9 +79,9 @@ def test_what_ansible_cut_is_no_id(result, ids, redacted):
 
 def test_what_ansible_cut_of_words_is_told_as_cut():
     said = Outcome("atena-prod", "deploy.yml", False, NOON)
-    said.task("ansible.builtin.debug", {"msg": f"Released {CUT}"}, False, True)
+    said.task("atena.aws.report", {"msg": f"Released {CUT}"}, False, True)
     unsaid = Outcome("atena-prod", "deploy.yml", False, NOON)
-    unsaid.task("ansible.builtin.debug", {f"m{CUT}g": "Released it"}, False, True)
+    unsaid.task("atena.aws.report", {f"m{CUT}g": "Released it"}, False, True)
     others = Outcome("atena-prod", "deploy.yml", False, NOON)
     others.task("ansible.builtin.command", {"stdout": CUT, f"c{CUT}d": ["x"]}, False, False)
     assert [outcome.document(LATER)["redacted"] for outcome in (said, unsaid, others)] == [True, True, False]
@@ -120,12 +120,13 @@ def outcome(name="atena-prod"):
 def test_a_good_run():
     grown = outcome()
     grown.task("atena.aws.ecs_release", RELEASED, True, False)
-    grown.task("ansible.builtin.debug", {"msg": ["Released it", "Health: 200"]}, False, True)
+    grown.task("atena.aws.report", {"msg": ["Released it", "Health: 200"], "data": {"release": {"outcome": "succeeded"}}}, False, True)
     grown.task("ansible.builtin.debug", {"msg": "a stranger's"}, False, False)
     document = grown.document(LATER)
     assert document["did"] == ["Released it", "Health: 200"]
     assert document["ids"]["release"] == "3f2a91c"
-    assert {key: document[key] for key in document if key not in ("did", "ids")} == {
+    assert document["report"] == {"release": {"outcome": "succeeded"}}
+    assert {key: document[key] for key in document if key not in ("did", "ids", "report")} == {
         **{"redacted": False, "format": 1, "playbook": "deploy.yml", "environment": "atena-prod", "check_mode": False, "changed": True},
         **{"outcome": "succeeded", "reason": "", "started_at": "2027-01-15T12:00:00Z", "ended_at": "2027-01-15T12:05:00Z"},
     }
@@ -164,7 +165,7 @@ def test_a_run_that_was_cut_short_has_failed():
 
 def test_hidden_output_is_not_told():
     grown = outcome()
-    grown.task("ansible.builtin.debug", {"censored": "hidden", "msg": "s3cret"}, False, True)
+    grown.task("atena.aws.report", {"censored": "hidden", "msg": "s3cret"}, False, True)
     assert grown.document(LATER)["did"] == []
 
 

@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from plays import said
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 from typed import clone, commands  # noqa: E402
@@ -88,6 +89,7 @@ def test_started_in_the_checkout_without_the_application_s_path_it_is_refused(pl
     playbook.write_text(json.dumps([{"hosts": "environments", "gather_facts": False, "vars": given, "tasks": only}]))
     code, output = typed(place, f"git init -q . && ansible-playbook -i inventories/prod {playbook}", tmp_path)
     assert code != 0
-    said = re.sub(r"\s+", " ", output)
-    assert f"{place} is the checkout of this collection, not the application's repository. Set atena_app_path in the inventory" in said, output
-    assert nothing in said
+    text = said(output)
+    assert f"{place} is the checkout of this collection, not the application's repository." in text, output
+    assert "Set atena_app_path in the inventory" in text, output
+    assert nothing in text

@@ -13,6 +13,7 @@ from test_progress import Screen
 @pytest.fixture
 def screen(monkeypatch, tmp_path):
     shown = Screen()
+    monkeypatch.setattr(progress, "Display", shown)
     monkeypatch.setattr(pipe, "Display", shown)
     monkeypatch.setattr(progress.C, "DEFAULT_LOCAL_TMP", str(tmp_path))
     return shown
@@ -30,7 +31,7 @@ def test_lines_are_shown_in_order_and_the_pipe_is_gone(screen, tmp_path):
         told.say("from 03:15 on")
         for number in range(20_000):
             told.line(f"line {number} {'x' * 100}")
-    assert lines(screen) == ["  from 03:15 on", *(f"line {number} {'x' * 100}" for number in range(20_000))]
+    assert lines(screen) == ["  [0:00] from 03:15 on", *(f"line {number} {'x' * 100}" for number in range(20_000))]
     assert list(tmp_path.iterdir()) == []
 
 

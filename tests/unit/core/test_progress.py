@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -90,7 +91,7 @@ def test_lines_are_shown_in_order_and_the_file_is_gone(screen, tmp_path):
         progress = Progress(path)
         for number in range(500):
             progress.say(f"line {number}")
-    assert [text for text, _ in screen.lines] == [f"  line {number}" for number in range(500)]
+    assert [text for text, _ in screen.lines] == [f"  [0:00] line {number}" for number in range(500)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,7 +106,23 @@ def test_a_line_written_in_two_parts_is_shown_once(screen):
         file.write('{"text": "ha')
         file.flush()
         file.write('lf"}\n')
-    assert screen.lines == [("half", False)]
+    assert screen.lines == [("[0:00] half", False)]
+
+
+def test_a_line_with_the_time_of_a_step_keeps_it_and_a_long_one_is_folded(screen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    with action._shown("  ") as path:
+        Progress(path).say("[0:07 of 4:00] atena-prod-api: desired 1, running 1, failed 2")
+    assert screen.lines == [("  [0:07 of 4:00] atena-prod-api: desired 1,\n      running 1, failed 2", False)]
+
+
+def test_work_that_says_nothing_is_told_to_go_on(screen, monkeypatch):
+    monkeypatch.setattr(action, "_FIRST_SILENCE", 0.05)
+    told = threading.Event()
+    monkeypatch.setattr(screen, "display", lambda text, stderr=False: (screen.lines.append((text, stderr)), told.set()))
+    with action._shown("  "):
+        assert told.wait(10)
+    assert screen.lines[0][0] == "  [0:00] still running"
 
 
 def test_a_screen_that_is_gone_fails_nothing(screen, monkeypatch):
@@ -122,7 +139,7 @@ def test_standard_output_stays_a_json_document_where_it_is_one(screen, monkeypat
     monkeypatch.setattr(action.C, "DEFAULT_STDOUT_CALLBACK", callback)
     with action._shown("") as path:
         Progress(path).say("a line")
-    assert screen.lines == [("a line", to_stderr)]
+    assert screen.lines == [("[0:00] a line", to_stderr)]
 
 
 def test_a_signal_goes_to_the_module_and_then_does_what_it_does_else(screen, monkeypatch, tmp_path):
@@ -139,7 +156,7 @@ def test_a_signal_goes_to_the_module_and_then_does_what_it_does_else(screen, mon
         assert came == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, previous)
-    assert (tmp_path / "terminal").read_text() == "  the state that is left\n"
+    assert (tmp_path / "terminal").read_text() == "  [0:00] the state that is left\n"
 
 
 def worker(*, no_log=False, transport="local", become=None):
