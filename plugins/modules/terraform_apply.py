@@ -277,7 +277,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module, Say
 from ansible_collections.atena.aws.plugins.module_utils.cost import plan as cost_plan, prices, text as cost_text
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import usage, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.environment import destroy_record, journal as power_journal
@@ -347,7 +347,7 @@ def reckoner(module: Module) -> Callable[[dict[str, Any]], dict[str, Any] | None
     return reckon
 
 
-def search_of(module: Module, terraform: Terraform, say: Callable[[str], None]) -> Search | None:
+def search_of(module: Module, terraform: Terraform, say: Say) -> Search | None:
     """What looks for things that are in AWS and not in the state; None if nobody asked."""
     if not module.params["search_left_behind"]:
         return None
@@ -424,12 +424,11 @@ def hooks_of(module: Module, lock: Lock | NoLock, search: Search | None, settlin
     return Hooks(before_apply=lambda _changes: lock.prove(), reckon=reckoner(module), search=search, settle=settle)
 
 
-def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock) -> dict[str, Any]:
+def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock, say: Say) -> dict[str, Any]:
     version = terraform.version(scratch)
     terraform.initialize(version, scratch)
     if module.params["search_left_behind"] and not module.check_mode:
         free_state(module, terraform)
-    say = Progress(module.params["progress_file"]).say
     search, settling = search_of(module, terraform, say), Settling(Caller(module), say=say, guard=terraform.stop_if_interrupted)
     result = terraform_run.plan_and_apply(terraform, scratch, request_of(module), guards_of(module), hooks_of(module, lock, search, settling))
     for warning in result.pop("warnings") + settling.warnings():
@@ -446,11 +445,11 @@ def work(module: Module, terraform: Terraform, scratch: str, lock: Lock | NoLock
     return result
 
 
-def locked_work(module: Module, terraform: Terraform) -> dict[str, Any]:
+def locked_work(module: Module, terraform: Terraform, say: Say) -> dict[str, Any]:
     """`work` under the environment's lock. Losing the lock stops Terraform like an interruption does, but is told as what it is."""
     with terraform.guarded(), terraform.scratch() as scratch, holding(Caller(module), module.params["lock"], module.check_mode, terraform.interrupt) as lock:
         try:
-            return work(module, terraform, scratch, lock)
+            return work(module, terraform, scratch, lock, say)
         except TerraformError as error:
             try:
                 lock.check()
@@ -509,7 +508,7 @@ def main() -> None:
     progress = Progress(module.params["progress_file"])
     terraform = Terraform(executable, project, on_line=terraform_run.teller(progress.say if progress.heard else None))
     try:
-        result = locked_work(module, terraform)
+        result = locked_work(module, terraform, progress.say)
     except (TerraformError, CallFailed) as error:
         module.fail_json(**told(error), **getattr(error, "details", {}))
     module.exit_json(**result)

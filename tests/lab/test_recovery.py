@@ -460,7 +460,7 @@ class TestKilledBetweenTheStateAndItsDigest:
     def test_infra_goes_on_from_there(self, recovery):
         """Its Terraform's lock is there, too: nobody has to type force-unlock."""
         lab = recovery.lab
-        dies(recovery, "infra.yml", "s3:PutObject", "-e", "atena_log_retention_days=14")
+        dies(recovery, "infra.yml", f"s3:PUT /{recovery.bucket}/atena/prod/terraform.tfstate", "-e", "atena_log_retention_days=14")
         table, path = lab.client("dynamodb"), f"{recovery.bucket}/atena/prod/terraform.tfstate"
         items = {key: table.get_item(TableName=LOCKS, Key={"LockID": {"S": f"{path}{key}"}}).get("Item") for key in ("", "-md5")}
         state = lab.client("s3").get_object(Bucket=recovery.bucket, Key="atena/prod/terraform.tfstate")["Body"].read()

@@ -67,6 +67,17 @@ def made(monkeypatch):
     return lambda: aws_module.AwsModule(argument_spec={})
 
 
+def test_a_warning_is_shown_and_not_handed_on_to_be_shown_once_more(made, monkeypatch):
+    """amazon.aws hands on what it has kept as `warnings`, and ansible-core calls that deprecated, on the screen of everybody who is warned."""
+    shown, ended = [], []
+    monkeypatch.setattr(Stub, "warn", lambda self, warning: shown.append(warning))
+    monkeypatch.setattr(Stub, "exit_json", lambda self, **result: ended.append(result), raising=False)
+    module = made()
+    module.warn("It is old.")
+    module.exit_json(changed=False)
+    assert (shown, ended) == (["It is old."], [{"changed": False}])
+
+
 # --- Refusals ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("version", "fine"), [("3.10.13", False), ("3.9.18", False), ("3.11.0", True), ("3.14.0", True), ("4.0.0", True)])
 def test_a_python_that_is_too_old_is_named_with_its_remedy(version, fine):

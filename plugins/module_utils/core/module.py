@@ -27,3 +27,7 @@ class AwsModule(AnsibleAWSModule):
         problem = requirements.sdk_problem(boto3.__version__, botocore.__version__, sys.executable)
         if problem:
             self.fail_json(msg=problem)
+
+    def warn(self, *warning: Any, **options: Any) -> None:
+        """Shows a warning. amazon.aws 10 and 11 keep each for the result as well, which ansible-core 2.19 and later call deprecated on the screen."""
+        self._module.warn(*warning, **options)

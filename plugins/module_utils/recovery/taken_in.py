@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.connection_url import ConnectionUrl
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_database, describe_redis, redis_endpoint
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.secrets.database_url import DatabaseUrl
@@ -66,7 +66,7 @@ def _leads_anywhere(rule: dict[str, Any]) -> bool:
 class Settling:
     """`settle` of terraform.run.plan_and_apply."""
 
-    def __init__(self, call: Aws, *, say: Callable[[str], None] = lambda text: None, guard: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, call: Aws, *, say: Say = lambda text: None, guard: Callable[[], None] = lambda: None) -> None:
         self.call, self.say, self.guard = call, say, guard
         self.moved: list[str] = []
 

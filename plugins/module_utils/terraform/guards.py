@@ -61,7 +61,7 @@ class Guards:
         refuse_empty(changes, _REDIS_TYPES, "Redis", self.no_redis, imports)
         refuse_lost_redis(changes, self.lost_redis)
         refuse_other_beginnings(plan, changes, self.chosen)
-        refuse_other_versions(plan, changes)
+        refuse_other_versions(plan, changes, imports)
 
 
 def refuse_empty(changes: Iterable[Change], types: Collection[str], what: str, reason: Callable[[], str], imports: Collection[str] = ()) -> None:
@@ -86,7 +86,7 @@ def beginnings(plan: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def refuse_other_versions(plan: Mapping[str, Any], changes: Iterable[Change]) -> None:
+def refuse_other_versions(plan: Mapping[str, Any], changes: Iterable[Change], imports: Collection[str] = ()) -> None:
     """A database that is replaced though its version satisfies the configuration would be made in whatever version RDS has as its default by then: infra/ asks
     for none (infra/database_version.tf), because it cannot know of a replacement that is asked for, or of a creation that failed half-way.
     """
@@ -95,6 +95,7 @@ def refuse_other_versions(plan: Mapping[str, Any], changes: Iterable[Change]) ->
         for resource in plan.get("resource_changes", [])
         if resource["type"] == "aws_db_instance"
         and "create" in resource["change"]["actions"]
+        and (resource["address"] not in imports or "delete" in resource["change"]["actions"])
         and resource["change"].get("after_unknown", {}).get("engine_version")
         and not (resource["change"].get("after") or {}).get("snapshot_identifier")
     ]

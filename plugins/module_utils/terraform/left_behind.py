@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.terraform.finders import AGAIN, FINDERS, NOT_UNIQUE, Found, Values
 from ansible_collections.atena.aws.plugins.module_utils.terraform.saved import VARIABLES
 
@@ -90,7 +90,7 @@ class Search:
         *,
         named: Iterable[str] = (),
         but: Iterable[str] = (),
-        say: Callable[[str], None] | None = None,
+        say: Say | None = None,
         guard: Callable[[], None] = lambda: None,
         patience: float = _PATIENCE,
         looks_only: bool = False,

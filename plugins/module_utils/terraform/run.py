@@ -76,24 +76,30 @@ def plan_with_what_is_there(
     terraform: Terraform,
     scratch: str,
     search: left_behind.Search | None,
-    first: Callable[[dict[str, Any], dict[str, str]], list[str]],
+    ahead: Callable[[dict[str, Any], dict[str, str]], bool],
     **how: Any,
 ) -> tuple[bool, str, list[Diagnostic], dict[str, Any] | None]:
     """make_plan and what it says, with what is in AWS and not in the state taken in. Returns (dirty, path, diagnostics, plan or None).
 
-    search: left_behind.Search. first: tells, from a plan, the addresses that have to be applied before what is taken in can be; [] mostly.
+    search: left_behind.Search. ahead: does, from a plan and what is to be taken in, what has to be in the state before; whether the plan can be made then.
     """
     left_behind.clear(terraform.directory)
     dirty, path, diagnostics = make_plan(terraform, scratch, **how)
     plan = read_plan(terraform, path, scratch) if dirty else None
     while plan and search and search.more(plan):
-        before = first(plan, search.imports)
-        if before:
-            apply_alone(terraform, scratch, before, **how)
+        if not ahead(plan, search.imports):
+            break
         with left_behind.beside(terraform.directory, search.imports) as variables:
             dirty, path, diagnostics = make_plan(terraform, scratch, **how, variables=variables)
         plan = read_plan(terraform, path, scratch) if dirty else None
     return dirty, path, diagnostics, plan
+
+
+def still_recorded(plan: Mapping[str, Any], imports: Iterable[str]) -> list[str]:
+    """Of what is to be taken in the addresses that the state has as something that somebody deleted, such as a database that was restored by hand under its
+    own name: Terraform takes nothing in under an address that it knows, without a word, and would create it."""
+    gone = {one["address"] for one in plan.get("resource_drift", []) if one["change"]["actions"] == ["delete"]}
+    return sorted(gone & set(imports))
 
 
 def password_first(plan: Mapping[str, Any], imports: Mapping[str, str]) -> list[str]:
@@ -206,15 +212,31 @@ def _saved(terraform: Terraform, scratch: str, path: str) -> Planned:
 
 
 def _planned(terraform: Terraform, scratch: str, request: Request, hooks: Hooks) -> Planned:
-    def first(plan: dict[str, Any], imports: dict[str, str]) -> list[str]:
-        found = [] if request.check or request.save_as else password_first(plan, imports)
-        if found:
-            hooks.before_apply([])
-        return found
+    def ahead(plan: dict[str, Any], imports: dict[str, str]) -> bool:
+        return _ahead(terraform, scratch, request, hooks, still_recorded(plan, imports), password_first(plan, imports))
 
     search = _search(request, hooks)
-    dirty, path, diagnostics, plan = plan_with_what_is_there(terraform, scratch, search, first, **request.of_plan())
+    dirty, path, diagnostics, plan = plan_with_what_is_there(terraform, scratch, search, ahead, **request.of_plan())
     return Planned(dirty, path, diagnostics, plan, hooks.search.imports if hooks.search else {})
+
+
+def _ahead(terraform: Terraform, scratch: str, request: Request, hooks: Hooks, recorded: list[str], first: list[str]) -> bool:
+    """Removes from the state what is gone, and applies what is needed first. Whether a plan can be made then: a run that writes nothing does neither."""
+    if request.save_as and recorded:
+        raise TerraformError(
+            f"{', '.join(recorded)} was deleted outside of Terraform, and what is there under that name now is to be imported. That needs the state to be "
+            "changed before a plan is made, so that this plan cannot be saved. Nothing was changed. Run infra.yml without infra_save_plan."
+        )
+    if request.check or request.save_as:
+        return not recorded
+    if recorded or first:
+        hooks.before_apply([])
+    if recorded:
+        doing = f"remove what was deleted ({', '.join(recorded)}) from the state"
+        terraform.checked(doing, "state", "rm", *lock_arguments(request.lock_timeout), *recorded, scratch=scratch)
+    if first:
+        apply_alone(terraform, scratch, first, **request.of_plan())
+    return True
 
 
 def _search(request: Request, hooks: Hooks) -> left_behind.Search | None:
@@ -225,6 +247,10 @@ def _search(request: Request, hooks: Hooks) -> left_behind.Search | None:
 def _inspected(plan: dict[str, Any], imports: Mapping[str, str], guards: Guards, hooks: Hooks) -> dict[str, Any]:
     """What the plan changes; raises Refused where it may not."""
     found: dict[str, Any] = {"changes": plans.changes(plan), "changed_outputs": plans.changed_outputs(plan)}
+    for change in found["changes"]:
+        # Of a plan that nobody applies, for which nothing was removed from the state.
+        if change["action"] == "create" and change["address"] in imports:
+            change["action"] = "import"
     if hooks.reckon:
         found["cost"] = hooks.reckon(plan)
     guards.refuse(plan, found["changes"], imports)

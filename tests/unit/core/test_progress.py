@@ -1,15 +1,19 @@
 """What a module tells while it works: plain lines in a private file, shown as they come."""
 
+import ast
 import json
 import os
 import signal
 import stat
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import LONGEST, Progress, clock, plain
 from ansible_collections.atena.aws.plugins.plugin_utils import progress as action
+
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,14 @@ def test_lines_are_shown_in_order_and_the_file_is_gone(screen, tmp_path):
             progress.say(f"line {number}")
     assert [text for text, _ in screen.lines] == [f"  [0:00] line {number}" for number in range(500)]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", [path for path in sorted(PLUGINS.rglob("*.py")) if "progress_file" in path.read_text()], ids=lambda path: path.name)
+def test_a_module_opens_it_once(path):
+    """The file is gone when it was opened: what is told to a second one is shown to nobody, and lies about."""
+    tree = ast.parse(path.read_text())
+    opened = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Progress"]
+    assert len(opened) <= 1, opened
 
 
 def test_the_file_is_gone_also_when_the_module_fails_or_never_opens_it(screen, tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, failure
 from ansible_collections.atena.aws.plugins.module_utils.terraform import finders, guards, left_behind
+from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import TerraformError
 from ansible_collections.atena.aws.plugins.module_utils.terraform.left_behind import Foreign, Search
 from fakes import Asked
 from planned import plan_and_apply
@@ -221,10 +222,13 @@ class Terraform:
 
     def __init__(self, directory: Path, *plans: Callable[[str], dict[str, Any]] | dict[str, Any]) -> None:
         self.directory, self.plans, self.commands, self.beside = directory, list(plans), [], []
+        self.forgotten: list[str] = []
 
     def checked(self, doing: str, command: str, *arguments: str, **_options: Any) -> tuple[int, list[str], list[dict[str, str]]]:
         self.commands.append(" ".join([command, *(argument for argument in arguments if argument.startswith("-target"))]))
         file = self.directory / left_behind.NAME
+        if command == "state":
+            self.forgotten += [argument for argument in arguments if argument.startswith("aws_")]
         if command == "plan":
             self.beside.append(file.read_text() if file.exists() else "")
         return 2, [], []
@@ -280,6 +284,32 @@ def test_the_databases_password_is_drawn_before_a_database_is_taken_in_whose_pas
     aws, proved = Aws(describe_db_instances=database(), describe_parameters={"Parameters": []}), []
     plan_and_apply(terraform, search=Search(aws), before_apply=lambda changes: proved.append(len(changes)))
     assert terraform.commands == ["plan", "plan -target=random_password.database", "apply", "plan", "apply"] and proved == [0, 2]
+
+
+# What was deleted by hand: the provider knows a database by its resource's id, which the one that was restored under its name has not.
+GONE = {"resource_drift": [{**DATABASE, "change": {"actions": ["delete"], "before": {}, "after": None}}]}
+
+
+def test_what_was_restored_by_hand_under_its_own_name_takes_the_place_of_the_one_that_was_deleted(tmp_path):
+    """Terraform ignores an import block for an address that its state has, whatever became of what was there."""
+    imported, proved = plan(taken_in(DATABASE, "atena-prod-db")), []
+    terraform = Terraform(tmp_path, {**plan(DATABASE), **GONE}, imported)
+    result = plan_and_apply(terraform, search=Search(Aws(describe_db_instances=database())), before_apply=lambda changes: proved.append(len(changes)))
+    assert terraform.commands == ["plan", "state", "plan", "apply"] and terraform.forgotten == ["aws_db_instance.main"]
+    assert proved == [0, 1] and [change["action"] for change in result["changes"]] == ["import"]
+
+
+def test_a_check_predicts_that_and_leaves_the_state_as_it_is(tmp_path):
+    terraform = Terraform(tmp_path, {**plan(DATABASE), **GONE})
+    result = plan_and_apply(terraform, search=Search(Aws(describe_db_instances=database()), looks_only=True), check=True)
+    assert terraform.commands == ["plan"] and [change["action"] for change in result["changes"]] == ["import"]
+
+
+def test_a_plan_that_is_to_be_saved_cannot_have_it(tmp_path):
+    terraform = Terraform(tmp_path, {**plan(DATABASE), **GONE})
+    with pytest.raises(TerraformError, match="aws_db_instance.main was deleted outside of Terraform.*Run infra.yml without infra_save_plan"):
+        plan_and_apply(terraform, search=Search(Aws(describe_db_instances=database())), save_as="plan")
+    assert terraform.commands == ["plan"]
 
 
 @pytest.mark.parametrize(("resource", "argument", "what"), [(DATABASE, "no_database", "database"), (CACHE, "no_redis", "Redis")])

@@ -319,7 +319,7 @@ def test_the_lost_lock_of_the_environment_stands_behind_it(world, monkeypatch):
 
     monkeypatch.setattr(terraform_apply, "Caller", lambda module: None)
     monkeypatch.setattr(terraform_apply, "holding", lambda *_: contextlib.nullcontext(Lost()))
-    monkeypatch.setattr(terraform_apply, "work", lambda module, terraform, scratch, lock: plan_and_apply(terraform, scratch))
+    monkeypatch.setattr(terraform_apply, "work", lambda module, terraform, scratch, lock, say: plan_and_apply(terraform, scratch))
     with pytest.raises(TerraformError) as failed:
-        terraform_apply.locked_work(Module, terraform)
+        terraform_apply.locked_work(Module, terraform, print)
     assert str(failed.value).startswith("What Terraform did is not recorded") and str(failed.value).endswith("could not renew the lock.")
