@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.complaints import Complaint, steps_for
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, LIKELY, Found, Shown
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.presence import Presence
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import RUNNING, STOPPED, Line, Task
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import RUNNING, STOPPED, SUCCEEDED, Line, Task
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.view import View, newest_first, seconds_between
 from ansible_collections.atena.aws.plugins.module_utils.ecs import failure_words
 
@@ -42,8 +42,15 @@ def _is_over(view: View, presence: Presence, task: Task, heard: list[_Heard]) ->
     newest, meaning = heard[-1].line, heard[-1].meaning
     if task.state != RUNNING:
         return presence.is_over(task, meaning.code)
+    if meaning.code == "SCHEMA_BEHIND" and _migrated(view, newest.at):
+        return True
     service = view.services.get(task.service)
     return meaning.consequence and service is not None and view.is_settled(service) and seconds_between(newest.at, view.facts.at) > _LOST_RECENTLY
+
+
+def _migrated(view: View, since: str) -> bool:
+    """Whether a one-off task has ended well since then: of what runs here as one, that is the migration."""
+    return any(task.is_one_off and task.state == SUCCEEDED and task.created_at >= since for task in view.tasks)
 
 
 def logs(view: View, presence: Presence) -> Iterator[Found]:

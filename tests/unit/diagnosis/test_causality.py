@@ -263,3 +263,11 @@ def test_an_image_that_is_there_again_is_over_and_one_that_is_not_is_now():
         facts["images"][IMAGE] = {"exists": False, "platforms": None, "why": "not held"}
 
     assert {item for item in told(broken(change))} == {("IMAGE_MISSING", "", False)}
+
+
+@pytest.mark.parametrize(("state", "over"), [("succeeded", True), ("failed", False)])
+def test_a_schema_that_was_migrated_since_the_complaint_is_over(state, over):
+    at = "2026-01-10T02:59:30+00:00"
+    migration = task("", state=state, task_id="t9", task_arn=f"{TASK}t9", started_by="ana", created_at=at, stopped_at=at)
+    found = broken(setting(["tasks"], [running("a-api", 'relation "notes" does not exist'), migration]))
+    assert ("SCHEMA_BEHIND", "", over) in told(found)
