@@ -165,6 +165,10 @@ options:
         description: What the keys in the ledger's bucket begin with.
         type: str
         default: evidence/
+      playbook_command:
+        description: How its remedies name a playbook; C({playbook}) stands for its file name.
+        type: str
+        default: ansible-playbook {playbook}
   operator:
     description: Who releases; written into lock and ledger.
     type: str
@@ -344,6 +348,15 @@ evidence:
   description: The file with the diagnosis; empty if none was saved.
   returned: when a migration or a rollout failed
   type: str
+code:
+  description: The code of the first cause (RV(findings)); empty if none was found.
+  returned: when a migration or a rollout failed
+  type: str
+findings:
+  description: The first causes that the diagnosis found, as M(atena.aws.environment_diagnosis_info) returns findings, without the way back.
+  returned: when a migration or a rollout failed
+  type: list
+  elements: dict
 summary:
   description: The same for people.
   returned: success

@@ -6,13 +6,12 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
 import cured
 import pytest
-from cured import ended, pasted, settled
+from cured import breaker_kept, ended, failing_deployment, pasted, settled
 from emulator_world import until
 from faults import Faults
 from wire import Wire
@@ -21,13 +20,11 @@ SECRETS = ("ADMIN_TOKEN", "CLAUDE_API_KEY", "TELEGRAM_BOT_TOKEN", "DATABASE_URL"
 
 
 class Diagnosis(cured.Diagnosis):
-    def shows(self, code: str, *words: str, tasks: Callable[[], list[str]] | None = None) -> dict:
-        """The finding, with these words in its evidence; with one of these tasks: whether or not their deployment was taken back meanwhile."""
-        found = [(item, "\n".join(item["evidence"])) for item in self.findings if item["code"] == code and (tasks or not item["over"])]
-        ids = tasks() if tasks else [""]
-        shown = [item for item, evidence in found if all(word in evidence for word in words) and any(task in evidence for task in ids)]
-        assert shown, f"no {code} with {words}, {ids} in:\n{self.text}"
-        return shown[0]
+    def shows(self, code: str, *words: str) -> dict:
+        """The finding of now, with these words in its evidence."""
+        evidence = "\n".join(self[code]["evidence"])
+        assert all(word in evidence for word in words), f"no {code} with {words} in:\n{self.text}"
+        return self[code]
 
 
 @pytest.fixture
@@ -42,7 +39,8 @@ def diagnose(lab, tmp_path):
 def well(lab):
     """The environment as it was, before and after."""
     before = lab.services()
-    yield
+    with breaker_kept(lab):
+        yield
     for name, service in lab.services().items():
         if service["taskDefinition"] != before[name]["taskDefinition"] or service["desiredCount"] != before[name]["desiredCount"]:
             lab.client("ecs").update_service(
@@ -65,17 +63,10 @@ def variation(lab, key="api", **changes):
     ecs.deregister_task_definition(taskDefinition=arn)
 
 
-def release(lab, arn: str, key="api") -> str:
-    """Starts a deployment of this revision; its id."""
-    service = lab.client("ecs").update_service(cluster=lab.cluster, service=f"{lab.name}-{key}", taskDefinition=arn)["service"]
-    return next(deployment["id"] for deployment in service["deployments"] if deployment["status"] == "PRIMARY")
-
-
-def released_until_a_task_ended(lab, arn: str, key="api") -> Callable[[], list[str]]:
-    """Tells the ids of its tasks that have ended so far. There may be more each time: ECS starts others until its circuit breaker stops it."""
-    deployment = release(lab, arn, key)
+def failing(lab, arn: str) -> None:
+    """Has ECS deploy this revision until a task of it has ended."""
+    deployment = failing_deployment(lab, arn)
     until(lambda: ended(lab, deployment), 60)
-    return lambda: [task["taskArn"].rsplit("/", 1)[-1] for task in ended(lab, deployment)]
 
 
 # --- Nothing wrong ---
@@ -140,9 +131,9 @@ def test_a_container_that_ends_with_an_exit_code_and_no_secret_in_what_is_shown_
     leaking = "console.log(['ERROR the flux capacitor is missing', ...Object.values(process.env)].join('\\n')); process.exit(3)"
     values = [lab.client("ssm").get_parameter(Name=f"/atena/prod/{name}", WithDecryption=True)["Parameter"]["Value"] for name in SECRETS]
     with variation(lab, command=["node", "-e", leaking]) as arn:
-        tasks = released_until_a_task_ended(lab, arn)
+        failing(lab, arn)
         found = diagnose("-vvv")
-    finding = found.shows("TASK_EXITED", "ERROR the flux capacitor is missing", "exit code 3", "[secret]", tasks=tasks)
+    finding = found.shows("TASK_EXITED", "ERROR the flux capacitor is missing", "exit code 3", "[secret]")
     assert finding["certainty"] == "certain" and finding["resource"] == f"{lab.name}-api"
     stored = (
         lab.client("s3").get_object(Bucket=f"atena-terraform-state-{lab.account}", Key=f"atena/prod/evidence/{found.paths[0].name}")["Body"].read().decode()
@@ -158,17 +149,18 @@ def test_what_node_said_long_before_its_last_line_is_the_first_cause(lab, well, 
     lines = next(run["lines"] for run in recorded["runs"] if run["what"] == "certificate: for another name; pg-uncaught")
     assert not any("does not match" in line for line in lines[-20:]), "in what is shown of a task's end there is nothing of it"
     with variation(lab, command=["sh", "-c", 'printf "%s\\n" "$@"; exit 1', "node", *lines]) as arn:
-        tasks = released_until_a_task_ended(lab, arn)
+        failing(lab, arn)
         found = diagnose()
-    finding = found.shows("DATABASE_CERTIFICATE_NAME", "ERR_TLS_CERT_ALTNAME_INVALID", tasks=tasks)
-    crash = found.shows("TASK_EXITED", "exit code 1", "Node.js v20", tasks=tasks)
+    finding = found.shows("DATABASE_CERTIFICATE_NAME", "ERR_TLS_CERT_ALTNAME_INVALID")
+    crash = found.shows("TASK_EXITED", "exit code 1", "Node.js v20")
+    assert crash["caused_by"] == "DATABASE_CERTIFICATE_NAME" and found.causes == ["DATABASE_CERTIFICATE_NAME"]
     assert found.findings.index(finding) < found.findings.index(crash)
 
 
 def test_a_command_that_is_not_in_the_image(lab, well, diagnose):
     with variation(lab, command=["no-such-program"]) as arn:
-        tasks = released_until_a_task_ended(lab, arn)
-        finding = diagnose().shows("COMMAND_NOT_FOUND", "CannotStartContainerError", tasks=tasks)
+        failing(lab, arn)
+        finding = diagnose().shows("COMMAND_NOT_FOUND", "CannotStartContainerError")
     assert finding["resource"] == f"{lab.name}-api" and finding["certainty"] == "certain"
 
 
@@ -231,10 +223,10 @@ def test_what_the_caller_may_not_read_is_told_and_the_rest_still_found(lab, diag
 
 def test_without_the_secrets_no_log_line_is_shown(lab, well, diagnose):
     with variation(lab, command=["sh", "-c", "echo 'token: very private'; exit 3"]) as arn, Faults(lab.endpoint) as faults:
-        tasks = released_until_a_task_ended(lab, arn)
+        failing(lab, arn)
         faults.error("ssm:GetParametersByPath", "AccessDeniedException", "not authorized to perform: ssm:GetParametersByPath")
         found = diagnose()
-    assert "exit code 3" in found.shows("TASK_EXITED", tasks=tasks)["cause"]
+    found.shows("TASK_EXITED", "exit code 3")
     assert "very private" not in found.run.output + found.text + found.paths[0].read_text()
     assert "Log lines were left out" in found.text
 

@@ -11,6 +11,7 @@ from ansible_collections.atena.aws.plugins.module_utils.diagnosis.complaints imp
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, LIKELY, Found, Shown
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.presence import Presence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import RUNNING, STOPPED, SUCCEEDED, Line, Task
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.tasks import log_key
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.view import View, newest_first, seconds_between
 from ansible_collections.atena.aws.plugins.module_utils.ecs import failure_words
 
@@ -90,4 +91,4 @@ def _different(heard: list[_Heard]) -> list[_Heard]:
 
 def _line(task: Task, heard: _Heard) -> Shown:
     text = f"log of {heard.container}, task {task.task_id}, {heard.line.at}: {heard.line.message}"
-    return Shown(text, f"{task.task_id}/{heard.container}/{heard.line.message}")
+    return Shown(text, log_key(task, heard.container, heard.line.message))

@@ -105,7 +105,13 @@ class _Reading:
         for status in ("STOPPED", "RUNNING"):
             arns += self._listed(status)
         described = describe_tasks(self.call, cluster, list(dict.fromkeys(arns)))
-        return [facts_of.task_entry(task) for task in described]
+        entries = [facts_of.task_entry(task) for task in described]
+        since, asked = self._since(), self.request.get("tasks") or []
+        return [task for task in entries if not task.stopped_at or task.stopped_at >= since or task.task_arn in asked]
+
+    def _since(self) -> str:
+        given = self.request.get("since")
+        return facts_of.moment(datetime.datetime.fromisoformat(given)) if given else ""
 
     def _listed(self, status: str) -> list[str]:
         cluster = self.request["cluster"]
@@ -356,7 +362,8 @@ def diagnose(call: Aws, request: dict) -> dict:
     """{"format": 2, "at", "environment", "findings": [...], "facts": {...}}: why the environment does not work. Never raises CallFailed; writes nothing.
 
     request: name, cluster, services (names), and where they apply ssm_path, placeholder ("CHANGE_ME"), database_id, redis_id, log_lines (20),
-    tasks (ARNs of tasks that must be looked at, such as a migration's), gates_bucket and gates_key (what is off on purpose), records (what has not ended:
+    tasks (ARNs of tasks that must be looked at, such as a migration's), since (ISO 8601: tasks that ended before are not looked at),
+    gates_bucket and gates_key (what is off on purpose), records (what has not ended:
     environment.unfinished), url (the application's health address, asked once) or health_path (asked at the load balancer's own name), playbook_command
     ("ansible-playbook {playbook}": how the remedies name a playbook). diagnosis.text.as_text() makes it readable, evidence.save() and .upload() keep
     it. All of it is JSON, and no secret's value is in it. ECS knows a task that ended for about an hour, so services can be brought back first.

@@ -30,9 +30,9 @@ def rollback(view: View) -> Step:
     return view.step("Return to the previous release", _ROLLBACK, instead=True)
 
 
-def without_rollback(steps: Iterable[Step]) -> list[Step]:
-    """Of a release whose services have been reverted already."""
-    return [step for step in steps if _ROLLBACK not in step.command]
+def is_rollback(command: str) -> bool:
+    """Whether a step's command returns to the previous release."""
+    return bool(re.search(rf"(^|[/. ]){re.escape(_ROLLBACK)}( |$)", command))
 
 
 def rewritten(view: View, name: str, services: Iterable[str] = ()) -> list[Step]:

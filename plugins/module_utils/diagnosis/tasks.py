@@ -37,7 +37,7 @@ def log_lines(task: Task, container: str, lines: list[Line]) -> list[Shown]:
     for line in lines:
         times[line.message] = times.get(line.message, 0) + 1
     said = [
-        Shown(f"  | {message}{f'  ({count} times)' if count > 1 else ''}", f"{task.task_id}/{container}/{message}")
+        Shown(f"  | {message}{f'  ({count} times)' if count > 1 else ''}", log_key(task, container, message))
         for message, count in times.items()
         if message.strip()
     ]
@@ -60,6 +60,11 @@ def _container_line(task: Task, container: TaskContainer) -> str:
     meaning = failure_words.exit_code_means(container.exit_code, task.stop_code in _ASKED_TO_STOP)
     what = "never ran" if container.exit_code is None else f"exit code {container.exit_code}{f' ({meaning})' if meaning else ''}"
     return f"container {container.name}: {what}{f': {container.reason}' if container.reason else ''}"
+
+
+def log_key(task: Task, container: str, message: str) -> str:
+    """By which a line is known, whichever of a service's tasks wrote it."""
+    return f"{task.service or task.task_definition}/{container}/{message}"
 
 
 # --- Why it ended ---

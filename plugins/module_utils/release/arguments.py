@@ -67,7 +67,15 @@ ARGUMENTS = {
         "required": True,
         "options": {"bucket": {"type": "str", "required": True}, "prefix": {"type": "str", "required": True}},
     },
-    "evidence": {"type": "dict", "default": {}, "options": {"directory": {"type": "path"}, "prefix": {"type": "str", "default": "evidence/"}}},
+    "evidence": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "directory": {"type": "path"},
+            "prefix": {"type": "str", "default": "evidence/"},
+            "playbook_command": {"type": "str", "default": "ansible-playbook {playbook}"},
+        },
+    },
     "lock": OWN_LOCK_OPTIONS,
     "operator": {"type": "str", "required": True},
     "tags": {"type": "dict", "default": {}},

@@ -6,14 +6,29 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, text as diagnosis
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.remedies import is_rollback
+from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import ReleaseRecord
+
+# A person who reads of a failed release needs the first causes; the rest is in the file.
+_CAUSES = 2
 
 
-def gather_evidence(call: Aws, params: dict, cluster: str, identity: str, tasks: list[str]) -> tuple[str, str, str]:
-    """Diagnoses and saves. Returns (what to add to the failure's text, the S3 key or '', the local path or '').
+class Evidence(NamedTuple):
+    """lines: what to add to the failure's text. causes: findings of the diagnosis. key: of the JSON in the bucket; path: of the text here; '' without one."""
+
+    lines: list[str]
+    causes: list[dict[str, Any]]
+    key: str = ""
+    path: str = ""
+
+
+def gather_evidence(call: Aws, params: dict[str, Any], cluster: str, record: ReleaseRecord, tasks: list[str]) -> Evidence:
+    """Diagnoses what these tasks of the release met, and saves it.
 
     Never fails: what went wrong with the release matters more than what went wrong here, which is told in the text.
     """
@@ -24,28 +39,57 @@ def gather_evidence(call: Aws, params: dict, cluster: str, identity: str, tasks:
         "services": [item["name"] for item in params["services"]],
         "log_lines": params["log_lines"],
         "tasks": tasks,
+        # What ended before has nothing to do with this release.
+        "since": record.started_at,
+        "playbook_command": params["evidence"].get("playbook_command") or "",
     }
     found = diagnosis_read.diagnose(call, request)
-    text = diagnosis.as_text(found)
-    words = [""] + [f"Likely cause: {item['cause']}. {item['remedy']}" for item in found["findings"][:2]]
-    key, path = "", ""
+    causes = causes_of(found["findings"])
+    document, lines = json.dumps(found, indent=1, sort_keys=True, default=str), cause_lines(causes)
+    key, failed = _uploaded(call, params, record.id, document)
+    path, problem = _saved(params["evidence"]["directory"], record.id, document, diagnosis.as_text(found))
+    lines += [*failed, *([f"The whole diagnosis: {path}"] if path else []), *problem]
+    return Evidence(lines, causes, key, path)
+
+
+def causes_of(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first causes, without the way back: by then every service is back, or no service was changed."""
+    causes = [item for item in findings if not (item["over"] or item["minor"] or item["caused_by"])][:_CAUSES]
+    return [{**item, "steps": [step for step in item["steps"] if not is_rollback(step["command"])]} for item in causes]
+
+
+def cause_lines(causes: list[dict[str, Any]]) -> list[str]:
+    """Each cause with its steps; a command stands on a line of its own."""
+    lines = []
+    for item in causes:
+        likely = "" if item["certainty"] == "certain" else " (likely)"
+        lines.append(f"Cause: {item['code']}, {item['resource']}: {item['cause']}{likely}.")
+        for step in item["steps"]:
+            text = f"Or: {step['text'][:1].lower()}{step['text'][1:]}" if step["instead"] else step["text"]
+            lines += [f"  {text}{':' if step['command'] else '.'}", *([f"    {step['command']}"] if step["command"] else [])]
+    return lines
+
+
+def _uploaded(call: Aws, params: dict[str, Any], identity: str, document: str) -> tuple[str, list[str]]:
+    """(the key or '', what went wrong)"""
+    key, bucket = f"{params['evidence']['prefix']}{identity}.json", params["ledger"]["bucket"]
     try:
-        key = f"{params['evidence']['prefix']}{identity}.json"
         # Without a condition: the id is this release's own, and a later diagnosis of it knows more than an earlier one.
-        body = json.dumps(found, indent=1, sort_keys=True, default=str).encode()
-        bucket = params["ledger"]["bucket"]
-        call("s3", "put_object", f"save the diagnosis to s3://{bucket}/{key}", Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        doing = f"save the diagnosis to s3://{bucket}/{key}"
+        call("s3", "put_object", doing, Bucket=bucket, Key=key, Body=document.encode(), ContentType="application/json")
     except CallFailed as failed:
-        key = ""
-        words.append(f"The diagnosis could not be saved to the bucket: {failed}")
-    directory = params["evidence"]["directory"]
-    if directory:
-        try:
-            path = _write(directory, identity, json.dumps(found, indent=1, sort_keys=True, default=str), text)
-            words.append(f"The whole diagnosis: {path}")
-        except OSError as failed:
-            words.append(f"The diagnosis could not be saved to {directory}: {failed.strerror}")
-    return "\n".join(words), key, path
+        return "", [f"The diagnosis could not be saved to the bucket: {failed}"]
+    return key, []
+
+
+def _saved(directory: str, identity: str, document: str, text: str) -> tuple[str, list[str]]:
+    """(the path or '', what went wrong)"""
+    if not directory:
+        return "", []
+    try:
+        return _write(directory, identity, document, text), []
+    except OSError as failed:
+        return "", [f"The diagnosis could not be saved to {directory}: {failed.strerror}"]
 
 
 def _write(directory: str, identity: str, document: str, text: str) -> str:

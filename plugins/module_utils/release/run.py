@@ -466,9 +466,10 @@ class Release:
 
     def _evidence(self, tasks: list[str]) -> str:
         """Diagnoses before AWS forgets. Returns what to add to the message."""
-        words, key, self.result["evidence"] = gather_evidence(self.call, self.params, self.cluster, self.written.id, tasks)
-        self.record = replace(self.written, evidence=key)
-        return words
+        found = gather_evidence(self.call, self.params, self.cluster, self.written, tasks)
+        self.result.update(evidence=found.path, findings=found.causes, code=found.causes[0]["code"] if found.causes else "")
+        self.record = replace(self.written, evidence=found.key)
+        return "\n".join(["", *found.lines])
 
     def _protect(self) -> None:
         """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""

@@ -180,6 +180,14 @@ def test_what_has_not_ended_is_among_them(monkeypatch):
     assert facts["unfinished"] == [{"work": "stop of a in b"}] and diagnosis_read.gather(Call(), REQUEST)["unfinished"] is None
 
 
+@pytest.mark.parametrize(
+    ("since", "tasks", "ids"), [("2026-01-10T02:00:00+00:00", [], ["t1"]), ("2026-01-10T04:00:00+00:00", [], []), ("2026-01-10T04:00:00+00:00", [TASK], ["t1"])]
+)
+def test_tasks_of_before_are_left_out_unless_they_are_asked_for(since, tasks, ids):
+    facts = diagnosis_read.gather(Call(), {**REQUEST, "since": since, "tasks": tasks})
+    assert [task["task_id"] for task in facts["tasks"]] == ids
+
+
 def test_every_cause_in_them_is_found():
     codes = {item["code"] for item in diagnose()["findings"]}
     assert {

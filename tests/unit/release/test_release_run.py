@@ -8,6 +8,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core import health
 from ansible_collections.atena.aws.plugins.module_utils.environment import release_record
 from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import Previous, Service
 from ansible_collections.atena.aws.plugins.module_utils.release import run as release_run
+from ansible_collections.atena.aws.plugins.module_utils.release.evidence import Evidence
 from ansible_collections.atena.aws.plugins.module_utils.release.run import Release, ReleaseFailed
 from test_ledger import PREFIX, Bucket
 from test_rollout_run import BASE, NAMES, at, ecs  # noqa: F401 - a fixture
@@ -24,7 +25,7 @@ def released(world, monkeypatch, **services):
 
     call.once = world.once
     call.pages = lambda service, *what, **arguments: (bucket if service == "s3" else world).pages(service, *what, **arguments)
-    monkeypatch.setattr(release_run, "gather_evidence", lambda *_: ("", "", ""))
+    monkeypatch.setattr(release_run, "gather_evidence", lambda *_: Evidence([], []))
     params = {
         **{"name": "atena-prod", "cluster": "c", "release": COMMIT, "rollback_to": None, "operator": "ana", "wait_timeout": 60, "wait_delay": 3},
         **{"ledger": {"bucket": "state", "prefix": PREFIX}, "lock": {"table": "t", "name": "atena-prod", "expires_in": 60}, "log_lines": 5},
