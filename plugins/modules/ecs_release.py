@@ -368,6 +368,8 @@ duration_seconds:
   type: float
 """
 
+from typing import Any
+
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import told, CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted
@@ -384,13 +386,15 @@ def main() -> None:
     )
     progress = Progress(module.params["progress_file"])
     release = Release(Caller(module), module.params, say=progress.say if progress.heard else None, check_mode=module.check_mode)
-    problem = None
+    problem: dict[str, Any] | None = None
     try:
         release.result = release.run()
     except ValueError as refused:
         problem = {"msg": f"Nothing was changed: {refused}."}
     except (ReleaseFailed, CallFailed, Interrupted) as failed:
         problem = told(failed)
+        if isinstance(failed, ReleaseFailed) and failed.failure:
+            problem["failure"] = failed.failure.as_dict()
     for warning in release.warnings:
         module.warn(warning)
     if problem:

@@ -140,6 +140,16 @@ findings:
         command: {description: "The command, in one line; empty if there is none.", type: str}
         instead: {description: "Whether it takes the place of the steps before it.", type: bool}
     evidence: {description: "What shows it: events, stopped reasons, exit codes, log lines.", type: list, elements: str}
+why:
+  description: The first causes, a line each.
+  returned: success
+  type: list
+  elements: str
+next:
+  description: The steps that fix them, a line each, commands in backticks.
+  returned: success
+  type: list
+  elements: str
 text:
   description: The diagnosis as a person reads it.
   returned: success
@@ -180,7 +190,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text, cause_line, first_causes, step_line
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 
 # Options that are the request's own, under the same names.
@@ -242,7 +252,9 @@ def main() -> None:
     )
     call = Caller(module)
     diagnosis = diagnose(call, request_of(module.params))
-    module.exit_json(changed=False, **diagnosis, text=as_text(diagnosis), **keep(module, call, diagnosis))
+    causes = first_causes(diagnosis["findings"])
+    lines = {"why": [cause_line(item) for item in causes], "next": [step_line(step) for item in causes for step in item["steps"]]}
+    module.exit_json(changed=False, **diagnosis, **lines, text=as_text(diagnosis), **keep(module, call, diagnosis))
 
 
 if __name__ == "__main__":

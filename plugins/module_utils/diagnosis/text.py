@@ -9,6 +9,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import service_line
 
+_CAUSES = 2
 _WITHHELD = "Log lines were left out: the secrets' values could not be read, so they could not be redacted. In CloudWatch they are whole."
 
 
@@ -69,6 +70,26 @@ def as_text(diagnosis: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def first_causes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a person reads after a failure: the first causes of now. The rest is where the diagnosis is kept."""
+    return [item for item in found if not (item["over"] or item["minor"] or item["caused_by"])][:_CAUSES]
+
+
+def cause_line(item: dict[str, Any]) -> str:
+    """A finding in one line."""
+    return f"{_title(item)}."
+
+
+def step_line(step: dict[str, Any]) -> str:
+    """A step in one line, its command in backticks."""
+    text = step_text(step)
+    return f"{text}: `{step['command']}`" if step["command"] else f"{text}."
+
+
+def step_text(step: dict[str, Any]) -> str:
+    return f"Or: {step['text'][:1].lower()}{step['text'][1:]}" if step["instead"] else str(step["text"])
+
+
 def _title(item: dict[str, Any]) -> str:
     return f"{item['code']}, {item['resource']}: {item['cause']}{'' if item['certainty'] == CERTAIN else ' (likely)'}"
 
@@ -81,8 +102,7 @@ def _over_line(item: dict[str, Any]) -> list[str]:
 def _details(item: dict[str, Any]) -> list[str]:
     lines = ["   Remedy:"]
     for step in item["steps"]:
-        text = f"Or: {step['text'][:1].lower()}{step['text'][1:]}" if step["instead"] else step["text"]
-        lines.append(f"   - {text}{':' if step['command'] else '.'}")
+        lines.append(f"   - {step_text(step)}{':' if step['command'] else '.'}")
         if step["command"]:
             lines.append(f"       {step['command']}")
     return [*lines, *(["   Evidence:", *_evidence(item, "     ")] if item["evidence"] else [])]

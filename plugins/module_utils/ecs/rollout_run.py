@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused, Denied, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout as ecs_rollout, rollout_view
@@ -513,6 +514,30 @@ def mixed_text(taken: Mapping[str, Mapping[str, str]] | None) -> str:
     return "\n".join(lines)
 
 
+def failure_of(
+    failed: Mapping[str, str],
+    evidence: Mapping[str, list[dict[str, Any]]],
+    reverted: Iterable[str],
+    lost: Mapping[str, str],
+    taken: Mapping[str, Mapping[str, str]] | None = None,
+) -> Failure:
+    """What failed, the newest task of each service, and what state the services are in."""
+    begin = "The rollout was interrupted. " if taken else "The rollout failed. "
+    failure = Failure(begin + " ".join(f"{reason.rstrip('.')}." for reason in failed.values()))
+    for name, tasks in evidence.items():
+        for task in tasks[:1]:
+            failure.why.append(f"{name}, task {task.get('task_id', '?')}: {task['reason']}")
+            for container, tail in task.get("log_tail", {}).items():
+                failure.why.extend([f"Last log lines of {container}:", *(f"  {line}" for line in tail)])
+    if reverted:
+        failure.state.append(f"Back on what they had before, and stable: {', '.join(reverted)}.")
+    for name, reason in lost.items():
+        if name not in (taken or {}):
+            failure.state.append(f"NOT proved stable on what it had before: {name}: {reason}")
+    failure.state.extend(mixed_text(taken).splitlines())
+    return failure
+
+
 def failure_text(
     failed: Mapping[str, str],
     evidence: Mapping[str, list[dict[str, Any]]],
@@ -521,16 +546,4 @@ def failure_text(
     taken: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The paragraph a person reads at two in the morning."""
-    begin = "The rollout was interrupted. " if taken else "The rollout failed. "
-    lines = [begin + " ".join(f"{reason.rstrip('.')}." for reason in failed.values())]
-    for name, tasks in evidence.items():
-        for task in tasks[:1]:
-            lines.append(f"{name}, task {task.get('task_id', '?')}: {task['reason']}")
-            for container, tail in task.get("log_tail", {}).items():
-                lines.extend([f"Last log lines of {container}:", *(f"  {line}" for line in tail)])
-    if reverted:
-        lines.append(f"Back on what they had before, and stable: {', '.join(reverted)}.")
-    for name, reason in lost.items():
-        if name not in (taken or {}):
-            lines.append(f"NOT proved stable on what it had before: {name}: {reason}")
-    return "\n".join([*lines, *filter(None, [mixed_text(taken)])])
+    return failure_of(failed, evidence, reverted, lost, taken).text()

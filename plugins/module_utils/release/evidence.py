@@ -9,20 +9,19 @@ import os
 from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, text as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.remedies import is_rollback
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import cause_line, step_line
 from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import ReleaseRecord
-
-# A person who reads of a failed release needs the first causes; the rest is in the file.
-_CAUSES = 2
 
 
 class Evidence(NamedTuple):
-    """lines: what to add to the failure's text. causes: findings of the diagnosis. key: of the JSON in the bucket; path: of the text here; '' without one."""
+    """causes: the first findings of the diagnosis. notes: where all of it is. key: of the JSON in the bucket; path: of the text here; '' without one."""
 
-    lines: list[str]
     causes: list[dict[str, Any]]
+    notes: list[str]
     key: str = ""
     path: str = ""
 
@@ -44,30 +43,24 @@ def gather_evidence(call: Aws, params: dict[str, Any], cluster: str, record: Rel
         "playbook_command": params["evidence"].get("playbook_command") or "",
     }
     found = diagnosis_read.diagnose(call, request)
-    causes = causes_of(found["findings"])
-    document, lines = json.dumps(found, indent=1, sort_keys=True, default=str), cause_lines(causes)
+    document = json.dumps(found, indent=1, sort_keys=True, default=str)
     key, failed = _uploaded(call, params, record.id, document)
     path, problem = _saved(params["evidence"]["directory"], record.id, document, diagnosis.as_text(found))
-    lines += [*failed, *([f"The whole diagnosis: {path}"] if path else []), *problem]
-    return Evidence(lines, causes, key, path)
+    notes = [*failed, *([f"The whole diagnosis: {path}"] if path else []), *problem]
+    return Evidence(causes_of(found["findings"]), notes, key, path)
 
 
 def causes_of(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first causes, without the way back: by then every service is back, or no service was changed."""
-    causes = [item for item in findings if not (item["over"] or item["minor"] or item["caused_by"])][:_CAUSES]
-    return [{**item, "steps": [step for step in item["steps"] if not is_rollback(step["command"])]} for item in causes]
+    return [{**item, "steps": [step for step in item["steps"] if not is_rollback(step["command"])]} for item in diagnosis.first_causes(findings)]
 
 
-def cause_lines(causes: list[dict[str, Any]]) -> list[str]:
-    """Each cause with its steps; a command stands on a line of its own."""
-    lines = []
-    for item in causes:
-        likely = "" if item["certainty"] == "certain" else " (likely)"
-        lines.append(f"Cause: {item['code']}, {item['resource']}: {item['cause']}{likely}.")
-        for step in item["steps"]:
-            text = f"Or: {step['text'][:1].lower()}{step['text'][1:]}" if step["instead"] else step["text"]
-            lines += [f"  {text}{':' if step['command'] else '.'}", *([f"    {step['command']}"] if step["command"] else [])]
-    return lines
+def explain(failure: Failure, found: Evidence) -> Failure:
+    """The failure with its causes before what it was seen by, and the steps that fix them."""
+    failure.why[:0] = [cause_line(item) for item in found.causes]
+    failure.next += [step_line(step) for item in found.causes for step in item["steps"]] + found.notes
+    failure.code = failure.code or (found.causes[0]["code"] if found.causes else "")
+    return failure
 
 
 def _uploaded(call: Aws, params: dict[str, Any], identity: str, document: str) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
@@ -20,7 +21,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Re
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task as ecs_task, task_run
 from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import redactor_of
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_services, describe_task_definition, described_task
-from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun, failure_text
+from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout_run import RolloutRun, failure_of
 from ansible_collections.atena.aws.plugins.module_utils.environment import ledger, release_record, state as power_state
 from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
 from ansible_collections.atena.aws.plugins.module_utils.environment.read import describe_load_balancer
@@ -28,16 +29,17 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.release_reco
 from ansible_collections.atena.aws.plugins.module_utils.images import tags as ecr_tags
 from ansible_collections.atena.aws.plugins.module_utils.preflight import check as preflight
 from ansible_collections.atena.aws.plugins.module_utils.release import reference as release_reference, targets as release_targets
-from ansible_collections.atena.aws.plugins.module_utils.release.evidence import gather_evidence
+from ansible_collections.atena.aws.plugins.module_utils.release.evidence import Evidence, explain, gather_evidence
 from ansible_collections.atena.aws.plugins.module_utils.secrets.store import parameters_below
 
 
 class ReleaseFailed(Exception):
     """The release did not succeed; its text is what the user reads, `outcome` what the ledger says."""
 
-    def __init__(self, message: str, outcome: str = release_record.FAILED) -> None:
-        super().__init__(message)
+    def __init__(self, failure: str | Failure, outcome: str = release_record.FAILED) -> None:
+        super().__init__(failure.text() if isinstance(failure, Failure) else failure)
         self.outcome = outcome
+        self.failure = failure if isinstance(failure, Failure) else None
 
 
 class Release:
@@ -376,7 +378,8 @@ class Release:
         if not succeeded:
             words = task_run.failure_text(arn, ended) if arn else ended["reason"]
             how = "was stopped on its way" if ended["outcome"] == ecs_task.INCOMPLETE else "failed"
-            raise ReleaseFailed(f"The migration {how}, so no service was changed. {words}{self._evidence([arn] if arn else [])}")
+            failure = Failure(f"The migration {how}, so no service was changed.", words.splitlines())
+            raise ReleaseFailed(explain(failure, self._evidence([arn] if arn else [])))
 
     def _start_migration(self, arguments: dict) -> str:
         options = self.params["migration"]
@@ -422,8 +425,8 @@ class Release:
         reverted = [name for name in rollout.items if name not in lost]
         self._save(reverted=reverted, not_reverted=sorted(lost))
         self.result.update(reverted=reverted, not_reverted=sorted(lost), failed_tasks=evidence, taken_over=taken)
-        text = failure_text(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken)
-        raise ReleaseFailed(text + found, release_record.INTERRUPTED if taken else release_record.FAILED)
+        failure = explain(failure_of(failed or {"health": words}, evidence if failed else {}, reverted, lost, taken), found)
+        raise ReleaseFailed(failure, release_record.INTERRUPTED if taken else release_record.FAILED)
 
     def _health(self) -> dict:
         self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
@@ -464,12 +467,12 @@ class Release:
         except CallFailed as failed:
             self.warnings.append(f"The ledger could not be brought up to date: {failed}")
 
-    def _evidence(self, tasks: list[str]) -> str:
-        """Diagnoses before AWS forgets. Returns what to add to the message."""
+    def _evidence(self, tasks: list[str]) -> Evidence:
+        """Diagnoses before AWS forgets."""
         found = gather_evidence(self.call, self.params, self.cluster, self.written, tasks)
         self.result.update(evidence=found.path, findings=found.causes, code=found.causes[0]["code"] if found.causes else "")
         self.record = replace(self.written, evidence=found.key)
-        return "\n".join(["", *found.lines])
+        return found
 
     def _protect(self) -> None:
         """The images of the last releases get the tag that protects them. A failure here says so, but the release has succeeded."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import failure
+from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.release import evidence
 
 COMMAND = "ansible-playbook -i inventories/prod playbooks/{playbook}"
@@ -64,13 +65,14 @@ def test_it_has_the_causes_of_now_with_commands_that_can_be_pasted_and_no_way_ba
     """Every service is back by then: another rollback would be one release too far."""
     call = Call()
     found, asked = gathered(monkeypatch, str(tmp_path), call)
-    assert found.lines == [
-        "Cause: IMAGE_INCOMPLETE, a-api: It is IMAGE_INCOMPLETE (likely).",
-        "  Complete the Dockerfile.",
-        "  Then release it:",
-        "    ansible-playbook -i inventories/prod playbooks/deploy.yml",
+    failure = evidence.explain(Failure("The rollout failed.", ["a-api, task t1: exit code 1"], ["Back on what they had before: a-api."]), found)
+    assert failure.why == ["IMAGE_INCOMPLETE, a-api: It is IMAGE_INCOMPLETE (likely).", "a-api, task t1: exit code 1"], "the cause first"
+    assert failure.next == [
+        "Complete the Dockerfile.",
+        "Then release it: `ansible-playbook -i inventories/prod playbooks/deploy.yml`",
         f"The whole diagnosis: {tmp_path}/{RECORD.id}.txt",
     ]
+    assert failure.code == "IMAGE_INCOMPLETE" and "rollback.yml" not in failure.text()
     assert [(item["code"], len(item["steps"])) for item in found.causes] == [("IMAGE_INCOMPLETE", 2)]
     assert (asked["tasks"], asked["since"], asked["playbook_command"]) == (["arn:task"], RECORD.started_at, COMMAND)
     assert found.key == f"evidence/{RECORD.id}.json" and json.loads(call.put[0]["Body"])["findings"] == FOUND
@@ -79,8 +81,8 @@ def test_it_has_the_causes_of_now_with_commands_that_can_be_pasted_and_no_way_ba
 def test_what_cannot_be_saved_is_reported_and_hides_nothing(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("in the way")
     found, _asked = gathered(monkeypatch, str(tmp_path / "file" / "below"), Call(failure("Could not put", "AccessDenied")))
-    assert (found.key, found.path) == ("", "") and found.lines[0].startswith("Cause: IMAGE_INCOMPLETE")
-    assert [line.split(":")[0] for line in found.lines[-2:]] == [
+    assert (found.key, found.path) == ("", "") and [item["code"] for item in found.causes] == ["IMAGE_INCOMPLETE"]
+    assert [line.split(":")[0] for line in found.notes] == [
         "The diagnosis could not be saved to the bucket",
         f"The diagnosis could not be saved to {tmp_path}/file/below",
     ]
