@@ -66,7 +66,7 @@ SHAPES: dict[str, Shape] = {
 # Dictionaries whose keys are the user's own, or a module's result.
 FREE = {
     *("atena_tags", "atena_extra_environment", "atena_build_args", "atena_provider_versions", "atena_secrets", "bootstrap_tags"),
-    *("preflight_images", "preflight_task_definitions", "infra_more_variables"),
+    *("preflight_images", "preflight_task_definitions", "infra_more_variables", "diagnose_after"),
 }
 
 

@@ -30,7 +30,7 @@ _BEGINNING = """# Findings of the diagnosis
 | --- | --- |
 | `diagnose.yml` | the whole diagnosis |
 | `deploy.yml`, `rollback.yml`, `redeploy.yml` | the first causes; all of it is saved in the work directory and the state bucket |
-| `migrate.yml`, `restart.yml`, `scale.yml`, `start.yml` | the whole diagnosis, then the error with the first causes; not where nothing was begun, as in an environment that is stopped |
+| `migrate.yml`, `restart.yml`, `scale.yml`, `start.yml` | all of it, then the error with the first causes; none where nothing was begun |
 | all others | none: they report their own cause. Run `diagnose.yml` |
 
 ## Codes
