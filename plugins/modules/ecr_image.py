@@ -9,7 +9,8 @@ module: ecr_image
 version_added: 0.1.0
 short_description: Build a release's images, push them to ECR and return their digests
 description:
-  - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them.
+  - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them. Each step of a build is told as it
+    begins.
   - A tag that is in ECR already is taken as it is, neither built nor pushed, so O(tag) should name the source, for example C(sha-<commit>).
     An image whose labels say that it was built from something else - the working tree in place of the commit, other O(include), another stage of the
     Dockerfile - is built anew.
@@ -97,6 +98,7 @@ options:
         choices: [X86_64, ARM64]
         default: X86_64
 extends_documentation_fragment:
+  - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -185,15 +187,16 @@ says:
 import base64
 import concurrent.futures
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, absent_as, told
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
+from ansible_collections.atena.aws.plugins.module_utils.core.progress import Progress
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module, Say
 from ansible_collections.atena.aws.plugins.module_utils.git.cli import GitFailed
 from ansible_collections.atena.aws.plugins.module_utils.images import (
     build_context,
@@ -203,24 +206,16 @@ from ansible_collections.atena.aws.plugins.module_utils.images import (
     plan as ecr_plan,
 )
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import put_tag
+from ansible_collections.atena.aws.plugins.module_utils.images.there import There, there
 
 _UNKNOWN = "sha256:known-after-push"
-
-
-def images_by_tag(call: Caller, repository: str, tags: list[str]) -> list[dict[str, Any]]:
-    """DescribeImages for each tag, one by one: with several it fails on the first that is missing."""
-
-    def look(tag: str) -> list[dict[str, Any]]:
-        return call("ecr", "describe_images", f"look for {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
-
-    return [detail for tag in tags for detail in absent_as([], "Image", functools.partial(look, tag))]
 
 
 class Builder:
     """Builds and pushes; one for each run of the module."""
 
-    def __init__(self, params: dict[str, Any], context: str, engine: dict[str, str], registry: str, environment: dict[str, str]) -> None:
-        self.params, self.context, self.engine, self.registry, self.environment = params, context, engine, registry, environment
+    def __init__(self, params: dict[str, Any], context: str, engine: dict[str, str], registry: str, environment: dict[str, str], say: Say) -> None:
+        self.params, self.context, self.engine, self.registry, self.environment, self.say = params, context, engine, registry, environment, say
 
     def __call__(self, item: dict[str, Any]) -> None:
         reference = f"{self.registry}/{item['repository']}:{self.params['tag']}"
@@ -236,21 +231,29 @@ class Builder:
             for name, value in sorted(values.items()):
                 arguments += [option, f"{name}={value}"]
         doing, bundle = f"build the image {item['name']} from {item['dockerfile']}", self.params["ca_bundle"]
-        docker_cli.run([*arguments, self.context], doing)
+
+        def tell(line: str) -> None:
+            found = docker_cli.step(line)
+            if found:
+                self.say(f"{item['name']}: {found}")
+
+        docker_cli.run([*arguments, self.context], doing, on_line=tell)
         if bundle and ca_bundle.is_bundle(docker_cli.content(reference, bundle, foreign)):
             # Once more, from Docker's cache: a label is part of the image, and what is in it was not known before.
             docker_cli.run([*arguments, "--label", f"{ca_bundle.LABEL}={bundle}", self.context], doing)
+        self.say(f"{item['name']}: built; pushing {item['repository']}:{self.params['tag']}")
         docker_cli.run(["push", reference], f"push {reference}", self.environment)
+        self.say(f"{item['name']}: pushed")
 
 
-def build_all(params: dict[str, Any], call: Caller, items: list[dict[str, Any]], context: str) -> None:
+def build_all(params: dict[str, Any], call: Caller, items: list[dict[str, Any]], context: str, say: Say) -> None:
     """Builds and pushes, side by side. The first failure is raised after all have ended."""
     engine = docker_cli.engine()
     token = call("ecr", "get_authorization_token", "log in to ECR")["authorizationData"][0]
     user, password = base64.b64decode(token["authorizationToken"]).decode().split(":", 1)
     registry = ecr_plan.push_registry(call.client("ecr").meta.endpoint_url, token["proxyEndpoint"])
     with docker_cli.login(registry, user, password, engine["host"]) as environment:
-        builder = Builder(params, context, engine, registry, environment)
+        builder = Builder(params, context, engine, registry, environment, say)
         with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(len(items), 4))) as pool:
             for done in [pool.submit(builder, item) for item in items]:
                 done.result()
@@ -272,12 +275,31 @@ def context_of(params: dict[str, Any], says: list[str]) -> Iterator[str]:
         yield context
 
 
-def look(call: Caller, params: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
-    """What ECR has of an image: {'details', 'origin', 'unread'}."""
-    details = images_by_tag(call, item["repository"], [params["tag"], *params["also_tags"]])
-    digest = next((image["imageDigest"] for image in details if params["tag"] in image.get("imageTags", [])), None)
-    labels, unread = ecr_labels.labels(call, item["repository"], digest) if digest else ({}, "")
-    return {"details": details, "origin": ecr_plan.origin_of(labels), "unread": unread}
+class Looked(NamedTuple):
+    """What ECR has of an image; the origin that its labels tell, and why they could not be read."""
+
+    there: There
+    origin: dict[str, Any]
+    unread: str
+
+
+def look(call: Caller, params: dict[str, Any], item: dict[str, Any]) -> Looked:
+    found = there(call, item["repository"], list(dict.fromkeys([params["tag"], *params["also_tags"]])))
+    digest = found.digests.get(params["tag"], "")
+    labels, unread = ecr_labels.labels(call, item["repository"], digest, found.images.get(digest, {}).get("imageManifest", "")) if digest else ({}, "")
+    return Looked(found, ecr_plan.origin_of(labels), unread)
+
+
+def finish(module: Module, call: Caller, item: dict[str, Any], planned: dict[str, Any], found: There) -> str:
+    """Moves the tags that are to be at the image. Returns its digest; _UNKNOWN of one that a check would only build."""
+    if module.check_mode:
+        return planned["digest"] or _UNKNOWN
+    repository, tag = item["repository"], module.params["tag"]
+    found = there(call, repository, [tag]) if planned["build"] else found
+    digest = found.digests[tag]
+    for other in planned["retag"]:
+        put_tag(call, repository, digest, other, found.images.get(digest))
+    return digest
 
 
 def refuse_absent(module: Module, items: list[dict[str, Any]], has: Callable[[str], bool]) -> None:
@@ -300,7 +322,7 @@ def build(module: Module, call: Caller, items: list[dict[str, Any]], says: list[
     with context_of(params, says) as context:
         refuse_absent(module, items, lambda name: os.path.isfile(os.path.join(context, name)))
         if not module.check_mode:
-            build_all(params, call, items, context)
+            build_all(params, call, items, context, Progress(params["progress_file"]).say)
 
 
 def run(module: Module) -> dict[str, Any]:
@@ -314,30 +336,24 @@ def run(module: Module) -> dict[str, Any]:
         repository["repositoryName"]: repository["repositoryUri"]
         for repository in call("ecr", "describe_repositories", f"find the repositories {', '.join(names)}", repositoryNames=names)["repositories"]
     }
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, min(len(images), 8))) as pool:
-        found = dict(zip([item["name"] for item in images], pool.map(lambda item: look(call, params, item), images), strict=True))
+    found = dict(zip([item["name"] for item in images], each(lambda item: look(call, params, item), images), strict=True))
     plans = {}
     for item in images:
-        there = found[item["name"]]
-        tagged = any(params["tag"] in image.get("imageTags", []) for image in there["details"])
-        why = ecr_plan.why_anew(wanted[item["name"]], there["origin"], dirty=params["dirty"] and not params["commit"]) if tagged else ""
-        plans[item["name"]] = {**ecr_plan.plan(params["tag"], params["also_tags"], there["details"], why), "why": why}
+        looked = found[item["name"]]
+        dirty = params["dirty"] and not params["commit"]
+        why = ecr_plan.why_anew(wanted[item["name"]], looked.origin, dirty=dirty) if params["tag"] in looked.there.digests else ""
+        plans[item["name"]] = {**ecr_plan.plan(params["tag"], params["also_tags"], looked.there.digests, why), "why": why}
         if why:
             says.append(f"{item['repository']}:{params['tag']} is there, but {why}: {'would be' if module.check_mode else 'was'} built anew.")
-        elif there["unread"]:
-            module.warn(f"{item['repository']}:{params['tag']} was taken as it is, without knowing whether it was built from the commit. {there['unread']}")
+        elif looked.unread:
+            module.warn(f"{item['repository']}:{params['tag']} was taken as it is, without knowing whether it was built from the commit. {looked.unread}")
     missing = [item for item in images if plans[item["name"]]["build"]]
     if missing:
         build(module, call, missing, says)
+    digests = each(lambda item: finish(module, call, item, plans[item["name"]], found[item["name"]].there), images)
     result = {}
-    for item in images:
+    for item, digest in zip(images, digests, strict=True):
         planned, repository = plans[item["name"]], item["repository"]
-        digest = planned["digest"] or _UNKNOWN
-        if not module.check_mode:
-            if planned["build"]:
-                digest = images_by_tag(call, repository, [params["tag"]])[0]["imageDigest"]
-            for tag in planned["retag"]:
-                put_tag(call, repository, digest, tag)
         result[item["name"]] = {
             "repository": repository,
             "tag": params["tag"],
@@ -347,7 +363,7 @@ def run(module: Module) -> dict[str, Any]:
             "retagged": planned["retag"],
             "why": planned["why"],
         }
-    origins = [wanted[item["name"]] if plans[item["name"]]["build"] else found[item["name"]]["origin"] for item in images]
+    origins = [wanted[item["name"]] if plans[item["name"]]["build"] else found[item["name"]].origin for item in images]
     return {
         "changed": any(image["built"] or image["retagged"] for image in result.values()),
         "images": result,
@@ -369,6 +385,7 @@ def main() -> None:
             "build_args": {"type": "dict", "default": {}},
             "ca_bundle": {"type": "str", "default": ""},
             "labels": {"type": "dict", "default": {}},
+            "progress_file": {"type": "path"},
             "images": {
                 "type": "list",
                 "elements": "dict",

@@ -90,6 +90,13 @@ options:
   own_token:
     description: Token of the lock that this run holds itself.
     type: str
+  checks:
+    description:
+      - V(all), or V(state) for what changes from day to day only - gates and records, lock, services and templates, secrets, deployment strategy, database and
+        Redis, and neither images, roles, log groups, load balancer nor network.
+    type: str
+    choices: [all, state]
+    default: all
   fail_on:
     description:
       - V(failed) fails the module when a check failed, with the whole verdict as its message; V(warning) when one warned, too; V(never) leaves
@@ -213,6 +220,7 @@ def main() -> None:
             "records": unfinished.OPTIONS,
             "lock_table": {"type": "str"},
             "own_token": {"type": "str", "no_log": True},
+            "checks": {"type": "str", "choices": ["all", "state"], "default": "all"},
             "fail_on": {"type": "str", "choices": ["failed", "warning", "never"], "default": "failed"},
         },
         required_together=[("gates_bucket", "gates_key")],

@@ -30,6 +30,17 @@ class TestRegistry:
         assert registry.missing_image("r", images, [{"imageTag": "a", "imageDigest": "sha256:other"}]) is not None
 
 
+class TestAskedByATag:
+    def test_an_image_is_told_under_the_tag_that_it_was_asked_for_by(self, monkeypatch):
+        described = [{"imageDigest": "sha256:two", "imageTags": ["a", "b"]}, {"imageDigest": "sha256:one", "imageTags": ["c"]}]
+        monkeypatch.setitem(image_tags.ecr._images, "r", described)
+        told = {digest: {"repositoryName": "r", "imageId": {"imageDigest": digest, "imageTag": "first"}} for digest in ("sha256:two", "sha256:one")}
+        asked = [{"imageTag": "b"}, {"imageTag": "none"}, {"imageDigest": "sha256:one"}, {"imageTag": "a"}]
+        found = image_tags.as_asked([told["sha256:two"], told["sha256:one"], told["sha256:two"]], asked)
+        ids = [image["imageId"] for image in found]
+        assert ids == [{"imageDigest": "sha256:two", "imageTag": "b"}, {"imageDigest": "sha256:one"}, {"imageDigest": "sha256:two", "imageTag": "a"}]
+
+
 class TestImageTags:
     def images(self):
         index = '{"manifests": [{"digest": "sha256:part"}]}'

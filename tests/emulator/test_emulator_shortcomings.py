@@ -82,6 +82,14 @@ def test_image_tags_deleting_one_deletes_the_image():
     assert call(ecr._describe_images, repositoryName="r") == (200, {"imageDetails": []})
 
 
+def test_an_image_is_told_under_its_newest_tag_whichever_it_was_asked_for_by():
+    call(ecr._create_repository, repositoryName="r")
+    for tag in ("a", "b"):
+        call(ecr._put_image, repositoryName="r", imageManifest="{}", imageTag=tag)
+    (image,) = call(ecr._batch_get_image, repositoryName="r", imageIds=[{"imageTag": "a"}])[1]["images"]
+    assert image["imageId"]["imageTag"] == "b"
+
+
 def test_task_secrets_arrive_wrapped():
     call(ssm._put_parameter, Name="/s", Type="SecureString", Value="secret")
     assert ecs._resolve_container_secrets({"secrets": [{"name": "S", "valueFrom": "/s"}]})["S"].startswith("ENCRYPTED:")

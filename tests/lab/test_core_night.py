@@ -10,6 +10,8 @@ from test_core_playbooks import again, checked, typed
 pytestmark = [pytest.mark.lab, pytest.mark.core]
 # Tomorrow's, so that none is worked off meanwhile.
 DELAYED = 500
+# How many calls of ours a stop and a start take, besides those of their waiting.
+OFF, ON = 80, 95
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,8 @@ def test_one_night(power):
     rows, counts = lab.app.get("/jobs")[1]["notes"]["all"], power.counts()
     assert checked(lab, "stop.yml").changed == 1
     assert power.counts() == counts and power.cache()["CacheClusterStatus"] == "available"
-    stopped, _ = typed(lab, "stop.yml")
+    stopped, wire = typed(lab, "stop.yml")
+    assert wire.ours_besides_waiting() <= OFF, wire.ours()
     assert "Still costs, a month: about $" in stopped.text
     power.is_off()
     again(lab, "stop.yml")
@@ -35,7 +38,8 @@ def test_one_night(power):
     again(lab, "guard.yml")
     assert checked(lab, "start.yml").changed == 1
     assert power.gates["power"] == "off"
-    started, _ = typed(lab, "start.yml")
+    started, wire = typed(lab, "start.yml")
+    assert wire.ours_besides_waiting() <= ON, wire.ours()
     assert "Redis: restored from the snapshot" in started.text
     power.is_on()
     jobs = lab.app.get("/jobs")[1]

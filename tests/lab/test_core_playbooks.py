@@ -18,6 +18,8 @@ from wire import Wire
 pytestmark = [pytest.mark.lab, pytest.mark.core]
 NOTES = "packages/api/NOTES.md"
 STATE_LOCK = {"dynamodb:PutItem", "dynamodb:DeleteItem"}
+# How many calls of ours a release with a build takes, besides those of its waiting, and a deploy of what runs already.
+WITH_A_BUILD, NOTHING_TO_DO = 105, 25
 # Kept by default: what is younger than a month.
 PRUNE = ("-e", "atena_kept_releases=1", "-e", "prune_min_age_days=0", "-e", "prune_keep_newest=1")
 
@@ -86,9 +88,10 @@ def pair(lab):
     ran = lab.revisions()
     predicted = checked(lab, "deploy.yml")
     assert f"Would release {after}" in predicted.text and lab.revisions() == ran
-    run, _ = typed(lab, "deploy.yml")
+    run, wire = typed(lab, "deploy.yml")
     assert run.changed == predicted.changed > 0
     assert lab.app.version == after
+    assert wire.ours_besides_waiting() <= WITH_A_BUILD, wire.ours()
     yield before, after
     lab.app.back_to(before)
     lab.playbook("deploy.yml").must_succeed()
@@ -96,6 +99,8 @@ def pair(lab):
 
 def test_a_release_is_predicted_made_and_not_made_again(lab, pair):
     assert f"{pair[1]} already runs" in again(lab, "deploy.yml").text
+    _, wire = typed(lab, "deploy.yml")
+    assert sum(wire.ours().values()) <= NOTHING_TO_DO, wire.ours()
     newest = lab.records()[0]
     assert (newest["release"], newest["outcome"], newest["migration"]["exit_code"]) == (pair[1], "succeeded", 0)
 

@@ -6,11 +6,12 @@ and the image registry in method and path. Whatever it does not know counts as a
 
 from __future__ import annotations
 
+import collections
 import http.client
 import json
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +19,13 @@ READING = re.compile(r"^(Describe|Get|List|Head|BatchGet|BatchCheck|Query|Scan|S
 _SIGNED_FOR = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 # S3's reading calls are GET and HEAD; so are the registry's.
 _REST = {"s3", "registry"}
+# What core/calls.py adds to botocore's own name.
+OURS = "Ansible atena.aws"
+WAITING = {
+    *("ecs:DescribeServices", "ecs:DescribeTasks", "ecs:ListTasks", "elasticloadbalancing:DescribeTargetHealth", "logs:GetLogEvents"),
+    *("rds:DescribeDBInstances", "rds:DescribeDBSnapshots"),
+    *("elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeSnapshots"),
+}
 _HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-authorization"}
 
 
@@ -28,6 +36,8 @@ class Call:
     writes: bool
     # Whether it is about the environment's lock, which a run may take and give back without changing anything.
     lock: bool = False
+    # Whether one of the collection's modules sent it, and not Terraform or Docker.
+    ours: bool = False
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}"
@@ -47,6 +57,11 @@ def is_lock(service: str, body: bytes) -> bool:
 
 def read_call(method: str, path: str, headers: dict, body: bytes) -> Call:
     """What one request asks for. Header names in lower case."""
+    call = _named(method, path, headers, body)
+    return replace(call, ours=OURS in headers.get("user-agent", ""))
+
+
+def _named(method: str, path: str, headers: dict, body: bytes) -> Call:
     parts = urlsplit(path)
     if parts.path.startswith("/v2/") or parts.path == "/v2":
         return Call("registry", f"{method} {parts.path}", method not in ("GET", "HEAD"))
@@ -135,6 +150,14 @@ class Wire:
     def writes(self, besides_lock: bool = False) -> list[str]:
         """The calls that change something; with `besides_lock`, but for those that take, renew or give back the environment's lock."""
         return [str(call) for call in self.calls if call.writes and not (besides_lock and call.lock)]
+
+    def ours(self) -> collections.Counter[str]:
+        """How often the collection itself sent each call; S3's without the name of the object."""
+        return collections.Counter(str(call).partition(" /")[0] for call in self.calls if call.ours)
+
+    def ours_besides_waiting(self) -> int:
+        """How many calls the collection itself sent, but for what is asked again and again until it is done: how often depends on the machine."""
+        return sum(count for call, count in self.ours().items() if call not in WAITING)
 
     def __enter__(self):
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

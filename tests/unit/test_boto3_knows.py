@@ -77,6 +77,8 @@ def paged() -> list[tuple[str, list]]:
     return found
 
 
+# Stand between who asks and who sends, with the same arguments.
+HAND_ON = {"module_utils/core/budget.py", "module_utils/core/look.py"}
 # An answer to these has what they name, and no more than that: it has no second page.
 NAMED = {
     *("Names", "LoadBalancerArns", "TargetGroupArns", "SubnetIds", "imageIds", "repositoryNames"),
@@ -116,7 +118,7 @@ def identified(operation: str, named: frozenset[str]) -> bool:
 
 
 def test_each_list_that_is_read_page_by_page_is_one_of_botocores():
-    table = [where for where, words in paged() if None in words]
+    table = [where for where, words in paged() if None in words and where.partition(":")[0] not in HAND_ON]
     tables = ["module_utils/environment/sources.py", "module_utils/terraform/finders.py"]
     assert sorted({where.partition(":")[0] for where in table}) == tables, "their operations are NETWORK's and EC2's; no other may be a variable"
     named = [*(("NETWORK", ["ec2", *part[:2]]) for part in NETWORK.values()), *(("EC2", ["ec2", *part[:2]]) for part in EC2.values())]

@@ -57,6 +57,16 @@ def test_what_is_about_the_lock_is_known(service, operation, body, wanted):
     assert (call.writes, call.lock) == (True, wanted)
 
 
+def test_whose_call_it_is_is_told_by_its_user_agent():
+    target = {"x-amz-target": "AmazonEC2ContainerServiceV20141113.DescribeServices"}
+    agents = ("Boto3/1.40 md/Botocore#1.40 Ansible atena.aws", "APN/1.0 HashiCorp/1.0 Terraform/1.11.4", "docker/20.10")
+    calls = [read_call("POST", "/", signed("ecs", **target, **{"user-agent": agent}), b"{}") for agent in agents]
+    assert [call.ours for call in calls] == [True, False, False]
+    wire = Wire("http://localhost:1")
+    wire.calls += calls + [read_call("GET", f"/bucket/key{number}", signed("s3", **{"user-agent": agents[0]}), b"") for number in range(2)]
+    assert wire.ours() == {"ecs:DescribeServices": 1, "s3:GET": 2}
+
+
 def test_writes_can_be_told_without_those_of_the_lock():
     with Wire("http://localhost:1") as wire:
         wire.calls += [Call("dynamodb", "PutItem", True, lock=True), Call("dynamodb", "GetItem", False, lock=True), Call("ecs", "UpdateService", True)]

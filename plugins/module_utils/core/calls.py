@@ -151,8 +151,9 @@ def pauses(longest: float, shortest: float = 0.25) -> Iterator[float]:
 
 
 def pace(elapsed: float, longest: float, shortest: float = 0.25) -> float:
-    """Seconds to sleep between two looks at something that has been going on for `elapsed`: a twelfth of it, so that its end is seen in time."""
-    return min(longest, max(shortest, elapsed / 12))
+    """Seconds to sleep between two looks at something that has been going on for `elapsed`: a twelfth of it, so that its end is seen in time, and no less than
+    a twelfth of the longest pause: whoever wants to look rarely wants that from the beginning."""
+    return min(longest, max(shortest, longest / 12, elapsed / 12))
 
 
 class Deadline:

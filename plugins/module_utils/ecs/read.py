@@ -98,9 +98,10 @@ def target_states(call: Call, service: dict) -> list[str]:
     return states
 
 
-def running_tasks(call: Aws, cluster: str, service_name: str) -> list[dict[str, Any]]:
-    """The described tasks of a service that run or shall run."""
-    arns = call.pages("ecs", "list_tasks", f"list tasks of {service_name}", "taskArns", cluster=cluster, serviceName=service_name, desiredStatus="RUNNING")
+def running_tasks(call: Aws, cluster: str, service_name: str = "") -> list[dict[str, Any]]:
+    """The described tasks of a service that run or shall run; those of the whole cluster without one."""
+    of = {"serviceName": service_name} if service_name else {}
+    arns = call.pages("ecs", "list_tasks", f"list tasks of {service_name or cluster}", "taskArns", cluster=cluster, desiredStatus="RUNNING", **of)
     return describe_tasks(call, cluster, arns)
 
 

@@ -9,20 +9,21 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.atena.aws.plugins.module_utils.core import budget
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, CredentialsRefused, Denied, NotFound
 from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout as ecs_rollout, rollout_view
+from ansible_collections.atena.aws.plugins.module_utils.ecs.ended import Ended
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import (
     describe_services,
     describe_task_definition,
-    describe_tasks,
     running_tasks,
     stopped_tasks,
     target_states,
-    tasks_that_ended,
 )
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import RELEASE_TAG, is_template, tags_of
 
@@ -48,6 +49,7 @@ class RolloutRun:
 
     services: [{"name", "task_definition", "initial_count": int|None, "previous": dict|None, "stable_seconds": int|None}] in the order of the updates.
     `previous` {"task_definition", "desired_count", "is_first"} is what to go back to instead of what is read, as after a release that was interrupted.
+    `known` (optional): task definitions as they were described or registered, with their tags, that need not be read again: a revision never changes.
     stable_seconds: how long the tasks of a new deployment must stay up once all of them run and are healthy; of a service that does not say it itself.
     After the roll-out `taken` has {service: what took over} of those that somebody else deployed meanwhile; they are left as they are.
     say: takes a line for the person who waits; None if nobody does. guard: called before each write and each look; what it raises ends the run
@@ -68,7 +70,10 @@ class RolloutRun:
         say: Say | None = None,
         guard: Guard | None = None,
     ) -> None:
-        self.call, self.cluster, self.check_mode = call, cluster, check_mode
+        self._counted = budget.Counted(call)
+        self.call: Aws = self._counted
+        self.cluster, self.check_mode = cluster, check_mode
+        self._ended = Ended(self.call, cluster)
         self.items = {item["name"]: item for item in services}
         self.wait_timeout, self.wait_delay, self.stable_seconds, self.log_lines = wait_timeout, wait_delay, stable_seconds, log_lines
         self._guard: Guard = guard or (lambda: None)
@@ -82,35 +87,51 @@ class RolloutRun:
         self._listed: set[str] = set()
         self._unseen: dict[str, tuple[float, int]] = {}
         self.taken: dict[str, dict[str, str]] = {}
+        self._definitions: dict[str, dict[str, Any]] = {known["taskDefinitionArn"]: known for item in services for known in item.get("known") or () if known}
         self._checked: dict[str, frozenset[str]] = {}
         # Of what is watched: whether it is steady by the last look, since when, and the tasks that had ended before.
         self._steady: dict[str, bool] = {}
         self._since: dict[str, float] = {}
         self._ended_before: dict[str, frozenset[str]] = {}
+        # As the last look saw them, and the health of their targets; of those that were done then, what it went by, and its words.
+        self._health: dict[str, list[str]] = {}
+        self._seen: dict[str, dict[str, Any]] = {}
+        self._done: dict[str, tuple[str, str]] = {}
         self.view = View(say)
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Reads every service and resolves every target before anything is changed. Returns {name: described service}."""
-        services = describe_services(self.call, self.cluster, list(self.items))
+        return self.resolve(describe_services(self.call, self.cluster, list(self.items)))
+
+    def resolve(self, services: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The same with services that were read, for a run that changes nothing."""
         for name, service in services.items():
             item = self.items[name]
-            target = describe_task_definition(self.call, item["task_definition"], absent_ok=self.check_mode)
+            target = self._definition(item["task_definition"], absent_ok=self.check_mode)
             item["target"] = target["taskDefinitionArn"] if target else item["task_definition"]
             if target:
                 self._know(target)
             given = item.get("previous")
             if given:
                 self.previous[name] = {
-                    "taskDefinition": describe_task_definition(self.call, given["task_definition"])["taskDefinitionArn"],
+                    "taskDefinition": self._read_definition(given["task_definition"])["taskDefinitionArn"],
                     "desiredCount": given["desired_count"],
                     "is_first": given["is_first"],
                 }
             else:
-                first = is_template(describe_task_definition(self.call, service["taskDefinition"]))
+                first = is_template(self._read_definition(service["taskDefinition"]))
                 self.previous[name] = {"taskDefinition": service["taskDefinition"], "desiredCount": service["desiredCount"], "is_first": first}
             self.updates[name] = self._plan(name, service)
             self.observe(name, service)
         return services
+
+    def _definition(self, name: str, absent_ok: bool) -> dict[str, Any] | None:
+        """By ARN, as it is known if it is; else as it is read now."""
+        return self._definitions.get(name) or describe_task_definition(self.call, name, absent_ok=absent_ok)
+
+    def _read_definition(self, name: str) -> dict[str, Any]:
+        found = self._definitions[name] = self._definitions.get(name) or describe_task_definition(self.call, name)
+        return found
 
     def observe(self, name: str, service: dict[str, Any]) -> None:
         """As a service is when the run begins."""
@@ -168,15 +189,16 @@ class RolloutRun:
     def _crashed(self) -> dict[str, str]:
         """{name: reason} of the updated services that are stable, but lost a task of the new deployment on the way."""
         found = {}
+        ended = self._ended.of(self.updated) if self.updated else []
         for name in self.updated:
-            lost = self._lost_tasks(name)
+            lost = self._lost_tasks(name, ended)
             if lost:
                 found[name] = f"{name}: {len(lost)} task(s) of the new deployment started and then ended by themselves; ECS would go on replacing them"
         return found
 
-    def _lost_tasks(self, name: str) -> list[dict[str, Any]]:
-        """The tasks of a service's deployment that ended by themselves, or by their health checks after they had been well."""
-        ended = tasks_that_ended(self.call, self.cluster, name, self.deployments[name])
+    def _lost_tasks(self, name: str, stopped: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The tasks of a service's deployment that ended by themselves, or by their health checks after they had been well. stopped: Ended.of."""
+        ended = [task for task in stopped if task.get("startedBy") == self.deployments[name]]
         before = self._ended_before.get(name)
         lost = [*ecs_rollout.crashed(ended), *(ecs_rollout.fallen(ended, before) if before is not None else [])]
         return list({task["taskArn"]: task for task in lost}.values())
@@ -244,18 +266,40 @@ class RolloutRun:
 
     def look(self, names: list[str]) -> dict[str, tuple[str, str]]:
         """{name: (state, reason)} of the deployments that were started; tells what is new."""
-        states = {}
-        for name, service in describe_services(self.call, self.cluster, names).items():
+        services = describe_services(self.call, self.cluster, names)
+        for name, service in services.items():
             if not self.deployments[name]:  # ECS had none yet when this began
                 self._follow(name, ecs_rollout.started(service))
-            ours = self._ours(name)
-            balanced = any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", []))
-            targets = target_states(self.call, service) if balanced else []
-            unwell = self._container_health(name, service, ours)
-            states[name] = self._sighted(name, service, *ecs_rollout.assess(service, ours, targets, balanced, unwell))
-            self._steady[name] = ecs_rollout.is_steady(service, ours, targets, balanced, unwell, was_steady=name in self._since)
-            self.view.show(service, self.deployments[name], targets, balanced, self._ended_tasks)
+        going = {name: service for name, service in services.items() if self._done.get(name, ("", ""))[0] != rollout_view.essence(service)}
+        self._health.update(self._targets(going))
+        tasks, states = self._tasks(going), {}
+        for name, service in services.items():
+            states[name] = self._judge(name, service, tasks.get(name, [])) if name in going else (ecs_rollout.DONE, self._done[name][1])
+            self.view.show(service, self.deployments[name], self._health.get(name, []), _is_balanced(service), self._ended_tasks)
+        self._seen = services
         return states
+
+    def _judge(self, name: str, service: dict[str, Any], tasks: list[dict[str, Any]]) -> tuple[str, str]:
+        ours, balanced, targets = self._ours(name), _is_balanced(service), self._health.get(name, [])
+        unwell = self._container_health(service, ours, tasks)
+        self._steady[name] = ecs_rollout.is_steady(service, ours, targets, balanced, unwell, was_steady=name in self._since)
+        return self._sighted(name, service, *ecs_rollout.assess(service, ours, targets, balanced, unwell))
+
+    def _targets(self, services: Mapping[str, dict[str, Any]]) -> dict[str, list[str]]:
+        """{name: health states of its targets} of those behind a load balancer."""
+        names = [name for name, service in services.items() if _is_balanced(service)]
+        return dict(zip(names, each(lambda name: target_states(self.call, services[name]), names), strict=True))
+
+    def _tasks(self, services: Mapping[str, dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        """{name: the tasks that run} of those whose containers have health checks of their own: those of several in one list, of the whole cluster."""
+        names = [name for name, service in services.items() if self._checked_of(service, self._ours(name))]
+        if not names:
+            return {}
+        return dict.fromkeys(names, running_tasks(self.call, self.cluster, names[0] if len(names) == 1 else ""))
+
+    def _keep(self, states: Mapping[str, tuple[str, str]]) -> None:
+        """What is done, and has stayed up for its time, is asked about in detail again only if ECS shows something else of it."""
+        self._done = {name: (rollout_view.essence(self._seen[name]), reason) for name, (state, reason) in states.items() if state == ecs_rollout.DONE}
 
     def _sighted(self, name: str, service: dict[str, Any], state: str, reason: str) -> tuple[str, str]:
         """What one look says, in the light of those before it: a single answer that does not show our deployment ends nothing."""
@@ -273,20 +317,20 @@ class RolloutRun:
             return ecs_rollout.FAILED, f"{reason}; it was listed before, and {looks + 1} answers in a row do not have it: it is gone"
         return ecs_rollout.GOING, reason
 
-    def _container_health(self, name: str, service: dict[str, Any], ours: ecs_rollout.Started) -> str:
-        """What the deployment lacks by its containers' own health checks; asked only where its task definition has some."""
+    def _container_health(self, service: dict[str, Any], ours: ecs_rollout.Started, tasks: list[dict[str, Any]]) -> str:
+        """What the deployment lacks by its containers' own health checks."""
+        checked = self._checked_of(service, ours)
+        return ecs_rollout.container_health(tasks, ours.id, checked, service["desiredCount"]) if checked else ""
+
+    def _checked_of(self, service: dict[str, Any], ours: ecs_rollout.Started) -> frozenset[str]:
+        """The containers of our deployment whose health is asked for: none where it is to have no task."""
         deployment = ecs_rollout.listed(service, ours.id)
-        if not deployment or not service["desiredCount"]:
-            return ""
-        checked = self._health_checked(deployment["taskDefinition"])
-        if not checked:
-            return ""
-        return ecs_rollout.container_health(running_tasks(self.call, self.cluster, name), ours.id, checked, service["desiredCount"])
+        return self._health_checked(deployment["taskDefinition"]) if deployment and service["desiredCount"] else frozenset()
 
     def _health_checked(self, arn: str) -> frozenset[str]:
         """The containers of a task definition that have a health check. A revision never changes, so it is read once."""
         if arn not in self._checked:
-            self._know(describe_task_definition(self.call, arn))
+            self._know(self._read_definition(arn))
         return self._checked[arn]
 
     def _know(self, definition: Answer) -> None:
@@ -297,6 +341,16 @@ class RolloutRun:
         own = self.items[name].get("stable_seconds")
         return self.stable_seconds if own is None else own
 
+    def _becomes_steady(self, name: str, state: str) -> bool:
+        lost = state in (ecs_rollout.FAILED, ecs_rollout.TAKEN)
+        return bool(self._stable_seconds(name)) and self._steady[name] and not lost and name not in self._ended_before
+
+    def _note_ended(self, names: list[str]) -> None:
+        """Which tasks had ended when these became steady: those that end later were lost."""
+        ended = self._ended.of(names) if names else []
+        for name in names:
+            self._ended_before[name] = frozenset(task["taskArn"] for task in ended if task.get("startedBy") == self.deployments[name])
+
     def _watch(self, name: str, state: str, reason: str, elapsed: float) -> tuple[str, str]:
         """Counts a service's stable_seconds from when it is steady, beside whatever else it waits for. A task that is lost meanwhile is a failure."""
         wanted = self._stable_seconds(name)
@@ -306,14 +360,11 @@ class RolloutRun:
             if name in self._unseen:
                 return state, reason  # an answer that is behind says nothing about the tasks
             if self._since.pop(name, None) is not None:
-                lost = self._lost_tasks(name)
+                lost = self._lost_tasks(name, self._ended.of([name]))
                 if lost:
                     why = rollout_view.failure(name, lost[-1])
                     return ecs_rollout.FAILED, f"{name}: it was steady, but not for {wanted} s: {why}"
             return state, reason
-        if name not in self._ended_before:
-            ended = tasks_that_ended(self.call, self.cluster, name, self.deployments[name])
-            self._ended_before[name] = frozenset(task["taskArn"] for task in ended)
         self._since.setdefault(name, elapsed)
         steady = elapsed - self._since[name]
         if state == ecs_rollout.DONE and steady < wanted:
@@ -322,9 +373,7 @@ class RolloutRun:
 
     def _ended_tasks(self, name: str, known: Collection[str]) -> list[dict[str, Any]]:
         """Described stopped tasks of a service, without those in `known`, oldest first."""
-        doing = f"list stopped tasks of {name}"
-        arns = self.call.pages("ecs", "list_tasks", doing, "taskArns", cluster=self.cluster, serviceName=name, desiredStatus="STOPPED")
-        tasks = describe_tasks(self.call, self.cluster, [arn for arn in arns if arn not in known])
+        tasks = [task for task in self._ended.of([name]) if task["taskArn"] not in known]
         return sorted(tasks, key=lambda task: str(task.get("stoppedAt", "")))
 
     def wait(self, names: list[str], to_the_end: bool = False, longer: float = 0, watched: Collection[str] = ()) -> dict[str, str]:
@@ -333,14 +382,16 @@ class RolloutRun:
         watched: those that must stay up for their stable_seconds. That time runs beside all other waiting, and the deadline does not cut it short.
         Returns {name: reason} of those that failed or were not done in time.
         """
-        deadline = Deadline(self.wait_timeout + longer)
-        self._since, self._ended_before = {}, {}
+        deadline, made = Deadline(self.wait_timeout + longer), self._counted.count
+        self._since, self._ended_before, self._done = {}, {}, {}
         self.view.begin(names, deadline, {name: self._stable_seconds(name) for name in watched})
         while True:
             self.guard()
             try:
                 states = self.look(names)
+                self._note_ended([name for name in watched if name in states and self._becomes_steady(name, states[name][0])])
                 states.update({name: self._watch(name, *states[name], deadline.elapsed) for name in watched if name in states})
+                self._keep(states)
             except CallFailed as unread:
                 # The services go on all the same: worth a second look, until the time is over.
                 if deadline.passed or isinstance(unread, _FINAL):
@@ -358,7 +409,13 @@ class RolloutRun:
             if going and deadline.passed:
                 return {**failed, **{name: f"{reason}; not done after {deadline.seconds} s{self.view.last_event(name)}" for name, reason in going.items()}}
             self.view.still(going)
-            time.sleep(pace(deadline.elapsed, self.wait_delay))
+            # Where all is as it should be and only has to stay so, the end of that time is known.
+            wanted = pace(deadline.elapsed, self.wait_delay) if going else self._until_stable(left, deadline.elapsed)
+            time.sleep(budget.pause(self._counted.count - made, deadline.elapsed, wanted))
+
+    def _until_stable(self, names: Collection[str], elapsed: float) -> float:
+        """Seconds until the first of them has stayed up for its time, or until it is looked at again before that."""
+        return min(self.wait_delay, *(max(0.05, self._stable_seconds(name) - (elapsed - self._since[name])) for name in names))
 
     def evidence(self, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         """{name: the newest tasks that ended in its deployment}; to be gathered before the revert, which starts others."""
@@ -426,6 +483,10 @@ class RolloutRun:
             f"These services were told to change: {', '.join(sent) or 'none'}. ECS goes on with that by itself and nothing was brought back. "
             "Run the playbook again: it goes on from there."
         )
+
+
+def _is_balanced(service: Answer) -> bool:
+    return any(balancer.get("targetGroupArn") for balancer in service.get("loadBalancers", []))
 
 
 class View:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
@@ -52,6 +53,16 @@ def snapshot(service: dict, deployment_id: str, targets: list[str], is_balanced:
         "failed": ours.get("failedTasks", 0),
         "events": events(service),
     }
+
+
+def essence(service: dict) -> str:
+    """What of a service tells how its deployments stand: as long as it is the same, nothing has happened to them."""
+    counts = ("desiredCount", "runningCount", "pendingCount")
+    deployments = [
+        [deployment["id"], deployment["status"], deployment.get("rolloutState"), *(deployment.get(key, 0) for key in (*counts, "failedTasks"))]
+        for deployment in service["deployments"]
+    ]
+    return json.dumps([*(service.get(key, 0) for key in counts), deployments])
 
 
 def news(before: dict, now: dict) -> list[str]:

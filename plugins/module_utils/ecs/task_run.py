@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Throttled, Unanswered
-from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import shielded
+from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import in_background, shielded
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Answer, Aws, Call, Guard, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout_view, task as ecs_task
@@ -32,6 +33,7 @@ _TOO_LONG = "atena.aws: longer than"
 _DEFAULTS = {
     "task_definition": None,
     "service": None,
+    "known": None,
     "network_configuration": None,
     "container_overrides": (),
     "launch_type": "FARGATE",
@@ -43,16 +45,12 @@ _DEFAULTS = {
 def plan_run(call: Call, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads what the run needs, and refuses what RunTask would refuse. Returns (task definition, RunTask's arguments).
 
-    params: `cluster` and ecs_run_task's options of these names; those left out have its defaults.
+    params: `cluster` and ecs_run_task's options of these names; those left out have its defaults. In place of `service` and `task_definition` there may be
+    both as they were described, as `known`.
     """
     params = {**_DEFAULTS, **params}
-    service = None
-    if params["service"]:
-        service = describe_services(call, params["cluster"], [params["service"]])[params["service"]]
-    name = params["task_definition"] or (service or {}).get("taskDefinition")
-    if not name:
-        raise CallFailed("Give task_definition, or service to run what the service runs.")
-    definition = describe_task_definition(call, name)
+    service, definition = params["known"] or _read_for(call, params)
+    name = params["task_definition"] or definition["taskDefinitionArn"]
     unknown = ecs_task.unknown_containers(definition, list(params["container_overrides"]))
     if unknown:
         known = ", ".join(container["name"] for container in definition["containerDefinitions"])
@@ -79,6 +77,16 @@ def plan_run(call: Call, params: Mapping[str, Any]) -> tuple[dict[str, Any], dic
     if changes:
         arguments["overrides"] = changes
     return definition, arguments
+
+
+def _read_for(call: Call, params: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    service = None
+    if params["service"]:
+        service = describe_services(call, params["cluster"], [params["service"]])[params["service"]]
+    name = params["task_definition"] or (service or {}).get("taskDefinition")
+    if not name:
+        raise CallFailed("Give task_definition, or service to run what the service runs.")
+    return service, describe_task_definition(call, name)
 
 
 class NotStarted(CallFailed):
@@ -286,6 +294,24 @@ class TaskRun:
             "started_at": _iso(task.get("startedAt")),
             "stopped_at": _iso(task.get("stoppedAt")),
         }
+
+
+class LastLines:
+    """What the log of a task that ended well still brings, read while its caller goes on with what comes next."""
+
+    def __init__(self, run: TaskRun, task: Answer) -> None:
+        self._run, self._task = run, task
+        self._thread = threading.Thread(target=self._read, daemon=True, name=f"last lines of {run.name}")
+        self._thread.start()
+
+    def _read(self) -> None:
+        in_background()
+        self._run.drain(self._task)
+
+    def all(self) -> dict[str, list[str]]:
+        """{container: all its lines}, when no more is to come."""
+        self._thread.join()
+        return {name: list(lines) for name, lines in self._run.logs.items()}
 
 
 class _Told(list):

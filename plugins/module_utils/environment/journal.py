@@ -195,6 +195,8 @@ class Journal:
     def __init__(self, call: Call, bucket: str, key: str, *, what: str = PowerRecord.WHAT, now: Callable[[], str] = stamp) -> None:
         self.object = StoredObject(call, bucket, key, what)
         self.record: dict[str, Any] | None = None
+        # As the object has it: `record` may know of the end of a step that is written with what comes next.
+        self._written: dict[str, Any] | None = None
         self._now = now
         self._one_at_a_time = threading.RLock()
 
@@ -204,7 +206,7 @@ class Journal:
             found = self.object.read()
             if found is not None:
                 checked(found, self.object.what, self.object.where)
-            self.record = found
+            self.record, self._written = found, copy.deepcopy(found)
             return copy.deepcopy(found)
 
     def look(self) -> WorkRecord | None:
@@ -216,10 +218,16 @@ class Journal:
         """Writes the record; refused if somebody else changed it since it was read."""
         with self._one_at_a_time:
             record = {**record, "steps": record["steps"][-_STEPS_KEPT:], "notes": record["notes"][-_NOTES_KEPT:]}
-            if record != self.record:
+            if record != self._written:
                 self.object.write(record)
-                self.record = copy.deepcopy(record)
+                self.record, self._written = copy.deepcopy(record), copy.deepcopy(record)
             return record
+
+    def settle(self) -> None:
+        """Writes the end of a step that nothing came after."""
+        with self._one_at_a_time:
+            if self.record is not None:
+                self.save(self.record)
 
     def change(self, **changes: Any) -> dict[str, Any]:
         """Writes other values of some keys. A dict for `redis` or `database` changes the keys that it names."""
@@ -245,8 +253,12 @@ class Journal:
             self.change(notes=[*self.held["notes"], {"at": self._now(), "says": text}])
 
     @contextlib.contextmanager
-    def step(self, name: str, **changes: Any) -> Iterator[Step]:
-        """Around one step: on record before it begins, with `changes`, and when it has ended. Yields a Step."""
+    def step(self, name: str, *, leads_on: bool = False, **changes: Any) -> Iterator[Step]:
+        """Around one step: on record before it begins, with `changes`, and when it has ended. Yields a Step.
+
+        leads_on: the next step begins at once, and its beginning is written together with this end. Killed in between, a run is as one that was killed
+        at the end of this step: it is done again.
+        """
         step = Step()
         with self._one_at_a_time:
             steps = self.held["steps"]
@@ -258,17 +270,22 @@ class Journal:
             raise  # the journal is another run's now
         except (Interrupted, Exception) as failed:
             outcome = INTERRUPTED if isinstance(failed, (Interrupted, Ended)) else FAILED
-            with contextlib.suppress(CallFailed):  # why the step failed matters more
-                self._end(entry, outcome, (str(failed).splitlines() or [""])[0], step.failing)
+            with contextlib.suppress(CallFailed), self._one_at_a_time:  # why the step failed matters more
+                self.save(self._ended(entry, outcome, (str(failed).splitlines() or [""])[0], step.failing))
             raise
-        self._end(entry, DONE, step.says, step.changes)
-
-    def _end(self, entry: dict, outcome: str, says: str, changes: dict) -> None:
         with self._one_at_a_time:
-            record = self._changed(changes)
-            index = max(i for i, step in enumerate(record["steps"]) if step["step"] == entry["step"] and step["began_at"] == entry["began_at"])
-            record["steps"][index].update(ended_at=self._now(), outcome=outcome, says=says)
-            self.save(record)
+            record = self._ended(entry, DONE, step.says, step.changes)
+            if leads_on:
+                self.record = record
+            else:
+                self.save(record)
+
+    def _ended(self, entry: dict, outcome: str, says: str, changes: dict) -> dict[str, Any]:
+        """The record with the end of a step."""
+        record = self._changed(changes)
+        index = max(i for i, step in enumerate(record["steps"]) if step["step"] == entry["step"] and step["began_at"] == entry["began_at"])
+        record["steps"][index].update(ended_at=self._now(), outcome=outcome, says=says)
+        return record
 
 
 class Step:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, overload
 
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Sleep
 from ansible_collections.atena.aws.plugins.module_utils.core.stored_object import no_bucket, put_over
 from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import (
@@ -27,6 +27,8 @@ from ansible_collections.atena.aws.plugins.module_utils.environment.release_reco
 )
 
 _Found = TypeVar("_Found")
+# How many records are read in one go.
+_AT_A_TIME = 8
 # What may have changed the schema; a failed migration may have done half of it.
 _MIGRATED = {"running", "succeeded", "failed", "incomplete", "unknown"}
 # Of a migration whose run died, and of whose task ECS knows nothing (any more).
@@ -34,37 +36,36 @@ UNKNOWN = "unknown"
 
 
 # --- Decisions over records, newest first -----------------------------------------------------------------------------
-def interrupted(records: list[ReleaseRecord]) -> ReleaseRecord | None:
+def interrupted(records: Sequence[ReleaseRecord]) -> ReleaseRecord | None:
     """The release whose run died: still `running` though we hold the lock. Only the newest can be: each run deals with the one before it first."""
     return records[0] if records and records[0].outcome == RUNNING else None
 
 
-def _good(records: list[ReleaseRecord]) -> list[ReleaseRecord]:
-    return [record for record in records if record.outcome == SUCCEEDED]
+def _good(records: Sequence[ReleaseRecord]) -> Iterator[ReleaseRecord]:
+    return (record for record in records if record.outcome == SUCCEEDED)
 
 
-def last_good(records: list[ReleaseRecord]) -> ReleaseRecord | None:
+def last_good(records: Sequence[ReleaseRecord]) -> ReleaseRecord | None:
     """The newest release that succeeded, of whatever kind."""
-    return next(iter(_good(records)), None)
+    return next(_good(records), None)
 
 
-def previous_good(records: list[ReleaseRecord], running: ReleaseRecord | None) -> ReleaseRecord | None:
+def previous_good(records: Sequence[ReleaseRecord], running: ReleaseRecord | None) -> ReleaseRecord | None:
     """What 'back to the previous release' means when `running` runs.
 
     The newest success before it with another commit. After a rollback it goes on from where that release first came, not forth again to what was
     rolled back from. Without `running` (nothing known runs) it is the last success.
     """
-    good = _good(records)
     if running is None:
-        return good[0] if good else None
-    older = [record for record in good if record.id < running.id]
+        return last_good(records)
+    older = [record for record in _good(records) if record.id < running.id]
     if running.kind == ROLLBACK:
         source = next((record for record in older if record.release == running.release and record.kind != ROLLBACK), None)
         older = [record for record in older if source is not None and record.id < source.id]
     return next((record for record in older if record.release != running.release), None)
 
 
-def migrated_since(records: list[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
+def migrated_since(records: Sequence[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
     """The releases after `target` whose migration may have changed the schema that target's code knows.
 
     A migration that ran with the very migrations that target has changed nothing; where one of the two is unknown, it may have.
@@ -76,12 +77,12 @@ def migrated_since(records: list[ReleaseRecord], target: ReleaseRecord) -> list[
     ]
 
 
-def migrations_unknown(records: list[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
+def migrations_unknown(records: Sequence[ReleaseRecord], target: ReleaseRecord) -> list[ReleaseRecord]:
     """Those of migrated_since of which nobody can say: which migrations the release has, or target has, is not on record."""
     return [record for record in migrated_since(records, target) if not (record.schema and target.schema)]
 
 
-def obstacle(records: list[ReleaseRecord], target: ReleaseRecord, source: str) -> str:
+def obstacle(records: Sequence[ReleaseRecord], target: ReleaseRecord, source: str) -> str:
     """Why going back to `target` may meet a newer schema, and what would tell; '' if none stands in the way. `source`: where the migrations are."""
     unknown = [record.id for record in migrations_unknown(records, target)]
     changed = [record.id for record in migrated_since(records, target) if record.id not in unknown]
@@ -97,7 +98,7 @@ def obstacle(records: list[ReleaseRecord], target: ReleaseRecord, source: str) -
     return " ".join(says)
 
 
-def kept(records: list[ReleaseRecord], count: int) -> list[ReleaseRecord]:
+def kept(records: Sequence[ReleaseRecord], count: int) -> list[ReleaseRecord]:
     """The records whose images and revisions must stay: all of the last `count` commits that succeeded, and of what is running or was interrupted."""
     releases: list[str] = []
     for record in _good(records):
@@ -111,7 +112,7 @@ def _revision(arn: str | None) -> str:
     return (arn or "").rsplit("/", 1)[-1]
 
 
-def running_of(records: list[ReleaseRecord], task_definitions: dict[str, str]) -> ReleaseRecord | None:
+def running_of(records: Sequence[ReleaseRecord], task_definitions: dict[str, str]) -> ReleaseRecord | None:
     """The one that runs. `task_definitions`: {service's name: task definition's ARN}.
 
     A record matches when every service that it names runs the revision that it names; of several, the newest success wins. None may match.
@@ -121,7 +122,7 @@ def running_of(records: list[ReleaseRecord], task_definitions: dict[str, str]) -
         for record in records
         if record.services and all(_revision(entry.task_definition) == _revision(task_definitions.get(entry.name, "")) for entry in record.services)
     ]
-    return next(iter(_good(matching) or matching), None)
+    return last_good(matching) or next(iter(matching), None)
 
 
 def _took(record: ReleaseRecord) -> str:
@@ -132,7 +133,7 @@ def _took(record: ReleaseRecord) -> str:
     return f"{seconds // 60} min {seconds % 60:02d} s" if seconds >= 60 else f"{seconds} s"
 
 
-def lines(records: list[ReleaseRecord], running: ReleaseRecord | None = None) -> list[str]:
+def lines(records: Sequence[ReleaseRecord], running: ReleaseRecord | None = None) -> list[str]:
     """A table for people; `*` marks what runs (see running_of)."""
     if not records:
         return ["No release is on record."]
@@ -156,6 +157,33 @@ def lines(records: list[ReleaseRecord], running: ReleaseRecord | None = None) ->
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)]
 
 
+# --- Read as they are asked for ---------------------------------------------------------------------------------------
+class Recent(Sequence[ReleaseRecord]):
+    """The newest records, newest first. Most who ask want the first of them: the others are read when somebody comes to them, some at a time."""
+
+    def __init__(self, identities: list[str], read: Callable[[list[str]], list[ReleaseRecord]]) -> None:
+        self._identities, self._read_these = identities, read
+        self._read: list[ReleaseRecord] = []
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    @overload
+    def __getitem__(self, index: int) -> ReleaseRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[ReleaseRecord]: ...
+
+    def __getitem__(self, index: int | slice) -> ReleaseRecord | list[ReleaseRecord]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        while at >= len(self._read):
+            begin = len(self._read)
+            self._read += self._read_these(self._identities[begin : begin + (_AT_A_TIME if begin else 1)])
+        return self._read[at]
+
+
 # --- The objects ------------------------------------------------------------------------------------------------------
 class Ledger:
     """The records below `prefix` in `bucket`. It remembers the version of each record that it read or wrote, and changes no other."""
@@ -164,6 +192,9 @@ class Ledger:
         self.bucket, self.prefix = bucket, prefix
         self._call, self._sleep = call, sleep
         self._etags: dict[str, str] = {}
+        # The records of these versions, and the versions that S3 listed last.
+        self._records: dict[str, ReleaseRecord] = {}
+        self._listed: dict[str, str] = {}
 
     def _key(self, identity: str) -> str:
         return f"{self.prefix}{identity}.json"
@@ -186,7 +217,7 @@ class Ledger:
     def _get(self, identity: str) -> ReleaseRecord:
         answer = self._s3("get_object", f"read {self._where(identity)}", Key=self._key(identity))
         record = decode(answer["Body"].read(), self._where(identity))
-        self._etags[identity] = answer["ETag"]
+        self._etags[identity], self._records[identity] = answer["ETag"], record
         return record
 
     def _put(self, record: ReleaseRecord, over: str) -> bool:
@@ -199,7 +230,7 @@ class Ledger:
 
         etag = put_over(over, put, lambda: self._version_of(record), self._sleep)
         if etag:
-            self._etags[identity] = etag
+            self._etags[identity], self._records[identity] = etag, record
         return bool(etag)
 
     def _version_of(self, record: ReleaseRecord) -> str:
@@ -237,18 +268,25 @@ class Ledger:
         """All ids, newest first."""
         doing = f"list the releases in s3://{self.bucket}/{self.prefix}"
         found = self._asked(lambda: self._call.pages("s3", "list_objects_v2", doing, "Contents", Bucket=self.bucket, Prefix=self.prefix))
-        keys = [entry["Key"][len(self.prefix) :] for entry in found]
-        return sorted((key.removesuffix(".json") for key in keys if key.endswith(".json") and "/" not in key), reverse=True)
+        listed = {entry["Key"][len(self.prefix) :]: entry.get("ETag", "") for entry in found}
+        self._listed = {key.removesuffix(".json"): etag for key, etag in listed.items() if key.endswith(".json") and "/" not in key}
+        return sorted(self._listed, reverse=True)
+
+    def _as_listed(self, identity: str) -> ReleaseRecord:
+        """A record in the version that S3 listed, which need not be read if it is the one that is known."""
+        etag = self._listed.get(identity)
+        return self._records[identity] if etag and etag == self._etags.get(identity) else self._get(identity)
 
     def _read(self, identities: list[str]) -> list[ReleaseRecord]:
-        if len(identities) < 2:
-            return [self._get(identity) for identity in identities]
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            return list(pool.map(self._get, identities))
+        return each(self._as_listed, identities)
 
     def recent(self, count: int = 50) -> list[ReleaseRecord]:
         """The last `count` records, newest first."""
         return self._read(self._ids()[:count])
+
+    def lazily(self, count: int = 50) -> Recent:
+        """The same, each read when it is asked for."""
+        return Recent(self._ids()[:count], self._read)
 
     def named(self, reference: str) -> list[ReleaseRecord]:
         """The records that an id, a commit, or the beginning of one may mean, newest first."""
@@ -270,7 +308,7 @@ class Ledger:
         return last_good(of_it) or of_it[0]
 
 
-def names_of(records: list[ReleaseRecord]) -> dict[str, list[str]]:
+def names_of(records: Sequence[ReleaseRecord]) -> dict[str, list[str]]:
     """{commit: ids of its releases}, as commit.resolve takes it."""
     names: dict[str, list[str]] = {}
     for record in records:

@@ -391,11 +391,17 @@ class Lock:
         In between `lost` and `check` tell, and `on_lost` is called once, from another thread, when it is lost.
         """
         self.prove()
+        with self.renewing(on_lost):
+            yield self
+
+    @contextlib.contextmanager
+    def renewing(self, on_lost: Callable[[], object]) -> Iterator[None]:
+        """See held. What was acquired just now is proved by that."""
         stop = threading.Event()
         thread = threading.Thread(target=self._keep, args=(stop, on_lost, self._monotonic()), name=f"lock of {self.name}", daemon=True)
         thread.start()
         try:
-            yield self
+            yield
         finally:
             stop.set()
             # A renewal that is under way meanwhile does no harm: it is conditional on the token.
@@ -416,7 +422,7 @@ class Lock:
         (see give_back). Raises LockTaken before anything is done."""
         self.acquire(reason, operator, wait, say)
         try:
-            with self.held(on_lost):
+            with self.renewing(on_lost):
                 yield self
         finally:
             self.give_back(warn)

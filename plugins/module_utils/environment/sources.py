@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, NotFound, absent_as, is_fatal
@@ -60,8 +61,15 @@ def parameters(call: Call, names: list[str], placeholder: str) -> dict[str, Any]
 
 
 def log_group(call: Aws, name: str) -> bool:
-    groups = call.pages("logs", "describe_log_groups", f"find the log group {name}", "logGroups", logGroupNamePrefix=name)
-    return any(group["logGroupName"] == name for group in groups)
+    return log_groups(call, [name])[name]
+
+
+def log_groups(call: Aws, names: list[str]) -> dict[str, bool]:
+    """{name: whether there is one}. Of several, what they have in common is listed."""
+    doing = f"find the log group{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    found = call.pages("logs", "describe_log_groups", doing, "logGroups", logGroupNamePrefix=os.path.commonprefix(names))
+    there = {group["logGroupName"] for group in found}
+    return {name: name in there for name in names}
 
 
 def target_group(call: Call, arn: str) -> dict[str, Any] | None:

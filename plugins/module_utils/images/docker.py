@@ -7,10 +7,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import shown
 
@@ -18,33 +19,61 @@ from ansible_collections.atena.aws.plugins.module_utils.core.redaction import sh
 _HELPER = "docker-credential-atena"
 _HELPER_TEXT = '#!/bin/sh\nprintf "%s" "$ATENA_REGISTRY_CREDENTIALS"\n'
 _TAIL = 25
+# Of the classic builder ('Step 3/7 : RUN …') and of BuildKit ('#12 [build 3/7] RUN …').
+_STEP = re.compile(r"Step (?P<step>\d+/\d+) : (?P<doing>.+)|#\d+ \[(?P<at>[^\]]*\d+/\d+)\] (?P<what>.+)")
 
 
 class DockerFailed(Exception):
     """A docker command that failed; its text is ready for the user."""
 
 
-def run(arguments: list[str], doing: str, environment: dict | None = None, directory: str | None = None) -> str:
-    """Runs docker and returns what it printed. `doing` completes 'Could not'."""
+def run(arguments: list[str], doing: str, environment: dict | None = None, on_line: Callable[[str], object] | None = None) -> str:
+    """Runs docker and returns what it printed. `doing` completes 'Could not'. on_line: takes each line as it comes."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["docker", *arguments],
             env={**os.environ, **(environment or {})},
-            cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
             errors="replace",
-            check=False,
         )
     except FileNotFoundError:
         raise DockerFailed(
             f"Could not {doing}: there is no `docker` command. Install Docker (Debian: apt-get install docker.io) where the playbook runs. Nothing was changed."
         ) from None
-    if done.returncode == 0:
-        return done.stdout
-    raise DockerFailed(f"Could not {doing}: {failure(done.stdout)}")
+    output = _output(process, on_line)
+    if process.returncode == 0:
+        return output
+    raise DockerFailed(f"Could not {doing}: {failure(output)}")
+
+
+def _output(process: subprocess.Popen[str], on_line: Callable[[str], object] | None) -> str:
+    """All that it prints until it ends."""
+    lines = []
+    with process, _killed_if_left(process):
+        for line in process.stdout or ():
+            lines.append(line)
+            if on_line:
+                on_line(line.rstrip())
+    return "".join(lines)
+
+
+@contextlib.contextmanager
+def _killed_if_left(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A run that ends in the middle, as by Ctrl-C, leaves no docker behind."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+
+
+def step(line: str) -> str:
+    """What a line of `docker build` tells of its progress, for the person who waits: the step that begins; '' of any other line."""
+    found = _STEP.match(shown(line))
+    return f"[{found['at'] or found['step']}] {found['what'] or found['doing']}" if found else ""
 
 
 def failure(output: str) -> str:

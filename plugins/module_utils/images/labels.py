@@ -14,10 +14,12 @@ from ansible_collections.atena.aws.plugins.module_utils.images.configuration imp
 from ansible_collections.atena.aws.plugins.module_utils.images.tags import MEDIA_TYPES
 
 
-def labels(call: Call, repository: str, digest: str) -> tuple[dict[str, str], str]:
-    """(labels, why they could not be read, if so). Only refused credentials are a failure: an image that is there can be released without them."""
+def labels(call: Call, repository: str, digest: str, manifest: str = "") -> tuple[dict[str, str], str]:
+    """(labels, why they could not be read, if so). Only refused credentials are a failure: an image that is there can be released without them.
+    manifest: the image's, where it is known."""
     try:
-        found = configured(call, {"repositoryName": repository}, digest)
+        place = {"repositoryName": repository}
+        found = _of_manifest(call, place, json.loads(manifest)) if manifest else configured(call, place, digest)
         return {name: shown(str(value)) for name, value in ((found.get("config") or {}).get("Labels") or {}).items()}, ""
     except CredentialsRefused:
         raise
@@ -30,7 +32,10 @@ def labels(call: Call, repository: str, digest: str) -> tuple[dict[str, str], st
 def configured(call: Call, place: dict[str, str], digest: str) -> dict[str, Any]:
     """The configuration of one image, by its digest; of several platforms that of the first. `place`, and what is raised, as for `configuration`; NotFound if
     the repository does not hold it."""
-    manifest = _manifest(call, place, digest)
+    return _of_manifest(call, place, _manifest(call, place, digest))
+
+
+def _of_manifest(call: Call, place: dict[str, str], manifest: dict[str, Any]) -> dict[str, Any]:
     return of_index(call, place, manifest) if "manifests" in manifest else configuration(call, place, manifest)
 
 

@@ -64,11 +64,10 @@ def why_anew(wanted: dict, found: dict, *, dirty: bool = False) -> str:
     return "the working tree has changes that are not committed, so that the tag does not tell what is in it" if dirty else ""
 
 
-def plan(tag: str, also_tags: list[str], details: list[dict], why: str = "") -> dict:
-    """What is to be done for one image. `details`: DescribeImages' answer for its repository, for all tags asked; `why`: why it is built anew.
+def plan(tag: str, also_tags: list[str], digests: dict[str, str], why: str = "") -> dict:
+    """What is to be done for one image. `digests`: {tag: digest} of the tags asked that its repository has; `why`: why it is built anew.
 
     {'build': bool, 'digest': str or None, 'retag': [tags to move to the release's image]}
     """
-    digests = {name: image["imageDigest"] for image in details for name in image.get("imageTags", [])}
     digest = None if why else digests.get(tag)
     return {"build": digest is None, "digest": digest, "retag": [name for name in also_tags if digest is None or digests.get(name) != digest]}

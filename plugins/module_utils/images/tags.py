@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ansible_collections.atena.aws.plugins.module_utils.core.commit import Commit
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import Conflict, NotFound, absent_as
-from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs.revision import ecr_digest
 
 # 'kept-<release id>': as long as an image has one, neither prune.yml nor a lifecycle rule for untagged images takes it.
 KEPT = "kept-"
+# Limit of the API reference ('imageIds').
+_IMAGES_A_CALL = 100
 MEDIA_TYPES = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -33,16 +36,9 @@ class HasImages(Protocol):
     def images(self) -> dict[str, str]: ...
 
 
-def put_tag(call: Aws, repository: str, digest: str, tag: str) -> None:
-    """Gives an image that is there one more tag; the tag leaves the image that had it."""
-    answer = call(
-        "ecr", "batch_get_image", f"read {repository}@{digest}", repositoryName=repository, imageIds=[{"imageDigest": digest}], acceptedMediaTypes=MEDIA_TYPES
-    )
-    if not answer.get("images"):
-        raise NotFound(
-            f"ECR has no image {repository}@{digest} any more, though it had a moment ago. A lifecycle rule or a person deleted it.", "ImageNotFoundException"
-        )
-    image = answer["images"][0]
+def put_tag(call: Call, repository: str, digest: str, tag: str, image: dict[str, Any] | None = None) -> None:
+    """Gives an image that is there one more tag; the tag leaves the image that had it. image: as BatchGetImage has it, where that is known."""
+    image = image or _image(call, repository, digest)
     arguments = {"repositoryName": repository, "imageManifest": image["imageManifest"], "imageTag": tag}
     if image.get("imageManifestMediaType"):
         arguments["imageManifestMediaType"] = image["imageManifestMediaType"]
@@ -51,6 +47,16 @@ def put_tag(call: Aws, repository: str, digest: str, tag: str) -> None:
     except Conflict as failed:
         if failed.code != "ImageAlreadyExistsException":  # somebody else put it there first
             raise
+
+
+def _image(call: Call, repository: str, digest: str) -> dict[str, Any]:
+    asked = {"repositoryName": repository, "imageIds": [{"imageDigest": digest}], "acceptedMediaTypes": MEDIA_TYPES}
+    answer = call("ecr", "batch_get_image", f"read {repository}@{digest}", **asked)
+    if not answer.get("images"):
+        raise NotFound(
+            f"ECR has no image {repository}@{digest} any more, though it had a moment ago. A lifecycle rule or a person deleted it.", "ImageNotFoundException"
+        )
+    return answer["images"][0]
 
 
 def plan_kept(records: Sequence[HasImages], tags: dict[str, dict[str, str]]) -> dict[str, list[tuple[str, ...]]]:
@@ -91,8 +97,17 @@ def protecting_tags(call: Aws, repository: str) -> dict[str, str]:
 def keep(call: Aws, records: Sequence[HasImages]) -> None:
     """Makes the protecting tags those of `records`. An image that is gone cannot be protected and is passed over."""
     repositories = sorted({found["repository"] for record in records for image in record.images.values() if (found := ecr_digest(image))})
-    plan = plan_kept(records, {repository: protecting_tags(call, repository) for repository in repositories})
-    for repository, digest, tag in plan["add"]:
-        absent_as(None, "Image", functools.partial(put_tag, call, repository, digest, tag))
-    for repository, tag in plan["remove"]:
-        call("ecr", "batch_delete_image", f"take the tag {tag} from {repository}", repositoryName=repository, imageIds=[{"imageTag": tag}])
+    plan = plan_kept(records, dict(zip(repositories, each(functools.partial(protecting_tags, call), repositories), strict=True)))
+    each(lambda repository: _bring_about(call, repository, plan), repositories)
+
+
+def _bring_about(call: Call, repository: str, plan: dict[str, list[tuple[str, ...]]]) -> None:
+    """One repository's part of plan_kept's answer."""
+    for of, digest, tag in plan["add"]:
+        if of == repository:
+            absent_as(None, "Image", functools.partial(put_tag, call, repository, digest, tag))
+    tags = [tag for of, tag in plan["remove"] if of == repository]
+    for start in range(0, len(tags), _IMAGES_A_CALL):
+        some = tags[start : start + _IMAGES_A_CALL]
+        doing = f"take {'the tag' if len(some) == 1 else 'the tags'} {', '.join(some)} from {repository}"
+        call("ecr", "batch_delete_image", doing, repositoryName=repository, imageIds=[{"imageTag": tag} for tag in some])

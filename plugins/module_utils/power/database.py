@@ -13,7 +13,7 @@ import datetime
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Conflict, NotFound, absent_as
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
@@ -159,6 +159,13 @@ class Database:
         doing = f"list the snapshots of {self.identifier}"
         return self.call.pages("rds", "describe_db_snapshots", doing, "DBSnapshots", DBInstanceIdentifier=self.identifier)
 
+    def _snapshot(self, name: str) -> dict[str, Any] | None:
+        doing = f"read the snapshot {name}"
+        found: list[dict[str, Any]] = absent_as(
+            [], "DBSnapshot", lambda: self.call("rds", "describe_db_snapshots", doing, DBSnapshotIdentifier=name)["DBSnapshots"]
+        )
+        return found[0] if found else None
+
     def settle(self, goal: str) -> tuple[str, dict]:
         """Waits until something is to be done, or nothing. Returns (DONE or ACT, described instance)."""
         deadline, told, spoke = Deadline(self.timeout), None, 0.0
@@ -213,7 +220,7 @@ class Database:
         deadline, told, sent = Deadline(self.timeout), None, False
         while True:
             self._branches.guard()
-            found = next((item for item in self.snapshots() if item["DBSnapshotIdentifier"] == name), None)
+            found = self._snapshot(name)
             status = found["Status"] if found else "absent"
             if found is not None and status == "available":
                 return found

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from ansible_collections.atena.aws.plugins.module_utils.ecs.known_secrets import
 from ansible_collections.atena.aws.plugins.module_utils.environment import journal as power_journal
 from ansible_collections.atena.aws.plugins.module_utils.environment.branches import Branches
 from ansible_collections.atena.aws.plugins.module_utils.environment.gates import Gates
-from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, this_host
+from ansible_collections.atena.aws.plugins.module_utils.environment.lock import Lock, LockLost, this_host
 from ansible_collections.atena.aws.plugins.module_utils.power import read as power_read, terraform as power_terraform, text as power_text
 from ansible_collections.atena.aws.plugins.module_utils.power.database import Database
 from ansible_collections.atena.aws.plugins.module_utils.redis.read import Patience
@@ -140,13 +141,20 @@ class PowerRun:
             self.work()
         except Interrupted as interrupted:
             self.branches.end()
+            self._settle()
             raise PowerFailed(f"{self._unrecorded()}{interrupted} {self._left()}") from interrupted
         except CallFailed as failed:
+            if not isinstance(failed, LockLost):  # the journal is another run's then
+                self._settle()
             raise PowerFailed(f"{self._unrecorded()}{failed}\n{self._left()}") from failed
         finally:
             self.warnings += self.terraform.warnings
             self.result["duration_seconds"] = self._took()
             self.result["steps"] = (self.journal.record or {}).get("steps", [])
+
+    def _settle(self) -> None:
+        with contextlib.suppress(CallFailed):  # what it failed for matters more
+            self.journal.settle()
 
     def _unrecorded(self) -> str:
         return f"{self.terraform.unrecorded}\n" if self.terraform.unrecorded else ""
@@ -172,7 +180,7 @@ class PowerRun:
         """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks."""
         if not application.address:
             return
-        with self.journal.step("health") as step:
+        with self.journal.step("health", leads_on=True) as step:
             found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep, hide=self._without_secrets)
             step.says = f"{found['status']} {found['content']}"
             if not found["healthy"]:

@@ -63,12 +63,12 @@ class Down:
         self.call, self.cluster, self.delay = call, cluster, delay
         self._branches, self._say = branches, say
 
-    def to_zero(self, services: dict) -> list[str]:
-        """Counts to 0, and nothing may raise them meanwhile. Returns the names of those that were changed."""
+    def to_zero(self, services: dict, observed: dict | None = None) -> list[str]:
+        """Counts to 0, and nothing may raise them meanwhile. observed: counts_and_bounds, if it was asked. Returns the names of those that were changed."""
         changed = []
-        registered = autoscaling.read(self.call, self.cluster, list(services))
-        for name, bounds in registered.items():
-            if autoscaling.changes(bounds, autoscaling.PAUSED):
+        for name, entry in (observed or counts_and_bounds(self.call, self.cluster, services)).items():
+            bounds = entry["bounds"]
+            if bounds is not None and autoscaling.changes(bounds, autoscaling.PAUSED):
                 self._branches.guard()
                 autoscaling.set_bounds(self.call, self.cluster, name, autoscaling.PAUSED)
                 self._say(f"services: {name}: autoscaling suspended")

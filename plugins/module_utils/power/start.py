@@ -142,10 +142,14 @@ class Start(PowerRun):
 
     def _wanted(self) -> dict:
         """The counts and bounds to bring back."""
-        services, record = self.seen["services"], self.journal.record
-        templates = {name for name, service in services.items() if is_template(describe_task_definition(self.call, service["taskDefinition"]))}
+        services = self.seen["services"]
+        record = self.journal.record if power_journal.state_of(self.journal.record) != power_journal.RUNNING else None
+        known = (record or {}).get("services") or {}
+        # Whether it is a mere template counts only of a service at 0 of which nothing is on record.
+        unknown = {name: service["taskDefinition"] for name, service in services.items() if name not in known and not service["desiredCount"]}
+        templates = {name for name, arn in unknown.items() if is_template(describe_task_definition(self.call, arn))}
         given = {service["name"]: service["desired_count"] for service in self.params["services"]}
-        return counts_back(record if power_journal.state_of(record) != power_journal.RUNNING else None, services, given, templates)
+        return counts_back(record, services, given, templates)
 
     def _no_snapshot(self) -> str:
         snapshots = redis_snapshot.list_snapshots(self.call, self.params["redis_id"])
@@ -224,7 +228,7 @@ class Start(PowerRun):
                 self._await_redis()
             self._power_on(power_redis.gate_at_first(action))
         if action == power_redis.RESTORE:
-            with self.journal.step("redis_adopt") as step, self.terraform.locked():
+            with self.journal.step("redis_adopt", leads_on=True) as step, self.terraform.locked():
                 self.gates.write(power_gates.wanted(power_gates.ON, power_gates.ADOPT))
                 step.says = "; ".join(self.terraform.apply(self.params["terraform"]["allow_destroy"])["lines"])
         # With the cluster in the state, `adopt` and `present` mean the same to Terraform: no apply is needed.
@@ -291,7 +295,7 @@ class Start(PowerRun):
     # --- Services -----------------------------------------------------------------------------------------------------
     def _wait_until_ready(self) -> None:
         def reasons() -> list[str]:
-            parts = power_read.power_parts(self.call, self.params["name"])
+            parts = self.seen["power"] = power_read.power_parts(self.call, self.params["name"])
             return not_ready(parts, self.database.describe(), redis_read.find(self.call, self.params["redis_id"], tags=False))
 
         self.wait_for(reasons, lambda found: f"The services were not started, because {'; '.join(found)}.")
@@ -306,7 +310,7 @@ class Start(PowerRun):
         recorded = record["services"]
         # From now on the application writes: what is in the snapshot is no longer the newest.
         redis = {"redis": {"restored": True}} if record["redis"] else {}
-        with self.journal.step("services", deployments_before=before, **redis) as step:
+        with self.journal.step("services", leads_on=True, deployments_before=before, **redis) as step:
             counts = {name: entry["desired_count"] for name, entry in recorded.items()}
             options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
             back = Back(self.call, self.cluster, counts, before, say=self.tell, guard=self.branches.guard, **options)
@@ -318,7 +322,7 @@ class Start(PowerRun):
             step.says = power_text.counts(recorded)
 
     def _health(self) -> None:
-        balancer = power_read.power_parts(self.call, self.params["name"])["load_balancer"]
+        balancer = self.seen["power"]["load_balancer"]
         self.result["alb_dns_name"] = balancer["DNSName"] if balancer else ""
         application = Application(self.params["health"], lambda: balancer)
         self.result["address"] = application.address

@@ -78,7 +78,7 @@ class Stop(PowerRun):
     WANTED, GOING, VERB, PLAYBOOK, OPPOSITE = "stopped", power_journal.STOPPING, "stop", "stop.yml", "start.yml"
 
     def remaining(self) -> list[dict]:
-        needed = databases.toward(self.seen["database"]["DBInstanceStatus"], databases.STOP)[0] != databases.DONE and self._fresh() is None
+        needed = databases.toward(self.seen["database"]["DBInstanceStatus"], databases.STOP)[0] != databases.DONE and self._fresh(self._snapshots()) is None
         return remaining(self.seen, needed)
 
     def after(self) -> dict:
@@ -92,9 +92,9 @@ class Stop(PowerRun):
         lines = power_text.stopped(self.result, self.journal.record, self.costs) if self.journal.record else []
         return {**super()._nothing(), "lines": lines}
 
-    def _fresh(self) -> dict | None:
+    def _fresh(self, snapshots: list[dict]) -> dict | None:
         hours = self.params["database"]["backup_max_age_hours"]
-        return databases.fresh_backup(self._snapshots(), datetime.datetime.now(datetime.UTC), hours)
+        return databases.fresh_backup(snapshots, datetime.datetime.now(datetime.UTC), hours)
 
     def _snapshots(self) -> list[dict]:
         return databases.of_this_life(self.database.snapshots(), self.seen["database"])
@@ -110,9 +110,9 @@ class Stop(PowerRun):
         down = Down(self.call, self.cluster, branches=self.branches, say=self.say, delay=self.params["wait_delay"])
         self.ran = self.needs("services", "tasks")
         if self.needs("services"):
-            with self.journal.step("services") as step:
-                step.says = ", ".join(f"{name} to 0" for name in down.to_zero(self.seen["services"]))
-        with self.journal.step("tasks") as step:
+            with self.journal.step("services", leads_on=True) as step:
+                step.says = ", ".join(f"{name} to 0" for name in down.to_zero(self.seen["services"], self.observed))
+        with self.journal.step("tasks", leads_on=True) as step:
             stopped = down.all_stopped(self.params["timeouts"]["tasks"])
             if stopped:
                 self.note(f"Told to stop, because they did not end by themselves: {', '.join(stopped)}")
@@ -122,7 +122,7 @@ class Stop(PowerRun):
 
     def _record(self) -> None:
         """What to come back to, before anything is changed."""
-        observed = counts_and_bounds(self.call, self.cluster, self.seen["services"])
+        observed = self.observed = counts_and_bounds(self.call, self.cluster, self.seen["services"])
         before, cache = self.journal.record or {}, self.seen["redis"]
         redis = before.get("redis")
         if power_redis.origin(self.journal.record, cache) == power_redis.OWN and cache["status"] == "available":
@@ -159,16 +159,17 @@ class Stop(PowerRun):
             self.warnings.append(f"Old snapshots of the database were not pruned: {failed}")
 
     def _back_up(self) -> None:
-        fresh = self._fresh()
+        snapshots = self._snapshots()
+        fresh = self._fresh(snapshots)
         if fresh:
             self.say(f"database: {fresh['DBSnapshotIdentifier']} of {fresh['SnapshotCreateTime']:%Y-%m-%d %H:%M} UTC is a fresh backup")
             self.journal.change(database={"snapshot": fresh["DBSnapshotIdentifier"]})
             return
         identifier, now = self.params["database_id"], datetime.datetime.now(datetime.UTC)
         # One that a run which was killed had asked for is as good as a new one.
-        begun = [item["DBSnapshotIdentifier"] for item in self._snapshots() if item["Status"] == "creating"]
+        begun = [item["DBSnapshotIdentifier"] for item in snapshots if item["Status"] == "creating"]
         name = next((item for item in begun if item.startswith(databases.own_prefix(identifier))), databases.own_name(identifier, now))
-        with self.journal.step("database_backup") as step:
+        with self.journal.step("database_backup", leads_on=True) as step:
             self.database.back_up(name, {**self.params["tags"], **_TAGS})
             step.says = name
             step.records(database={"snapshot": name})
@@ -204,7 +205,7 @@ class Stop(PowerRun):
         if cache is None:
             raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop went on, before it had a snapshot.")
         name = power_redis.snapshot_name(cache, datetime.datetime.now(datetime.UTC))
-        with self.journal.step("redis_snapshot") as step:
+        with self.journal.step("redis_snapshot", leads_on=True) as step:
             snapshot = redis_snapshot.create(self.call, cache, name, self.redis_patience, tags={**self.params["tags"], **_TAGS})
             # Its tags and its address are told of an available one only.
             cache = redis_read.find(self.call, identifier) or cache
@@ -221,7 +222,7 @@ class Stop(PowerRun):
         return cache, snapshot
 
     def _close_gates(self) -> None:
-        with self.journal.step("gates"):
+        with self.journal.step("gates", leads_on=True):
             if self.gates.now.power == power_gates.ON:
                 self.take_in_orphans()
             self.gates.write(power_gates.wanted(power_gates.OFF, power_gates.ABSENT, power_journal.unrestored(self.journal.record)))

@@ -108,6 +108,8 @@ def _begun(found: list[dict] | None) -> list[dict]:
 
 def check_lock(facts: dict, request: dict) -> list[dict]:
     """Nobody else is changing the environment."""
+    if request.get("lock_held"):
+        return [good("lock", request["name"], "held by this run")]
     if not request.get("lock_table"):
         return []
     lock, name = facts.get("lock"), request["name"]
@@ -458,6 +460,8 @@ def _data(check: str, identifier: str, fact: dict | None, key: str, remedies: di
     return bad(check, identifier, f"is {state or 'in an unknown state'}, not available.", remedies.get(state, "Wait until it is available, then check again."))
 
 
+# What changes from day to day: asked before a build, which takes minutes. The release asks for everything, under the lock.
+STATE_CHECKS = (check_gates, check_lock, check_services, check_secrets, check_strategy, check_database, check_certificate, check_database_tls, check_redis)
 CHECKS = (
     check_gates,
     check_lock,
@@ -481,14 +485,16 @@ CHECKS = (
 
 def judge(facts: dict, request: dict) -> dict:
     """The verdict over gathered facts."""
-    return result_of([found for check in CHECKS for found in check(facts, request)])
+    checks = STATE_CHECKS if request.get("checks") == preflight_read.STATE else CHECKS
+    return result_of([found for check in checks for found in check(facts, request)])
 
 
 def preflight(call: Aws, request: dict) -> dict:
     """Reads and judges everything that the next release of these services needs. Writes nothing.
 
     request: name, cluster, services, and where they apply ssm_path, placeholder, database_id, redis_id, rollout_timeout, gates_bucket, gates_key, journal_key,
-    lock_table, own_token, ca_bundles (whether a release tells containers of their image's certificate bundle).
+    lock_table, own_token, lock_held (in place of these two, by who holds it), ca_bundles (whether a release tells containers of their image's certificate
+    bundle), checks (preflight_read.STATE for STATE_CHECKS only).
 
     A service: name; optionally images ({container: image} of the release; without them those that run), template (default
     `<name>-template`) or instead of it task_definition (the revision that shall run), health_path (where the application answers health checks).

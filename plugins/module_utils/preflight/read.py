@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, is_fatal
+from ansible_collections.atena.aws.plugins.module_utils.core.look import Look
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.ecs import references as task_references
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
@@ -25,6 +26,8 @@ from ansible_collections.atena.aws.plugins.module_utils.preflight import access 
 from ansible_collections.atena.aws.plugins.module_utils.preflight.findings import unread
 
 _THREADS = 16
+# Of the option `checks`: neither images, roles, log groups, load balancer nor network.
+STATE = "state"
 # Limits of the API references.
 _SERVICES_A_CALL = 10
 _PARAMETERS_A_CALL = 10
@@ -35,6 +38,15 @@ _CLIENTS = ("ec2", "elbv2", "iam", "ssm", "ecr", "logs")
 
 def _chunks(items: list[str], size: int) -> list[list[str]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _listed_together(groups: list[str], name: str) -> list[list[str]]:
+    """Log groups that are found by one list: those with the environment's name after the same beginning. Others may share theirs with thousands."""
+    own: dict[str, list[str]] = {}
+    for group in sorted(groups):
+        begins, found, _rest = group.partition(name)
+        own.setdefault(begins if found else group, []).append(group)
+    return list(own.values())
 
 
 class _Reading:
@@ -77,7 +89,7 @@ class _Reading:
             wanted = service.get("task_definition") or service.get("template") or resource_names.template(service["name"])
             first.append(self.start(self.read, facts["templates"], service["name"], describe_task_definition, wanted, True))
         self.environment()
-        for name in _CLIENTS:
+        for name in _CLIENTS if request.get("checks") != STATE else ():
             self.start(self.call.client, name)
         for future in first:
             future.result()
@@ -114,6 +126,8 @@ class _Reading:
             return
         found = {service["serviceName"]: service for service in answer["is"]["services"] if service["status"] == "ACTIVE"}
         facts["services"].update(found)
+        if self.request.get("checks") == STATE:
+            return
         subnets = {subnet for service in found.values() for subnet in sources.vpc_configuration(service).get("subnets", [])}
         if subnets:
             self.start(self.network, sorted(subnets))
@@ -144,8 +158,10 @@ class _Reading:
         needs: dict[str, list[dict[str, Any]]] = {}
         for service, definition in facts["definitions"].items():
             images = facts["service_images"][service]
-            facts["images"].update(dict.fromkeys(images.values()))
             names.update((task_references.parameter_name(reference, scope["region"]), service) for reference in task_references.secrets_of(definition))
+            if self.request.get("checks") == STATE:
+                continue
+            facts["images"].update(dict.fromkeys(images.values()))
             groups.update(task_references.log_groups_of(definition, scope["region"]))
             roles.update((definition[key], service) for key in ("executionRoleArn", "taskRoleArn") if definition.get(key))
             if definition.get("executionRoleArn"):
@@ -161,11 +177,16 @@ class _Reading:
         known = sorted(name for name in names if name)
         for some in _chunks(known, _PARAMETERS_A_CALL):
             self.start(self.parameters, some)
-        for some in _chunks(sorted({name.split(":", 1)[0] for name in known}), _DESCRIBED_PARAMETERS_A_CALL):
+        for some in _chunks(sorted({name.split(":", 1)[0] for name in known}), _DESCRIBED_PARAMETERS_A_CALL) if needs else ():
             self.start(self.decryption, some)
-        for group, region in groups.items():
-            if region == scope["region"]:
-                self.start(self.read, facts["log_groups"], group, sources.log_group, group)
+        for some in _listed_together([group for group, region in groups.items() if region == scope["region"]], self.request["name"]):
+            self.start(self.log_groups, some)
+
+    def log_groups(self, names: list[str]) -> None:
+        answer: dict[str, Any] = {}
+        self.read(answer, "there", sources.log_groups, names)
+        there = answer["there"]
+        self.facts["log_groups"].update(dict.fromkeys(names, there) if unread(there) else there)
 
     def parameters(self, names: list[str]) -> None:
         self.facts["parameters"].update(sources.parameters(self.call, names, self.request.get("placeholder") or "CHANGE_ME"))
@@ -223,7 +244,8 @@ class _Reading:
 
 
 def gather(call: Aws, request: dict) -> dict[str, Any]:
-    """All facts of one preflight."""
+    """All facts of one preflight. What several checks ask for is read once; call: a Look, where what it has read already is to count."""
+    call = call if isinstance(call, Look) else Look(call)
     call.client("ecs")  # a profile or region that cannot be used fails here, once, and not in each thread
     with concurrent.futures.ThreadPoolExecutor(max_workers=_THREADS) as pool:
         try:

@@ -86,12 +86,15 @@ class Preparation:
         self.wanted = ecs_revision.compose(self.template, self.family, images, told)
         self.is_first = ecs_revision.is_template(self.running)
         released = None if self.is_first else self.running
-        newest = describe_task_definition(call, self.family, absent_ok=True)
-        # What an earlier run registered and did not get to use, or got no answer about, is the newest.
-        self.same = ecs_revision.choose(self.wanted, [released, newest])
-        self.newest = newest["taskDefinitionArn"] if newest else ""
+        self.same, self.newest = ecs_revision.choose(self.wanted, [released]), ""
+        if self.same is None:
+            # What an earlier run registered and did not get to use, or got no answer about, is the newest.
+            newest = describe_task_definition(call, self.family, absent_ok=True)
+            self.same, self.newest = ecs_revision.choose(self.wanted, [newest]), newest["taskDefinitionArn"] if newest else ""
         self.changes = ecs_revision.differences(released, self.wanted)
         self.arn = self.same["taskDefinitionArn"] if self.same else f"{self.family}:next"
+        # As ECS has it; None as long as it has none.
+        self.definition = self.same
 
     @property
     def images(self) -> dict:
@@ -107,7 +110,8 @@ class Preparation:
             return
         inherited = {key: value for key, value in ecs_revision.tags_of(self.template).items() if not key.startswith(("atena:", "aws:"))}
         every = {**inherited, **tags, ecs_revision.RELEASE_TAG: release, ecs_revision.FROM_TAG: self.template["taskDefinitionArn"]}
-        self.arn = register(call, self.wanted, every, self.newest)["taskDefinitionArn"]
+        self.definition = register(call, self.wanted, every, self.newest)
+        self.arn = self.definition["taskDefinitionArn"]
 
     def entry(self) -> dict:
         """As modules return it."""

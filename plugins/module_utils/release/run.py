@@ -8,6 +8,7 @@ The order and what is written when are here; each step's work is in the file tha
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallF
 from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
 from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
+from ansible_collections.atena.aws.plugins.module_utils.core.look import Look
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.core.redaction import Redactor
 from ansible_collections.atena.aws.plugins.module_utils.ecs import task as ecs_task, task_run
@@ -54,26 +57,30 @@ class Release:
         self.ledger = ledger.Ledger(call, params["ledger"]["bucket"], params["ledger"]["prefix"])
         self.lock = Lock(call, params["lock"]["table"], params["lock"]["name"], expires_in=params["lock"]["expires_in"])
         self.begin = time.monotonic()
-        self.records: list[ReleaseRecord] = []
+        # What plan() read, for what comes right after it.
+        self.look = Look(call)
+        self.records: Sequence[ReleaseRecord] = ()
         self.targets: list[release_targets.Target] = []
         self.record: ReleaseRecord | None = None
         self.goal: ReleaseRecord | None = None
         self.rollout: RolloutRun | None = None
+        self.last_lines: task_run.LastLines | None = None
         self.warnings: list[str] = []
         self.result: dict[str, Any] = {"changed": False, "outcome": "", "release": params["release"] or "", "release_id": "", "migration": None, "health": None}
 
     # --- What is to be done -------------------------------------------------------------------------------------------
-    def plan(self) -> None:
-        """Reads the services, the ledger and the task definitions, and decides; writes nothing."""
+    def plan(self, records: Sequence[ReleaseRecord] | None = None) -> None:
+        """Reads the services, the ledger and the task definitions, and decides; writes nothing. records: the ledger's, if they were read just now."""
         items, bundles = self._known_commit(), bool(self.params.get("ca_bundles"))
-        services = describe_services(self.call, self.cluster, [item["name"] for item in items])
-        self.records = self.ledger.recent()
+        look = self.look = Look(self.call)
+        services = describe_services(look, self.cluster, [item["name"] for item in items])
+        self.records = self.ledger.lazily() if records is None else records
         if self.params["rollback_to"]:
             goal = self.goal = self._rollback_goal(services)
             self.result["release"] = goal.release
-            self.targets = release_targets.of_record(self.call, goal, items, services, bundles)
+            self.targets = release_targets.of_record(look, goal, items, services, bundles)
         else:
-            self.targets = [release_targets.Preparation(self.call, item, services[item["name"]], bundles) for item in items]
+            self.targets = each(lambda item: release_targets.Preparation(look, item, services[item["name"]], bundles), items)
         self.unfinished = release_targets.unfinished_release(self.records)
         self.result.update(
             services=[self._entry(target) for target in self.targets],
@@ -134,14 +141,15 @@ class Release:
 
     def run(self) -> dict:
         """Returns the result; raises ReleaseFailed or CallFailed, after which `result` tells what is known."""
-        self.plan()
-        if not self.nothing_to_do:
-            self._refuse_half_a_migration(self.records)
-            self._warn_of_unknown_migrations()
-        if self.check_mode:
-            return self._predict()
-        if self.nothing_to_do:
-            return self._confirm()
+        records = self.ledger.lazily()
+        if self.check_mode or self._may_run_already(records):
+            self.plan(records)
+            if not self.nothing_to_do:
+                self._refuse_half_a_migration(self.records)
+            if self.check_mode:
+                return self._predict()
+            if self.nothing_to_do:
+                return self._confirm()
         reason = f"{'rollback' if self.goal else 'deploy'} {commits.short(self.result['release'])}"
         frame = {"wait": self.params["lock"]["wait"], "say": self.say, "warn": self.warnings.append}
         with interruptible(), self.lock.running(reason, self.params["operator"], **frame):
@@ -149,7 +157,15 @@ class Release:
             self.plan()
             if self.nothing_to_do:
                 return self._confirm()
+            self._warn_of_unknown_migrations()
+            # All of them before anything is done: one that is damaged is told now.
+            self.records = list(self.records)
             return self._release()
+
+    def _may_run_already(self, records: Sequence[ReleaseRecord]) -> bool:
+        """Whether it is worth the calls to find out without the lock if there is anything to do: not where the newest record is of another commit."""
+        release = (self.params["release"] or "").lower()
+        return not records or not commits.is_whole(release) or records[0].release == release
 
     def _must_be_on(self) -> None:
         """The preflight says so too, but what runs already has none: in a stopped environment all services are stable, at 0."""
@@ -160,6 +176,8 @@ class Release:
                 raise ReleaseFailed(f"{off} Nothing was changed.")
 
     def _predict(self) -> dict:
+        if not self.nothing_to_do:
+            self._warn_of_unknown_migrations()
         migrates = bool(self.params["migration"]) and any(target.rollout_needed for target in self.targets) and not self.goal
         would = [f"Would change {target.name}: {', '.join(target.changes) or 'nothing of it'}" for target in self.targets if target.rollout_needed]
         if migrates:
@@ -170,6 +188,7 @@ class Release:
         """It runs already: see that it does so well. Nothing is written."""
         self._must_be_on()
         rollout = self._new_rollout({})
+        rollout.resolve({target.name: target.service for target in self.targets})
         failed = rollout.wait(list(rollout.items))
         if failed:
             raise ReleaseFailed(
@@ -189,8 +208,10 @@ class Release:
             self._prepare()
             self._migrate()
             self._roll_out()
+            self._read_last_lines()
         except ReleaseFailed as failed:
             self._end(failed.outcome, str(failed))
+            self._read_last_lines()
             raise
         except Interrupted as interrupted:
             left = self.rollout.left_behind() if self.rollout else "No service was changed. Run the playbook again."
@@ -216,6 +237,7 @@ class Release:
         at = found.step.replace("_", " ")
         self.say(f"The release {found.id} of {found.operator} was interrupted while {at}; this one takes over from it.")
         settled = replace(found, migration=self._settled_migration(found))
+        self.look = Look(self.call)  # that may have taken long
         if found.outcome == release_record.RUNNING:
             settled = release_record.ended(settled, release_record.INTERRUPTED, f"its run ended without a word while {at}")
         if settled != found:
@@ -233,11 +255,11 @@ class Release:
             return replace(migration, outcome=ledger.UNKNOWN)
         self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
         task = described_task(self.call, self.cluster, arns[0])
-        ended = self._follow(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0])
+        ended = self._migration_run(describe_task_definition(self.call, task["taskDefinitionArn"]), arns[0]).finish()[1]
         codes = [ended["exit_codes"].get(name) for name in ecs_task.commanded(task)]
         return replace(migration, outcome=ended["outcome"], task_arn=arns[0], exit_code=codes[0] if codes else None)
 
-    def _refuse_half_a_migration(self, records: list[ReleaseRecord]) -> None:
+    def _refuse_half_a_migration(self, records: Sequence[ReleaseRecord]) -> None:
         """A migration that was stopped from outside may have done half of it: whether it can run again, a person has to say."""
         last = next((record for record in records if record.migration.outcome not in ("not_needed", "running", ledger.UNKNOWN)), None)
         options = self.params["migration"]
@@ -260,10 +282,10 @@ class Release:
             ],
             "rollout_timeout": self.params["wait_timeout"],
             "ca_bundles": bool(self.params.get("ca_bundles")),
-            "lock_table": self.params["lock"]["table"],
-            "own_token": self.lock.token,
+            # That the lock is held was proved when it was taken, and is proved again and again.
+            "lock_held": True,
         }
-        verdict = preflight.preflight(self.call, request)
+        verdict = preflight.preflight(self.look, request)
         self.result["preflight"] = verdict
         for finding in verdict["findings"]:
             if finding["status"] == "warning":
@@ -273,9 +295,8 @@ class Release:
         self.say(f"preflight: {len(verdict['findings'])} checks, {verdict['warnings']} warnings")
 
     def _prepare(self) -> None:
-        for target in self.targets:
-            target.register(self.call, self.result["release"], self.params["tags"])
-            self.warnings.extend(target.warnings())
+        each(lambda target: target.register(self.call, self.result["release"], self.params["tags"]), self.targets)
+        self.warnings.extend(warning for target in self.targets for warning in target.warnings())
         self.result["services"] = [{**self._entry(target), "rollout_needed": target.rollout_needed} for target in self.targets]
         begun = release_record.new_record(environment=self.params["name"], release=self.result["release"], operator=self.params["operator"], host=this_host())
         record = replace(
@@ -349,8 +370,7 @@ class Release:
             self.call,
             {
                 "cluster": self.cluster,
-                "service": target.name,
-                "task_definition": target.arn,
+                "known": (target.service, target.definition),
                 "container_overrides": [{"name": options["container"], "command": options["command"]}],
                 "started_by": self._started_by(self.written.id),
                 "client_token": self.written.id,
@@ -360,7 +380,7 @@ class Release:
         began, arn = time.monotonic(), ""
         try:
             arn = self._start_migration(arguments)
-            ended = self._follow(definition, arn, say=self.tell)
+            ended = self._follow_migration(definition, arn)
         except task_run.NotStarted as refused:
             # Anything else that goes wrong here leaves open what became of the task: then the release is interrupted, not failed.
             ended = {"outcome": ecs_task.FAILED, "reason": str(refused), "logs": {}, "exit_codes": {}, "beside": ""}
@@ -386,23 +406,41 @@ class Release:
         say = self.tell or (lambda text: None)
         return task_run.start(self.call, arguments, patience=options["timeout"], delay=self.params["wait_delay"], say=say, guard=self.lock.check)
 
-    def _follow(self, definition: dict, arn: str, say: Say | None = None) -> dict[str, Any]:
-        """What became of a migration's task, when it has ended."""
+    def _migration_run(self, definition: dict, arn: str, say: Say | None = None) -> task_run.TaskRun:
         timeout = (self.params["migration"] or {}).get("timeout", 900)
         options = {"wait_timeout": timeout, "wait_delay": self.params["wait_delay"], "say": say, "guard": self.lock.check}
-        return task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()[1]
+        return task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options)
+
+    def _follow_migration(self, definition: dict, arn: str) -> dict[str, Any]:
+        """What became of this release's migration, when it has ended. How it did tell its exit codes: the last lines of one that succeeded may come later."""
+        run = self._migration_run(definition, arn, self.tell)
+        task, timed_out = run.wait_for_end()
+        succeeded, ended = run.result(task, timed_out)
+        if succeeded:
+            self.last_lines = task_run.LastLines(run, task)
+            return ended
+        run.drain(task)
+        return run.result(task, timed_out)[1]
+
+    def _read_last_lines(self) -> None:
+        """Completes the migration's log in the result."""
+        if self.last_lines:
+            options = self.params["migration"]
+            self.result["migration"]["logs"] = self.last_lines.all().get(options["container"], [])
 
     # --- Rolling out, and back ----------------------------------------------------------------------------------------
     def _new_rollout(self, previous: dict) -> RolloutRun:
         given = {item["name"]: {key: item[key] for key in ("initial_count", "stable_seconds")} for item in self.params["services"]}
-        items = [{"name": t.name, "task_definition": t.arn, "previous": previous.get(t.name), **given[t.name]} for t in self.targets]
+        items = [
+            {"name": t.name, "task_definition": t.arn, "previous": previous.get(t.name), "known": (t.definition, t.running), **given[t.name]}
+            for t in self.targets
+        ]
         options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
-        rollout = RolloutRun(self.call, self.cluster, items, say=self.tell, guard=self.lock.check if previous else None, **options)
-        rollout.read()
-        return rollout
+        return RolloutRun(self.call, self.cluster, items, say=self.tell, guard=self.lock.check if previous else None, **options)
 
     def _roll_out(self) -> None:
         rollout = self.rollout = self._new_rollout({entry.name: entry.previous.as_dict() if entry.previous else None for entry in self.written.services})
+        rollout.read()
         counts = {entry["name"]: entry["desired_count"] for entry in rollout.entries()}
         self._save(step="rolling_out", services=[replace(entry, desired_count=counts[entry.name]) for entry in self.written.services])
         failed = rollout.roll_out()

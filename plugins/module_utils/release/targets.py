@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Call
 from ansible_collections.atena.aws.plugins.module_utils.ecs import revision as ecs_revision
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import describe_task_definition
@@ -55,16 +57,15 @@ def of_record(call: Aws, record: ReleaseRecord, items: list[dict], services: dic
     A service that the record does not know stays as it is. Raises CallFailed if it knows none of them.
     """
     known = {entry.name: entry.task_definition for entry in record.services}
-    targets: list[Target] = []
-    for item in items:
-        if item["name"] not in known:
-            continue
-        definition = describe_task_definition(call, known[item["name"]], absent_ok=True)
+
+    def target(item: dict) -> Target:
+        definition, service = describe_task_definition(call, known[item["name"]], absent_ok=True), services[item["name"]]
         if definition and definition.get("status", "ACTIVE") == "ACTIVE":
-            targets.append(Recorded(call, item["name"], definition, services[item["name"]]))
-        else:
-            images = {container: record.images[container] for container in item["images"] if container in record.images}
-            targets.append(Preparation(call, {**item, "images": images}, services[item["name"]], ca_bundles))
+            return Recorded(call, item["name"], definition, service)
+        images = {container: record.images[container] for container in item["images"] if container in record.images}
+        return Preparation(call, {**item, "images": images}, service, ca_bundles)
+
+    targets = each(target, [item for item in items if item["name"] in known])
     if not targets:
         raise CallFailed(f"The release {record.id} has none of the services {', '.join(item['name'] for item in items)}. Nothing was changed.")
     return targets
@@ -88,6 +89,6 @@ def come_back_to(target: Target, unfinished: ReleaseRecord | None) -> Previous:
     return now
 
 
-def unfinished_release(records: list[ReleaseRecord]) -> ReleaseRecord | None:
+def unfinished_release(records: Sequence[ReleaseRecord]) -> ReleaseRecord | None:
     """The newest release, if it neither succeeded nor failed: its run died, or was told to stop."""
     return records[0] if records and records[0].outcome in (RUNNING, INTERRUPTED) else None

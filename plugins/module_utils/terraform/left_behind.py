@@ -16,6 +16,8 @@ from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pace
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Denied
+from ansible_collections.atena.aws.plugins.module_utils.core.look import Look
+from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws, Say
 from ansible_collections.atena.aws.plugins.module_utils.terraform.finders import AGAIN, FINDERS, NOT_UNIQUE, Found, Values
 from ansible_collections.atena.aws.plugins.module_utils.terraform.saved import VARIABLES
@@ -106,24 +108,24 @@ class Search:
 
     def more(self, plan: Values) -> bool:
         """Whether something of what the plan creates is there, and was not known to be. Raises CallFailed."""
-        before = len(self.imports)
-        for address, kind, after in creations(plan):
-            if address not in self.imports and kind not in self.but:
-                self._look(address, kind, after)
+        before, look = len(self.imports), Look(self.call)
+        created = [one for one in creations(plan) if one[0] not in self.imports and one[1] not in self.but and one[1] in FINDERS]
+        # Side by side, as a first apply creates some sixty things; what was found is judged in the plan's order.
+        for (address, kind, after), found in zip(created, each(lambda one: self._find(look, *one), created), strict=True):
+            self._take(found, address, kind, after)
         return len(self.imports) > before
 
-    def _look(self, address: str, kind: str, after: Values) -> None:
-        if kind not in FINDERS:
-            return
+    def _find(self, look: Look, address: str, kind: str, after: Values) -> list[Found]:
         try:
-            self._take(address, kind, after)
+            return FINDERS[kind](look, after)
         except Denied as denied:
             if not self.looks_only:
                 raise
             self.unseen[address] = str(denied)
+            return []
 
-    def _take(self, address: str, kind: str, after: Values) -> None:
-        own = [found for found in FINDERS[kind](self.call, after) if self._is_ours(found, address, kind, after)]
+    def _take(self, there: list[Found], address: str, kind: str, after: Values) -> None:
+        own = [found for found in there if self._is_ours(found, address, kind, after)]
         if not own:
             return
         found = self._settled(own[0], address, kind, after)
@@ -162,10 +164,10 @@ class Search:
 
     def doubled(self, plan: Values) -> None:
         """After the apply: whether AWS made something twice, of what it makes twice without a word, as where a call was sent again for want of an answer."""
-        for address, kind, after in creations(plan):
-            if kind in NOT_UNIQUE and address not in self.imports:
-                own = [found.identity for found in self._after(kind, after) if is_own(found, after)]
-                self.spare += [f"{address}: {', '.join(sorted(own))}"] if len(own) > 1 else []
+        made = [one for one in creations(plan) if one[1] in NOT_UNIQUE and one[0] not in self.imports]
+        for (address, _kind, after), found in zip(made, each(lambda one: self._after(one[1], one[2]), made), strict=True):
+            own = [one.identity for one in found if is_own(one, after)]
+            self.spare += [f"{address}: {', '.join(sorted(own))}"] if len(own) > 1 else []
 
     def _after(self, kind: str, after: Values) -> list[Found]:
         try:

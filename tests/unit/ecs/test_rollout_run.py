@@ -1,11 +1,13 @@
 """A rollout against an ECS of a few lines: what is sent, how often, and what is left behind when it fails."""
 
+import collections
 import copy
+import itertools
 import os
 import signal
 
 import pytest
-from ansible_collections.atena.aws.plugins.module_utils.core import calls as aws_calls
+from ansible_collections.atena.aws.plugins.module_utils.core import budget, calls as aws_calls
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, Unanswered, failure
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.ecs import rollout_run
@@ -22,9 +24,9 @@ class Ecs(Pages):
         self.updates, self.looks, self.clock, self.lose, self.refuse = [], 0, 0.0, [], {}
         self.bad, self.slow, self.at_look, self.stopped, self.templates = set(), set(), {}, [], set()
         self.services = {name: self._service(name, f"{name}:{revisions.get(name, 1)}") for name in NAMES}
-        self.broken = []
+        self.broken, self.described, self.targets = [], [], ["healthy"]
         # The answers that come before the true ones: {service: [described service, ...]}.
-        self.stale, self.running, self.checked = {}, [], set()
+        self.stale, self.running, self.checked, self.asked = {}, [], set(), []
 
     @staticmethod
     def _service(name, revision, count=1):
@@ -88,6 +90,7 @@ class Ecs(Pages):
         if len(services) > 1:
             self.looks += 1
             self.at_look.get(self.looks, lambda: None)()
+        self.asked.append((self.clock, "describe_services"))
         if self.broken:
             raise self.broken.pop(0)
         return {"services": [self.stale[name].pop(0) if self.stale.get(name) else copy.deepcopy(self.services[name]) for name in services]}
@@ -101,9 +104,16 @@ class Ecs(Pages):
 
     def list_tasks(self, **arguments):
         tasks = self.stopped if arguments["desiredStatus"] == "STOPPED" else self.running
-        return {"taskArns": [task["taskArn"] for task in tasks if task["group"] == arguments["serviceName"]]}
+        self.asked.append((self.clock, "list_tasks"))
+        return {"taskArns": [task["taskArn"] for task in tasks if arguments.get("serviceName") in (None, task["group"])]}
+
+    def describe_target_health(self, TargetGroupArn):
+        self.asked.append((self.clock, "describe_target_health"))
+        return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in self.targets]}
 
     def describe_tasks(self, cluster, tasks):
+        self.asked.append((self.clock, "describe_tasks"))
+        self.described += tasks
         return {"tasks": [copy.deepcopy(task) for task in [*self.stopped, *self.running] if task["taskArn"] in tasks]}
 
     def lose_task(self, name, code=3, replaced=False, **more):
@@ -349,7 +359,7 @@ def test_a_look_that_can_never_succeed_is_told_at_once(ecs):
 def test_what_crashes_within_the_time_it_has_to_be_stable_is_a_failure(ecs):
     """The worker that dies 25 s after its start."""
     run = rollout(ecs, stable_seconds=60)
-    ecs.at_look = {ecs.looks + 38: lambda: ecs.lose_task("workers")}
+    ecs.at_look = {ecs.looks + 9: lambda: ecs.lose_task("workers")}
     assert run.roll_out() == {"workers": "workers: it was steady, but not for 60 s: workers: task lost0 failed: container workers exited with code 3."}
     assert 20 < ecs.clock < 40, "the failure does not wait for the end of that time"
 
@@ -561,3 +571,67 @@ class TestWhatIsTold:
         lines = []
         rollout(ecs, say=lines.append, wait_timeout=100).roll_out()
         assert sum("Still waiting for api" in line for line in lines) == 3
+
+
+class TestHowOftenAwsIsAsked:
+    """A wait costs the account calls that others need, too."""
+
+    @staticmethod
+    def of_minutes(ecs):
+        minutes = collections.Counter(int(at // 60) for at, _operation in ecs.asked)
+        return [minutes[minute] for minute in range(int(ecs.clock // 60) + 1)]
+
+    @staticmethod
+    def balanced(ecs, *names):
+        for name in names:
+            ecs.services[name]["loadBalancers"] = [{"targetGroupArn": f"arn:group/{name}"}]
+
+    @pytest.mark.parametrize("checked", [(), ("api:2", "workers:2")])
+    def test_a_rollout_of_twenty_minutes_keeps_to_a_rate(self, ecs, checked):
+        ecs.slow, ecs.checked = {"api:2", "workers:2"}, set(checked)
+        self.balanced(ecs, "api", "workers")
+        assert "not done after 1200 s" in rollout(ecs, wait_timeout=1200, say=lambda line: None).roll_out()["api"]
+        first, *later = self.of_minutes(ecs)
+        a_look = 3 + 2 * bool(checked)
+        assert first <= budget.AT_FIRST + budget.A_MINUTE + a_look and len(later) == 20
+        assert max(later) <= budget.A_MINUTE + a_look, later
+
+    def test_a_longer_pause_is_kept_to_from_the_beginning(self, ecs):
+        ecs.slow = {"api:2"}
+        rollout(ecs, wait_timeout=60, wait_delay=24).roll_out()
+        looks = sorted({at for at, _operation in ecs.asked})
+        assert [after - before for before, after in itertools.pairwise(looks)][:3] == [2, 2, 2]
+
+    def test_what_is_done_is_not_asked_about_in_detail_again(self, ecs):
+        ecs.slow = {"workers:2"}
+        self.balanced(ecs, "api")
+        rollout(ecs, wait_timeout=120).roll_out()
+        assert [operation for _at, operation in ecs.asked].count("describe_target_health") == 1
+
+    def test_what_changes_after_it_was_done_is_asked_about_again(self, ecs):
+        ecs.slow = {"workers:2"}
+        self.balanced(ecs, "api")
+        run = rollout(ecs, wait_timeout=120)
+        ecs.at_look = {ecs.looks + 10: lambda: ecs.services["api"].update(runningCount=0, pendingCount=1)}
+        reasons = run.roll_out()
+        assert "api: 1/1 running, 0 pending, 0 failed; not done after 120 s" in reasons["api"]
+
+    def test_a_task_that_stopped_is_described_once(self, ecs):
+        ecs.slow = {"api:2"}
+        run = rollout(ecs, say=lambda line: None, wait_timeout=60)
+
+        def lose():
+            ecs.lose_task("api")
+            ecs.services["api"]["deployments"][0]["failedTasks"] += 1
+
+        ecs.at_look = {ecs.looks + number: lose for number in (3, 5, 7)}
+        run.roll_out()
+        assert sorted(ecs.described) == ["arn:task/c/lost0", "arn:task/c/lost1", "arn:task/c/lost2"]
+
+    def test_a_revision_that_is_known_is_not_read_again(self, ecs, monkeypatch):
+        known = [ecs.describe_task_definition(f"{BASE}api:{number}", ["TAGS"])["taskDefinition"] | {"tags": []} for number in (1, 2)]
+        read = []
+        original = ecs.describe_task_definition
+        monkeypatch.setattr(ecs, "describe_task_definition", lambda **asked: read.append(asked["taskDefinition"]) or original(**asked))
+        assert rollout(ecs, api={"task_definition": f"{BASE}api:2", "known": known}).roll_out() == {}
+        assert [name for name in read if "api" in name] == []

@@ -274,3 +274,19 @@ def test_a_task_of_a_dead_run_is_looked_for_more_than_once(monkeypatch, looks, f
     call, asked = listing_after(looks)
     assert task_run.left_by(call, "c", "atena-aws/1") == found
     assert asked.count("RUNNING") == min(looks + 1, 4) and len(slept) == asked.count("RUNNING") - 1
+
+
+def test_what_is_known_of_a_service_and_its_revision_is_not_read_again():
+    def nobody(*_, **__):
+        raise AssertionError("it was read")
+
+    definition, arguments = task_run.plan_run(nobody, {"cluster": "c", "known": (SERVICE, DEFINITION)})
+    assert definition is DEFINITION and arguments["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["s1"]
+
+
+def test_the_last_lines_of_a_task_that_ended_well_are_read_beside_what_comes_next(follow):
+    run = follow(Ecs(ENDED, lines=[["one"], []]))
+    task, timed_out = run.wait_for_end()
+    assert run.result(task, timed_out)[0] is True
+    run.call.lines, run.call.look = [["one"], ["two, late"]], 1
+    assert task_run.LastLines(run, task).all() == {"api": ["one", "two, late"]}

@@ -24,16 +24,18 @@ KEYS = [
 
 
 class Bucket(Pages):
-    """One S3 bucket with conditional writes. `before` and `after` map an operation to something that happens just before or after it."""
+    """One S3 bucket with conditional writes. `before` and `after` map an operation to something that happens once, just before or after it;
+    `every` to something that happens each time."""
 
     def __init__(self, page=1000):
-        self.objects, self.page, self.before, self.after = {}, page, {}, {}
+        self.objects, self.page, self.before, self.after, self.every, self.read = {}, page, {}, {}, {}, []
         self._one_at_a_time = threading.RLock()
 
     def __call__(self, service, operation, doing, *, Bucket, **request):
         assert (service, Bucket) == ("s3", "state")
         if operation in self.before:
             self.before.pop(operation)()
+        self.every.get(operation, lambda: None)()
         with self._one_at_a_time:
             answer = getattr(self, operation)(**request)
         if operation in self.after:
@@ -58,6 +60,7 @@ class Bucket(Pages):
         return {"ETag": self._etag(Body)}
 
     def get_object(self, Key):
+        self.read.append(Key)
         if Key not in self.objects:
             raise failure("The specified key does not exist.", "NoSuchKey")
         return {"Body": io.BytesIO(self.objects[Key]), "ETag": self._etag(self.objects[Key])}
@@ -65,7 +68,7 @@ class Bucket(Pages):
     def list_objects_v2(self, Prefix, ContinuationToken=""):
         keys = sorted(key for key in self.objects if key.startswith(Prefix) and key > ContinuationToken)
         more = {"IsTruncated": True, "NextContinuationToken": keys[self.page - 1]} if len(keys) > self.page else {}
-        return {"Contents": [{"Key": key} for key in keys[: self.page]], **more}
+        return {"Contents": [{"Key": key, "ETag": self._etag(self.objects[key])} for key in keys[: self.page]], **more}
 
 
 @pytest.fixture
@@ -440,6 +443,30 @@ def test_the_newest_come_first_over_every_page():
         ledger.create(record("abcdefghij"[minute], minute))
     assert ids(ledger.recent(4)) == ["1209j", "1208i", "1207h", "1206g"]
     assert len(ledger.recent()) == 10
+
+
+def test_what_is_known_in_the_version_that_is_listed_is_not_read_again(bucket):
+    other, ledger = Ledger(bucket, "state", PREFIX), Ledger(bucket, "state", PREFIX)
+    made = [other.create(record("abc"[minute], minute, outcome="running")) for minute in range(3)]
+    assert len(ledger.recent()) == len(bucket.read) == 3
+    assert ids(ledger.recent()) == ids(ledger.lazily()[:3]) and len(bucket.read) == 3
+    other.save(replace(made[1], outcome="failed"))
+    assert [one.outcome for one in ledger.recent()] == ["running", "failed", "running"] and len(bucket.read) == 4
+    ledger.save(replace(ledger.recent()[0], outcome="succeeded"))
+    assert ledger.recent()[0].outcome == "succeeded" and len(bucket.read) == 4, "what it wrote itself it knows"
+
+
+def test_who_asks_for_the_newest_reads_no_other(bucket):
+    ledger = Ledger(bucket, "state", PREFIX)
+    for minute in range(12):
+        ledger.create(record("abcdefghijkl"[minute], minute))
+    records = Ledger(bucket, "state", PREFIX).lazily(11)
+    assert (records[0].release[0], len(bucket.read), len(records)) == ("l", 1, 11)
+    assert ledgers.last_good(records) and len(bucket.read) == 1
+    assert [one.release[0] for one in records] == list("lkjihgfedcb") == [one.release[0] for one in records[:]]
+    assert len(bucket.read) == 11 and records[-1].release[0] == "b"
+    with pytest.raises(IndexError):
+        records[11]
 
 
 def test_other_objects_are_no_records(bucket):

@@ -171,6 +171,28 @@ def test_a_step_that_fails_is_on_record_with_its_reason(journal, bucket, error, 
     assert after["database"] == {"tried": True}
 
 
+def test_the_end_of_a_step_that_leads_on_is_written_with_the_beginning_of_the_next(journal, bucket):
+    written = []
+    bucket.every["put_object"] = lambda: written.append(1)
+    with journal.step("services", leads_on=True) as step:
+        step.records(redis={"snapshot": "s-1"})
+    assert len(written) == 1 and other(bucket).record["steps"][-1]["outcome"] == ""
+    assert journals.last_step(journal.record, "services")["outcome"] == "done"
+    with journal.step("tasks", leads_on=True):
+        found = other(bucket).record
+        assert [(one["step"], one["outcome"]) for one in found["steps"]] == [("services", "done"), ("tasks", "")] and found["redis"] == {"snapshot": "s-1"}
+    assert len(written) == 2
+    journal.settle()
+    journal.settle()
+    assert len(written) == 3 and [one["outcome"] for one in other(bucket).record["steps"]] == ["done", "done"]
+
+
+def test_a_step_that_leads_on_and_fails_is_on_record_at_once(journal, bucket):
+    with pytest.raises(CallFailed), journal.step("gates", leads_on=True):
+        raise CallFailed("no")
+    assert other(bucket).record["steps"][-1]["outcome"] == "failed"
+
+
 def test_a_run_that_lost_the_lock_writes_no_more(journal, bucket):
     with pytest.raises(LockLost):
         with journal.step("database"):

@@ -23,20 +23,17 @@ def test_a_custom_endpoint_is_also_where_images_go(endpoint, wanted):
 
 
 @pytest.mark.parametrize(
-    ("details", "wanted"),
+    ("digests", "wanted"),
     [
-        ([], {"build": True, "digest": None, "retag": ["latest"]}),
-        ([{"imageDigest": "d1", "imageTags": ["sha-1", "latest"]}], {"build": False, "digest": "d1", "retag": []}),
-        ([{"imageDigest": "d1", "imageTags": ["sha-1"]}], {"build": False, "digest": "d1", "retag": ["latest"]}),
-        (
-            [{"imageDigest": "d1", "imageTags": ["sha-1"]}, {"imageDigest": "d0", "imageTags": ["latest"]}],
-            {"build": False, "digest": "d1", "retag": ["latest"]},
-        ),
-        ([{"imageDigest": "d0", "imageTags": ["latest"]}], {"build": True, "digest": None, "retag": ["latest"]}),
+        ({}, {"build": True, "digest": None, "retag": ["latest"]}),
+        ({"sha-1": "d1", "latest": "d1"}, {"build": False, "digest": "d1", "retag": []}),
+        ({"sha-1": "d1"}, {"build": False, "digest": "d1", "retag": ["latest"]}),
+        ({"sha-1": "d1", "latest": "d0"}, {"build": False, "digest": "d1", "retag": ["latest"]}),
+        ({"latest": "d0"}, {"build": True, "digest": None, "retag": ["latest"]}),
     ],
 )
-def test_what_is_in_the_registry_is_not_built_again(details, wanted):
-    assert ecr_plan.plan("sha-1", ["latest"], details) == wanted
+def test_what_is_in_the_registry_is_not_built_again(digests, wanted):
+    assert ecr_plan.plan("sha-1", ["latest"], digests) == wanted
 
 
 @pytest.mark.parametrize(
@@ -66,3 +63,28 @@ def test_the_registry_password_is_in_no_file_and_nothing_stays():
         assert json.loads(environment["ATENA_REGISTRY_CREDENTIALS"])["Secret"] == "hunter2"
         assert os.stat(directory).st_mode & 0o077 == 0
     assert not os.path.exists(directory)
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Step 3/7 : RUN npm ci", "[3/7] RUN npm ci"),
+        ("#12 [build 3/7] RUN npm ci", "[build 3/7] RUN npm ci"),
+        ("#5 [2/4] COPY . .", "[2/4] COPY . ."),
+        ("#12 1.234 added 200 packages", ""),
+        ("#1 [internal] load build definition from Dockerfile", ""),
+        (" ---> 5d0da3dc9764", ""),
+    ],
+)
+def test_the_steps_of_a_build_are_told_and_nothing_else_of_it(line, step):
+    assert docker_cli.step(line) == step
+
+
+def test_dockers_lines_are_told_as_they_come_and_returned_whole(tmp_path, monkeypatch):
+    (tmp_path / "docker").write_text("#!/bin/sh\necho one\necho two >&2\nexit $1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    told = []
+    assert docker_cli.run(["0"], "try", on_line=told.append) == "one\ntwo\n" and told == ["one", "two"]
+    with pytest.raises(docker_cli.DockerFailed, match="Could not try: docker says:\none\ntwo"):
+        docker_cli.run(["1"], "try")

@@ -72,7 +72,7 @@ class World:
         self.path, self.clones, self._book = tmp_path / "app", tmp_path / "work" / "builds", tmp_path / "book"
         shutil.copytree(application, self.path)
         self.head = git(self.path, "rev-parse", "HEAD")
-        self.tags, self.labels, self.denied, self.warnings, self._taken = {}, {}, None, [], ""
+        self.tags, self.labels, self.denied, self.warnings, self._taken, self.asked = {}, {}, None, [], "", []
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "docker").write_text(DOCKER)
         (tmp_path / "bin" / "docker").chmod(0o755)
@@ -111,13 +111,6 @@ class World:
     def describe_repositories(self, repositoryNames):
         return {"repositories": [{"repositoryName": name, "repositoryUri": f"{REGISTRY}/{name}"} for name in repositoryNames]}
 
-    def describe_images(self, repositoryName, imageIds):
-        tag = imageIds[0]["imageTag"]
-        self.take_pushed()
-        if tag not in self.tags:
-            raise failure("no such image", "ImageNotFoundException")
-        return {"imageDetails": [{"imageDigest": self.tags[tag], "imageTags": [name for name, digest in self.tags.items() if digest == self.tags[tag]]}]}
-
     def take_pushed(self):
         """What was built and pushed since the last look is under its tag now."""
         book = self._book.read_text() if self._book.exists() else ""
@@ -133,7 +126,13 @@ class World:
         return {"authorizationData": [{"authorizationToken": base64.b64encode(b"AWS:x").decode(), "proxyEndpoint": f"https://{REGISTRY}"}]}
 
     def batch_get_image(self, repositoryName, imageIds, acceptedMediaTypes):
-        return {"images": [{"imageManifest": json.dumps({"config": {"digest": imageIds[0]["imageDigest"]}})}]}
+        self.take_pushed()
+        self.asked.append([*(identity.get("imageTag", "by digest") for identity in imageIds)])
+        there = [{"imageDigest": self.tags.get(identity.get("imageTag")), **identity} for identity in imageIds]
+        return {
+            "images": [{"imageId": one, "imageManifest": json.dumps({"config": {"digest": one["imageDigest"]}})} for one in there if one["imageDigest"]],
+            "failures": [{"imageId": one, "failureCode": "ImageNotFound"} for one in there if not one["imageDigest"]],
+        }
 
     def get_download_url_for_layer(self, repositoryName, layerDigest):
         if self.denied:
@@ -151,6 +150,7 @@ class World:
         params = {
             **{"path": str(self.path), "tag": f"sha-{self.head}", "also_tags": ["latest"], "build_args": {}, "labels": {}, "include": [], "dirty": False},
             "ca_bundle": "",
+            "progress_file": str(self.path.parent / "progress"),
             "commit": None if working_tree else self.head,
             "clones": str(self.clones),
             "images": [{"name": "api", "repository": "api", "dockerfile": "Dockerfile", "target": None, "architecture": "X86_64"}],

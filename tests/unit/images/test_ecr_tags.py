@@ -42,7 +42,7 @@ class Ecr(Pages):
         if operation == "batch_get_image":
             digest = arguments["imageIds"][0]["imageDigest"]
             return {"images": [{"imageManifest": digest}] if digest in self.images else []}
-        self.calls.append((operation, arguments.get("imageTag") or arguments["imageIds"][0]["imageTag"]))
+        self.calls.append((operation, arguments.get("imageTag") or ", ".join(one["imageTag"] for one in arguments["imageIds"])))
         if operation == "put_image" and arguments["imageManifest"] == "sha256:1":
             raise failure("somebody was faster", "ImageAlreadyExistsException")
         return {}
@@ -52,3 +52,9 @@ def test_an_image_that_is_gone_is_passed_over_and_the_rest_protected():
     ecr = Ecr({"sha256:0": ["kept-r0", "sha-0"], "sha256:1": ["sha-1"], "sha256:3": ["sha-3"]})
     keep(ecr, [record("r1", "1"), record("r2", "2"), record("r3", "3")])
     assert ecr.calls == [("put_image", "kept-r1"), ("put_image", "kept-r3"), ("batch_delete_image", "kept-r0")]
+
+
+def test_all_that_is_taken_away_of_a_repository_goes_in_one_call():
+    ecr = Ecr({"sha256:0": ["kept-r0", "kept-r4"], "sha256:1": ["kept-r1"], "sha256:5": ["kept-r5"]})
+    keep(ecr, [record("r1", "1")])
+    assert ecr.calls == [("batch_delete_image", "kept-r0, kept-r4, kept-r5")]

@@ -167,7 +167,7 @@ class FakeLock:
         self.world.held = True
 
     @contextlib.contextmanager
-    def held(self, on_lost):
+    def renewing(self, on_lost):
         yield
 
     running = Lock.running

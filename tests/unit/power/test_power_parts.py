@@ -127,9 +127,13 @@ class Rds(Pages):
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return {"DBInstances": [{"DBInstanceStatus": state, "DBInstanceIdentifier": DBInstanceIdentifier}]}
 
-    def describe_db_snapshots(self, DBInstanceIdentifier):
+    def describe_db_snapshots(self, DBInstanceIdentifier="", DBSnapshotIdentifier=""):
         found = []
+        if DBSnapshotIdentifier and DBSnapshotIdentifier not in self.shots:
+            raise failure("DBSnapshot not found", "DBSnapshotNotFound")
         for name, stages in self.shots.items():
+            if DBSnapshotIdentifier not in ("", name):
+                continue
             stage = stages.pop(0) if len(stages) > 1 else stages[0]
             found.append(
                 {
@@ -275,7 +279,7 @@ def stop_of(rds, clock, resource):
 def test_the_final_snapshot_of_an_instance_of_the_same_name_is_no_backup_of_this_one(clock, resource, taken):
     rds = Rds("available", snapshots={"db-final-1": ["available"]})
     stop = stop_of(rds, clock, resource)
-    assert (stop._fresh() is None) is taken
+    assert (stop._fresh(stop._snapshots()) is None) is taken
     stop._back_up()
     assert [operation for operation, _ in rds.sent] == (["create_db_snapshot"] if taken else [])
     assert stop.journal.record["database"]["snapshot"].startswith("db-stop-" if taken else "db-final-1")

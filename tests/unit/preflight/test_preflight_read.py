@@ -307,3 +307,34 @@ class TestGathering:
         facts = preflight_read.gather(aws, {**REQUEST, "services": [{"name": name} for name in names]})
         assert sorted(facts["definitions"]) == sorted(names)
         assert [len(call["services"]) for call in aws.made("describe_services")] in ([10, 2], [2, 10])
+
+    def test_what_several_checks_want_is_read_once(self):
+        record = io.BytesIO(b"{}")
+        records = {"bucket": "state", "journal_key": "power.json", "destroy_key": "destroy.json"}
+        aws = self.aws(get_object=lambda Bucket, Key: {"Body": io.BytesIO(record.getvalue()), "ETag": "e"})
+        request = {**REQUEST, "gates_bucket": "state", "gates_key": "gates.json", "journal_key": "power.json", "destroy_record_key": "destroy.json"}
+        preflight_read.gather(aws, {**request, "records": records})
+        assert sorted(call["Key"] for call in aws.made("get_object")) == ["destroy.json", "gates.json", "power.json"]
+
+    def test_before_a_build_only_what_changes_from_day_to_day_is_asked_for(self):
+        aws = self.aws(get_parameters={"Parameters": [{"Name": "/app/TOKEN", "Value": SECRET_VALUE}]})
+        request = {**REQUEST, "checks": preflight_read.STATE}
+        found = preflight.preflight(aws, request)["findings"]
+        assert {name for name, _arguments in aws.calls} <= {
+            *("describe_services", "describe_task_definition", "get_parameters", "describe_db_instances", "describe_cache_clusters", "get_item", "get_object")
+        }
+        assert {"service", "template", "secret", "strategy", "database"} <= {finding["check"] for finding in found}
+        assert not {"image", "role", "access", "log_group", "target_group", "way_out"} & {finding["check"] for finding in found}
+
+    def test_log_groups_with_the_environments_name_are_found_by_one_list(self):
+        groups = ["/ecs/app-prod-api", "/ecs/app-prod-workers", "/other/app-prod", "/shared"]
+        assert preflight_read._listed_together(groups, "app-prod") == [groups[:2], groups[2:3], groups[3:]]
+        listed = []
+
+        class Logs(Aws):
+            def pages(self, service, operation, doing, key, /, **arguments):
+                listed.append(arguments["logGroupNamePrefix"])
+                return [{"logGroupName": "/ecs/app-prod-api"}, {"logGroupName": "/ecs/app-prod-api-2"}]
+
+        assert sources.log_groups(Logs(), groups[:2]) == {groups[0]: True, groups[1]: False}
+        assert listed == ["/ecs/app-prod-"]

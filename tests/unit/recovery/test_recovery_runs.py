@@ -229,7 +229,7 @@ class Lock:
         return {"taken_over": None}
 
     @contextlib.contextmanager
-    def held(self, on_lost=None):
+    def renewing(self, on_lost=None):
         yield
 
     def give_back(self, _warn):

@@ -21,7 +21,7 @@ class Aws:
     """Answers what the test recorded, and keeps what was registered."""
 
     def __init__(self, definitions, digests):
-        self.definitions, self.digests, self.registered, self.lost = definitions, digests, [], []
+        self.definitions, self.digests, self.registered, self.lost, self.read = definitions, digests, [], [], []
 
     def once(self, *arguments, **options):
         return self(*arguments, **options)
@@ -42,6 +42,7 @@ class Aws:
                 raise failure("Could not register it: no answer.", status=500)
             return {"taskDefinition": made}
         assert operation == "describe_task_definition"
+        self.read.append(arguments["taskDefinition"])
         if arguments["taskDefinition"] not in self.definitions:
             raise failure("no such definition", "ClientException")
         definition, tags = self.definitions[arguments["taskDefinition"]]
@@ -112,6 +113,7 @@ def test_what_runs_already_is_taken_and_nothing_registered():
     preparation = prepare(call, {"api": f"{REGISTRY}/a-api@sha256:1"})
     preparation.register(call, "0123abc", {})
     assert (call.registered, preparation.rollout_needed, preparation.diff()) == ([], False, [])
+    assert call.read == ["a-api-template", "arn:running"], "what the newest revision is does not matter then"
 
 
 def test_a_release_is_never_made_from_a_release():

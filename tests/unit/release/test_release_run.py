@@ -1,5 +1,6 @@
 """What a release does with its services, and what the ledger says of it, where somebody else deploys meanwhile."""
 
+import contextlib
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -34,10 +35,8 @@ def released(world, monkeypatch, **services):
     }
     release = Release(call, params)
     release.lock = SimpleNamespace(check=lambda: None)
-    release.targets = [
-        SimpleNamespace(name=name, arn=f"{BASE}{name}:2", is_first=False, service=world.services[name], rollout_needed=True, same=None, images={}, changes={})
-        for name in NAMES
-    ]
+    nothing_known = {"rollout_needed": True, "same": None, "definition": None, "running": None, "images": {}, "changes": {}}
+    release.targets = [SimpleNamespace(name=name, arn=f"{BASE}{name}:2", is_first=False, service=world.services[name], **nothing_known) for name in NAMES]
     release.result["services"] = [release._entry(target) for target in release.targets]
     entries = [
         Service(name=name, task_definition=f"{name}:2", desired_count=1, previous=Previous(task_definition=f"{name}:1", desired_count=1, is_first=False))
@@ -85,7 +84,7 @@ def test_it_stays_too_where_it_came_after_the_rollout_and_the_application_is_not
 
 def test_a_worker_that_dies_within_its_own_time_is_not_released(ecs, monkeypatch):  # noqa: F811
     release = released(ecs, monkeypatch, workers=60)
-    ecs.at_look = {ecs.looks + 30: lambda: ecs.lose_task("workers")}
+    ecs.at_look = {ecs.looks + 10: lambda: ecs.lose_task("workers")}
     failed, record = failing(release)
     assert "workers: it was steady, but not for 60 s: workers: task lost0 failed: container workers exited with code 3" in str(failed)
     assert at(ecs) == {"api": "api:1", "workers": "workers:1"}
@@ -99,3 +98,38 @@ def test_a_count_in_the_inventory_that_has_no_effect_is_told(ecs, monkeypatch, f
     release.targets = release.targets[:1]
     release.targets[0].is_first, release.targets[0].service["desiredCount"] = first, 2
     assert [entry["count"] for entry in release._counts_kept()] == kept
+
+
+@pytest.mark.parametrize(
+    ("newest", "release", "looks"),
+    [
+        (COMMIT, COMMIT, True),
+        ("a" * 40, COMMIT, False),
+        ("a" * 40, COMMIT[:12], True),
+        (None, COMMIT, True),
+    ],
+    ids=["the newest record is of it", "of another commit", "what is meant is not known yet", "nothing is on record"],
+)
+def test_what_the_ledger_says_was_released_last_tells_whether_to_look_before_the_lock(ecs, monkeypatch, newest, release, looks):  # noqa: F811
+    run = released(ecs, monkeypatch)
+    run.params["release"] = release
+    records = [replace(run.written, release=newest)] if newest else []
+    assert run._may_run_already(records) is looks
+
+
+def test_a_release_of_another_commit_is_planned_once_and_under_the_lock(ecs, monkeypatch):  # noqa: F811
+    run, held = released(ecs, monkeypatch), []
+
+    @contextlib.contextmanager
+    def running(*_, **__):
+        held.append(True)
+        yield
+        held.clear()
+
+    planned = []
+    run.params.update(release="b" * 40, lock={"wait": 0})
+    run.lock = SimpleNamespace(running=running, check=lambda: None)
+    monkeypatch.setattr(run, "plan", lambda *_: planned.append(bool(held)) or setattr(run, "unfinished", run.record))
+    monkeypatch.setattr(run, "_warn_of_unknown_migrations", lambda: None)
+    monkeypatch.setattr(run, "_release", lambda: {"outcome": "succeeded"})
+    assert run.run() == {"outcome": "succeeded"} and planned == [True]

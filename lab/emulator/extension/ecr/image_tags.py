@@ -1,7 +1,7 @@
-"""Deleting by tag takes the tag, as in ECR.
+"""Deleting by tag takes the tag, and an image that is asked for by a tag is told under it, as in ECR.
 
 MiniStack deletes the image whatever it is asked by. In ECR an image goes with its last tag, or by its digest with all of them, and the
-parts of a multi-platform image stay as long as that does.
+parts of a multi-platform image stay as long as that does. BatchGetImage's answer names in MiniStack the tag that the image got last.
 """
 
 from __future__ import annotations
@@ -46,8 +46,36 @@ def delete_one(images: list[dict[str, Any]], wanted: dict[str, str]) -> tuple[li
     return [{"imageDigest": image["imageDigest"], "imageTag": name} for name in tags] or [{"imageDigest": image["imageDigest"]}], None
 
 
+def as_asked(images: list[dict[str, Any]], asked: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """BatchGetImage's images, each under the id that it was asked for by; `images` come in that order, without what is missing."""
+    found, left = [], list(images)
+    for wanted in asked:
+        image = next((one for one in left if _is_meant(wanted, one)), None)
+        if image is not None:
+            left.remove(image)
+            digest = image["imageId"]["imageDigest"]
+            found.append({**image, "imageId": {"imageDigest": digest, **({"imageTag": wanted["imageTag"]} if wanted.get("imageTag") else {})}})
+    return found
+
+
+def _is_meant(wanted: dict[str, str], image: dict[str, Any]) -> bool:
+    described: dict[str, Any] = ecr._find_image(image["repositoryName"], wanted) or {}
+    return described.get("imageDigest") == image["imageId"]["imageDigest"]
+
+
 def apply() -> None:
     without_repository = ecr._batch_delete_image
+    by_newest_tag = ecr._batch_get_image
+
+    def batch_get_image(data: dict[str, Any]) -> Any:
+        status, headers, body = by_newest_tag(data)
+        answer = json.loads(body)
+        if "images" in answer:
+            answer["images"] = as_asked(answer["images"], data.get("imageIds", []))
+            return json_response(answer)
+        return status, headers, body
+
+    ecr._batch_get_image = batch_get_image
 
     def batch_delete_image(data: dict[str, Any]) -> Any:
         repository = data.get("repositoryName", "")
