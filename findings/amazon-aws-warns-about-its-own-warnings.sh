@@ -10,8 +10,9 @@
 set -eu -o pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=$work ANSIBLE_NOCOLOR=1 ANSIBLE_CONFIG=/dev/null
-unset ANSIBLE_COLLECTIONS_PATH AWS_PROFILE
+export PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=$work ANSIBLE_NOCOLOR=1
+unset ANSIBLE_CONFIG ANSIBLE_COLLECTIONS_PATH AWS_PROFILE
+cd "$work"
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet ansible==12.3.0 ansible-core==2.19.14 boto3==1.43.106 2>/dev/null
 "$work/venv/bin/ansible-galaxy" collection list amazon.aws 2>/dev/null | grep -Eo 'amazon\.aws +[0-9.]+' | head -n 1
