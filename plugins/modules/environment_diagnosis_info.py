@@ -141,7 +141,7 @@ findings:
         instead: {description: "Whether it takes the place of the steps before it.", type: bool}
     evidence: {description: "What shows it: events, stopped reasons, exit codes, log lines.", type: list, elements: str}
 why:
-  description: The first causes, a line each.
+  description: The first causes, each with the first lines of what shows it.
   returned: success
   type: list
   elements: str
@@ -190,7 +190,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsMo
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Module
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import evidence
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.read import diagnose
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text, cause_line, first_causes, step_line
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import as_text, first_causes, reason_lines, step_line
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 
 # Options that are the request's own, under the same names.
@@ -253,7 +253,7 @@ def main() -> None:
     call = Caller(module)
     diagnosis = diagnose(call, request_of(module.params))
     causes = first_causes(diagnosis["findings"])
-    lines = {"why": [cause_line(item) for item in causes], "next": [step_line(step) for item in causes for step in item["steps"]]}
+    lines = {"why": [line for item in causes for line in reason_lines(item)], "next": [step_line(step) for item in causes for step in item["steps"]]}
     module.exit_json(changed=False, **diagnosis, **lines, text=as_text(diagnosis), **keep(module, call, diagnosis))
 
 

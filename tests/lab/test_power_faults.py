@@ -207,7 +207,7 @@ def test_a_redis_whose_node_aws_replaced_is_told_of_and_gets_its_jobs_back_once(
     assert words in lab.playbook("guard.yml").must_succeed().text
     told = lab.playbook("status.yml").must_succeed().text
     assert words in told and "start.yml brings back what the database knows" in told and "All well" not in told
-    assert "Redis came back empty" in lab.playbook("diagnose.yml").must_succeed().text
+    assert f"REDIS_EMPTY, {lab.name}-redis:" in lab.playbook("diagnose.yml").must_succeed().text
     hook = ("-e", json.dumps({"atena_reenqueue_command": ["node", "packages/workers/dist/reenqueue.js"]}))
     run = lab.playbook("start.yml", *hook).must_succeed()
     assert run.changed == 1 and "Brought back into the queue by" in run.text, run.output

@@ -408,7 +408,7 @@ class TestRestoringTheDatabase:
         told = recovery.lab.playbook("status.yml").must_succeed().text
         assert sentence in told and f"{command} finishes it" in told and "All well" not in told
         told = recovery.lab.playbook("diagnose.yml").must_succeed().text
-        assert sentence[1:] in told and f"-e restore_database_confirm={NAME}` finishes it" in told
+        assert f"WORK_INCOMPLETE, {NAME}:" in told and sentence[1:] in told and f"playbooks/{command}" in told
         assert f"{command} finishes it" in recovery.lab.playbook("preflight.yml").must_fail().text
         run = recovery.lab.playbook("restore_database.yml", *confirmed, *LOCK).must_succeed()
         assert re.search(r"Restored the snapshot rds:atena-prod-db-\d{4}", run.text) and recovery.notes() == before

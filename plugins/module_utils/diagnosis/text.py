@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import service_line
 
-_CAUSES = 2
+_CAUSES, _SHOWN = 2, 2
 _WITHHELD = "Log lines were left out: the secrets' values could not be read, so they could not be redacted. In CloudWatch they are whole."
 
 
@@ -73,6 +73,11 @@ def as_text(diagnosis: dict[str, Any]) -> str:
 def first_causes(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a person reads after a failure: the first causes of now. The rest is where the diagnosis is kept."""
     return [item for item in found if not (item["over"] or item["minor"] or item["caused_by"])][:_CAUSES]
+
+
+def reason_lines(item: dict[str, Any]) -> list[str]:
+    """A cause in a line, and the first of what shows it."""
+    return [cause_line(item), *(f"  {line}" for line in item["evidence"][:_SHOWN])]
 
 
 def cause_line(item: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ansible_collections.atena.aws.plugins.module_utils.core.failure import Fail
 from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import read as diagnosis_read, text as diagnosis
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.remedies import is_rollback
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import cause_line, step_line
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.text import reason_lines, step_line
 from ansible_collections.atena.aws.plugins.module_utils.environment.release_record import ReleaseRecord
 
 
@@ -57,7 +57,7 @@ def causes_of(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def explain(failure: Failure, found: Evidence) -> Failure:
     """The failure with its causes before what it was seen by, and the steps that fix them."""
-    failure.why[:0] = [cause_line(item) for item in found.causes]
+    failure.why[:0] = [line for item in found.causes for line in reason_lines(item)]
     failure.next += [step_line(step) for item in found.causes for step in item["steps"]] + found.notes
     failure.code = failure.code or (found.causes[0]["code"] if found.causes else "")
     return failure
