@@ -20,12 +20,17 @@ def step(text: str, playbook: str = "", instead: bool = False) -> dict[str, Any]
 
 
 def finding(code: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    made = {"code": code, "resource": "a-api", "cause": f"It is {code}", "certainty": "certain", "over": False, "minor": False, "caused_by": ""}
+    made = {"code": code, "resource": "a-api", "cause": f"It is {code}", "certainty": "certain", "over": False, "minor": False, "caused_by": "", "evidence": []}
     return {**made, "steps": list(steps), **changes}
 
 
 CAUSE = finding(
-    "IMAGE_INCOMPLETE", step("Complete the Dockerfile"), step("Then release it", "deploy.yml"), step("Return", "rollback.yml", True), certainty="likely"
+    "IMAGE_INCOMPLETE",
+    step("Complete the Dockerfile"),
+    step("Then release it", "deploy.yml"),
+    step("Return", "rollback.yml", True),
+    certainty="likely",
+    evidence=["Cannot find module"],
 )
 FOUND = [
     CAUSE,
@@ -66,7 +71,8 @@ def test_it_has_the_causes_of_now_with_commands_that_can_be_pasted_and_no_way_ba
     call = Call()
     found, asked = gathered(monkeypatch, str(tmp_path), call)
     failure = evidence.explain(Failure("The rollout failed.", ["a-api, task t1: exit code 1"], ["Back on what they had before: a-api."]), found)
-    assert failure.why == ["IMAGE_INCOMPLETE, a-api: It is IMAGE_INCOMPLETE (likely).", "a-api, task t1: exit code 1"], "the cause first"
+    cause = ["IMAGE_INCOMPLETE, a-api: It is IMAGE_INCOMPLETE (likely).", "  Cannot find module"]
+    assert failure.why == [*cause, "a-api, task t1: exit code 1"]
     assert failure.next == [
         "Complete the Dockerfile.",
         "Then release it: `ansible-playbook -i inventories/prod playbooks/deploy.yml`",
