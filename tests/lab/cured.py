@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,20 +52,20 @@ class Diagnosis:
         return [step["command"] for step in (steps[other:] if instead else steps[:other])]
 
 
-def pasted(command: str, more: Iterable[str] = (), timeout: int = 900) -> str:
-    """Runs a command as a person pastes it. more: what an inventory has since, which a person edited before."""
-    line = " ".join([command, *(f"-e {option}" for option in more)])
+def pasted(command: str, timeout: int = 900) -> str:
+    """Runs a command as a person pastes it."""
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "PWD": str(CHECKOUT)}
-    done = subprocess.run(["bash", "-c", line], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=timeout)
-    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    done = subprocess.run(["bash", "-c", command], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 def failing_deployment(lab: Any, arn: str, key: str = "api") -> str:
     """Has ECS deploy a revision that fails, and go on with it: with its circuit breaker it would take it back by itself. Returns the deployment's id."""
-    settings = {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
+    name = f"{lab.name}-{key}"
+    settings = {**lab.services()[name]["deploymentConfiguration"], "deploymentCircuitBreaker": {"enable": False, "rollback": False}}
     service = lab.client("ecs").update_service(
-        cluster=lab.cluster, service=f"{lab.name}-{key}", taskDefinition=arn, deploymentConfiguration=settings, forceNewDeployment=True
+        cluster=lab.cluster, service=name, taskDefinition=arn, deploymentConfiguration=settings, forceNewDeployment=True
     )["service"]
     return str(next(deployment["id"] for deployment in service["deployments"] if deployment["status"] == "PRIMARY"))
 
@@ -87,13 +87,20 @@ def breaker_kept(lab: Any) -> Iterator[None]:
 
 
 def settled(lab: Any) -> bool:
-    """Every service runs what it wants on one deployment, and answers."""
+    """Every service runs what it wants on one deployment, its targets are healthy, and it answers."""
     services = lab.services().values()
     even = all(s["runningCount"] == s["desiredCount"] and s["pendingCount"] == 0 and s["deployments"][0]["rolloutState"] == "COMPLETED" for s in services)
-    return even and all(len(s["deployments"]) == 1 for s in services) and lab.app.get("/health")[0] == 200
+    return even and all(len(s["deployments"]) == 1 for s in services) and set(target_states(lab)) == {"healthy"} and lab.app.get("/health")[0] == 200
 
 
-def heals(lab: Any, seconds: int = 120) -> None:
+def target_states(lab: Any) -> list[str]:
+    """Of the targets of all services that are not on their way out."""
+    balancers = [balancer["targetGroupArn"] for service in lab.services().values() for balancer in service["loadBalancers"]]
+    described = [lab.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"] for arn in balancers]
+    return [state for targets in described for target in targets if (state := target["TargetHealth"]["State"]) != "draining"]
+
+
+def heals(lab: Any, seconds: int = 180) -> None:
     until(lambda: settled(lab), seconds)
 
 
