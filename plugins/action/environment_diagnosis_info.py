@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.atena.aws.plugins.plugin_utils.failure import for_people
+from ansible_collections.atena.aws.plugins.plugin_utils.warm import WarmAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(WarmAction):
     _requires_connection = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -14,12 +14,8 @@ description:
     words, after minutes of retries for a region that does not exist."
 author:
   - The atena.aws founders (@atena)
-options:
-  expected_account_id:
-    description:
-      - The 12-digit account that the credentials must belong to. Unset or empty accepts any.
-    type: str
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -66,64 +62,38 @@ region:
   returned: success
   type: str
   sample: us-east-1
+proof:
+  description: >-
+    The account, and a hash of the access key's id. As the environment variable E(ATENA_VERIFIED_CALLER) it spares modules that have the same key the question
+    whose it is.
+  returned: success
+  type: str
+  sample: 123456789012:0f2c1d8b5a6e7f90
 """
-
-import re
-from collections.abc import Collection
 
 try:
     import botocore.session
 except ImportError:
     pass  # AnsibleAWSModule says so
 
+from ansible_collections.atena.aws.plugins.module_utils.core import account
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed, told
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
 from ansible_collections.atena.aws.plugins.module_utils.core.partitions import dns_suffix
 
 
-def region_problem(region: str | None, known: Collection[str]) -> str | None:
-    """Why this region cannot be right, or None. `known`: region names of the installed botocore."""
-    if not region:
-        return "No AWS region is set. Set atena_region in the inventory, or AWS_REGION."
-    if region in known:
-        return None
-    near = [name for name in sorted(known) if name.split("-")[0] == region.split("-")[0]]
-    if re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d", region) and not near:
-        near = sorted(known)
-    return (
-        f"The installed botocore knows no AWS region '{region}'. Correct atena_region (or AWS_REGION); regions like it: "
-        f"{', '.join(near or sorted(known))}. If the region is newer than botocore, upgrade boto3 and botocore."
-    )
-
-
 def main() -> None:
-    module = AwsModule(
-        argument_spec={"expected_account_id": {"type": "str"}},
-        supports_check_mode=True,
-    )
-    session = botocore.session.Session()
-    known = {name for partition in session.get_available_partitions() for name in session.get_available_regions("ecs", partition)}
-    problem = region_problem(module.region, known)
-    if problem:
-        module.fail_json(msg=problem)
-    try:
-        identity = Caller(module)("sts", "get_caller_identity", "read the caller's identity from STS")
-    except CallFailed as failed:
-        module.fail_json(**told(failed))
-    expected = module.params["expected_account_id"]
-    if expected and identity["Account"] != expected:
-        module.fail_json(
-            msg=f"These credentials belong to account {identity['Account']} ({identity['Arn']}), but this environment is in account {expected}. "
-            "Nothing was done. Use the other profile (AWS_PROFILE), or correct atena_expected_account_id."
-        )
+    module = AwsModule(argument_spec={}, supports_check_mode=True, verifies_account=False)
+    call = Caller(module)
+    identity = account.identity(module, module.region, call)
     module.exit_json(
         changed=False,
         account=identity["Account"],
         arn=identity["Arn"],
-        partition=session.get_partition_for_region(module.region),
+        partition=botocore.session.Session().get_partition_for_region(module.region),
         dns_suffix=dns_suffix(module.region),
         region=module.region,
+        proof=account.proof(identity["Account"], call.access_key()),
     )
 
 

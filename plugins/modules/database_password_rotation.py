@@ -77,6 +77,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

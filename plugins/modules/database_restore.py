@@ -89,6 +89,7 @@ options:
       maintenance_window: {description: When it is maintained., type: str}
       tags: {description: Its tags., type: dict, default: {}}
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.health
   - atena.aws.recovery
   - atena.aws.terraform

@@ -99,6 +99,7 @@ options:
         default: X86_64
 extends_documentation_fragment:
   - atena.aws.progress
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -59,6 +59,7 @@ options:
     description: Path of the secrets that are taken out of the output. Unset, or where they may not be read, passwords in URLs are.
     type: str
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules

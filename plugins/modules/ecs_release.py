@@ -194,6 +194,7 @@ options:
     type: int
     default: 20
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.ca_bundles
   - atena.aws.ledger
   - atena.aws.own_lock

@@ -51,6 +51,7 @@ options:
     type: dict
     default: {}
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.ca_bundles
   - amazon.aws.common.modules
   - amazon.aws.region.modules

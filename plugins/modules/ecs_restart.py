@@ -31,6 +31,7 @@ options:
     type: int
     default: 0
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -70,6 +70,7 @@ options:
     type: int
     default: 0
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules

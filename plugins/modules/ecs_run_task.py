@@ -94,6 +94,7 @@ options:
     type: int
     default: 3
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -42,6 +42,7 @@ options:
         description: The upper bound. Unset leaves it alone.
         type: int
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.rollout
   - amazon.aws.common.modules
   - amazon.aws.region.modules

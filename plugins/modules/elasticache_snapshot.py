@@ -68,6 +68,7 @@ options:
     type: int
     default: 15
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

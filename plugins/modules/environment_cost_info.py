@@ -71,6 +71,7 @@ options:
   cost:
     required: true
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -45,6 +45,7 @@ options:
     type: str
     required: true
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.domain
   - atena.aws.recovery
   - atena.aws.terraform

@@ -83,6 +83,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules

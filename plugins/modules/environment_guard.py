@@ -54,6 +54,7 @@ options:
     type: int
     default: 15
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.own_lock
   - atena.aws.progress
   - amazon.aws.common.modules

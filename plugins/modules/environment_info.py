@@ -50,6 +50,7 @@ options:
       table: {description: DynamoDB table of the locks., type: str, required: true}
       name: {description: Its name; the environment's if unset., type: str}
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -75,6 +76,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+environment:
+  description: The environment's name.
+  returned: success
+  type: str
+account:
+  description: The account that was read.
+  returned: success
+  type: str
+  sample: "123456789012"
+region:
+  description: The region that was read.
+  returned: success
+  type: str
+  sample: us-east-1
 services:
   description: Services that exist.
   returned: success
@@ -172,12 +187,15 @@ problems:
   elements: str
 """
 
+import contextlib
 from typing import Any
 
-from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
+from ansible_collections.atena.aws.plugins.module_utils.core import account, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Caller
-from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed
+from ansible_collections.atena.aws.plugins.module_utils.core.errors import absent_as, told, CallFailed, Denied
+from ansible_collections.atena.aws.plugins.module_utils.core.listed import Listed
 from ansible_collections.atena.aws.plugins.module_utils.core.module import AwsModule
+from ansible_collections.atena.aws.plugins.module_utils.core.protocols import Aws
 from ansible_collections.atena.aws.plugins.module_utils.cost import prices, read as cost_read
 from ansible_collections.atena.aws.plugins.module_utils.cost.arguments import brief, of_left, COST_OPTIONS
 from ansible_collections.atena.aws.plugins.module_utils.ecs.read import active_services, describe_task_definition, target_states
@@ -198,9 +216,16 @@ from ansible_collections.atena.aws.plugins.module_utils.secrets import store as 
 from ansible_collections.atena.aws.plugins.module_utils.status import text as status_text
 
 
-def read_services(call: Caller, name: str, keys: list[str]) -> dict[str, Any]:
+def keys_of(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """(bucket, key) of every record that is read."""
+    asked = [params["power"] or {}, params["destroy_record"] or {}, params["records"] or {}]
+    return sorted({(options["bucket"], key) for options in asked for name, key in options.items() if name != "bucket" and key})
+
+
+def read_services(call: Aws, name: str, keys: list[str]) -> dict[str, Any]:
     cluster, wanted, entries = resource_names.cluster(name), [f"{name}-{key}" for key in keys], []
-    found = absent_as({}, "Cluster", lambda: active_services(call, cluster, wanted))
+    # In the order in which the costs ask for them: what several readers ask for is called for once.
+    found = absent_as({}, "Cluster", lambda: active_services(call, cluster, sorted(wanted)))
     for service in found.values():
         definition = describe_task_definition(call, service["taskDefinition"])
         entries.append(
@@ -224,14 +249,22 @@ def read_services(call: Caller, name: str, keys: list[str]) -> dict[str, Any]:
     return {"services": entries, "missing_services": [item for item in wanted if item not in {entry["name"] for entry in entries}]}
 
 
-def read_load_balancer(call: Caller, name: str) -> dict[str, Any]:
+def read_load_balancer(call: Aws, name: str) -> dict[str, Any]:
     found = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
     return {"load_balancer": {"dns_name": found["DNSName"], "state": found.get("State", {}).get("Code", "")} if found else None}
 
 
-def read_database(call: Caller, name: str) -> dict[str, Any]:
+def describe_database(call: Aws, identifier: str, listed: bool) -> dict[str, Any] | None:
+    """listed: whether the costs list all databases anyway, so that this one need not be asked for."""
+    if listed:
+        with contextlib.suppress(Denied):
+            return next((one for one in cost_read.all_databases(call) if one["DBInstanceIdentifier"] == identifier), None)
+    return environment_read.describe_database(call, identifier)
+
+
+def read_database(call: Aws, name: str, listed: bool) -> dict[str, Any]:
     identifier = resource_names.database(name)
-    database = environment_read.describe_database(call, identifier)
+    database = describe_database(call, identifier, listed)
     if not database:
         return {"database": None}
     snapshots = call.pages("rds", "describe_db_snapshots", f"list the snapshots of {identifier}", "DBSnapshots", DBInstanceIdentifier=identifier)
@@ -252,7 +285,7 @@ def read_database(call: Caller, name: str) -> dict[str, Any]:
     }
 
 
-def read_redis(call: Caller, name: str) -> dict[str, Any]:
+def read_redis(call: Aws, name: str) -> dict[str, Any]:
     cluster = environment_read.describe_redis(call, resource_names.redis(name))
     if not cluster:
         return {"redis": None}
@@ -267,12 +300,12 @@ def read_redis(call: Caller, name: str) -> dict[str, Any]:
     }
 
 
-def read_redis_snapshot(call: Caller, name: str) -> dict[str, Any]:
+def read_redis_snapshot(call: Aws, name: str) -> dict[str, Any]:
     newest = next(iter(redis_snapshot.list_snapshots(call, resource_names.redis(name))), None)
     return {"redis_snapshot": {key: newest[key] for key in ("name", "status", "created_at", "size")} if newest else None}
 
 
-def read_lock(call: Caller, options: dict[str, Any] | None, name: str) -> dict[str, Any]:
+def read_lock(call: Aws, options: dict[str, Any] | None, name: str) -> dict[str, Any]:
     if not options:
         return {"lock": None}
     lock = environment_lock.Lock(call, options["table"], options["name"] or name)
@@ -281,7 +314,7 @@ def read_lock(call: Caller, options: dict[str, Any] | None, name: str) -> dict[s
     return {"lock": {"locked": locked, "holder": environment_lock.public(found), "says": environment_lock.standing_text(lock.name, found, lock.now)}}
 
 
-def read_cost(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
+def read_cost(call: Aws, params: dict[str, Any]) -> dict[str, Any]:
     basis = params["cost"]
     if not basis:
         return {"cost": None}
@@ -291,12 +324,12 @@ def read_cost(call: Caller, params: dict[str, Any]) -> dict[str, Any]:
         return {"cost": {"error": str(failed)}}
 
 
-def read_secrets(call: Caller, path: str) -> dict[str, Any]:
+def read_secrets(call: Aws, path: str) -> dict[str, Any]:
     entries = [parameter_store.parameter_entry(parameter) for parameter in parameter_store.parameters_below(call, path)]
     return {"secrets": sorted(entries, key=lambda entry: entry["name"])}
 
 
-def read_power(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
+def read_power(call: Aws, where: dict[str, Any] | None) -> dict[str, Any]:
     found = power_state.read(call, where)
     if found is None:
         return {"power": None}
@@ -304,12 +337,12 @@ def read_power(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
     return {"power": {"gates": found.gates or {}, **power_journal.standing(found.journal).as_dict(), "counts": counts}}
 
 
-def read_destroyed(call: Caller, where: dict[str, Any] | None) -> dict[str, Any]:
+def read_destroyed(call: Aws, where: dict[str, Any] | None) -> dict[str, Any]:
     found = destroy_record.standing(destroy_record.read(call, where["bucket"], where["key"])) if where else None
     return {"destroyed": found._asdict() if found else None}
 
 
-def read_left(module: AwsModule, call: Caller, result: dict[str, Any]) -> dict[str, Any] | None:
+def read_left(module: AwsModule, call: Aws, result: dict[str, Any]) -> dict[str, Any] | None:
     """What a destroy left, and what that costs; None of an environment that stands."""
     if not status_text.is_destroyed(result):
         return None
@@ -338,11 +371,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    name, call = module.params["name"], Caller(module)
+    name, call = module.params["name"], Listed(Caller(module), keys_of(module.params))
     readers = {
+        "account": lambda: {"account": account.of(module, call)},
         "services": lambda: read_services(call, name, module.params["services"]),
         "load_balancer": lambda: read_load_balancer(call, name),
-        "database": lambda: read_database(call, name),
+        "database": lambda: read_database(call, name, bool(module.params["cost"])),
         "redis": lambda: read_redis(call, name),
         "redis_snapshot": lambda: read_redis_snapshot(call, name),
         "lock": lambda: read_lock(call, module.params["lock"], name),
@@ -359,7 +393,8 @@ def main() -> None:
     except CallFailed as failed:
         module.fail_json(**told(failed))
     result["left"] = read_left(module, call, result)
-    module.exit_json(changed=False, **result, summary=status_text.summary(result), problems=status_text.problems(result))
+    where = {"environment": name, "region": module.region}
+    module.exit_json(changed=False, **where, **result, summary=status_text.summary(result), problems=status_text.problems(result))
 
 
 if __name__ == "__main__":

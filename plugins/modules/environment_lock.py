@@ -59,6 +59,7 @@ options:
     type: bool
     default: false
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

@@ -123,6 +123,7 @@ options:
     type: int
     default: 20
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.terraform
   - atena.aws.own_lock
   - atena.aws.health

@@ -59,6 +59,7 @@ options:
     type: str
     required: true
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.lock
   - amazon.aws.common.modules
   - amazon.aws.region.modules

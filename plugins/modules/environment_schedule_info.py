@@ -53,6 +53,7 @@ options:
     description: The name of AWX's job template of C(schedule.yml); C(<name> schedule) if unset.
     type: str
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

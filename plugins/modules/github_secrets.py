@@ -48,6 +48,7 @@ options:
         type: str
         required: true
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

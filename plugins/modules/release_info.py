@@ -49,6 +49,7 @@ options:
     type: str
     default: ""
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

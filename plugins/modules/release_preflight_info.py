@@ -105,6 +105,7 @@ options:
     choices: [failed, warning, never]
     default: failed
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.records
   - amazon.aws.common.modules
   - amazon.aws.region.modules

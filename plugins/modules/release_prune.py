@@ -46,6 +46,7 @@ options:
     type: int
     default: 30
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.ledger
   - amazon.aws.common.modules
   - amazon.aws.region.modules

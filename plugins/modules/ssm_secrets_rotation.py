@@ -43,6 +43,7 @@ options:
     type: str
     default: CHANGE_ME
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

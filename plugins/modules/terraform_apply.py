@@ -121,6 +121,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - atena.aws.account
   - atena.aws.progress
   - amazon.aws.common.modules
   - amazon.aws.region.modules

@@ -56,6 +56,7 @@ options:
     type: dict
     default: {power: "on", redis: present}
 extends_documentation_fragment:
+  - atena.aws.account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3

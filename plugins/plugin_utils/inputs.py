@@ -20,7 +20,7 @@ ROLES = Path(__file__).resolve().parents[2] / "roles"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Facts that the roles set.
-FACTS = {"atena_account_id", "atena_dns_suffix", "atena_lock", "atena_operator", "atena_partition"}
+FACTS = {"atena_lock"}
 # A role's result that looks like a typing error of its option.
 RESULTS = {"lock_forced"}
 # What is given with -e for one run in place of a role's own variable.

@@ -16,12 +16,12 @@ from types import FrameType
 from typing import Any
 
 from ansible import constants as C
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
 from ansible_collections.atena.aws.plugins.plugin_utils.failure import for_people
 from ansible_collections.atena.aws.plugins.plugin_utils.screen import fold, width
+from ansible_collections.atena.aws.plugins.plugin_utils.warm import WarmAction
 
 _LOOK_EVERY = 0.1
 # Seconds without a line: at the beginning, and later.
@@ -29,7 +29,7 @@ _FIRST_SILENCE, _SILENCE = 2, 15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class ProgressAction(ActionBase):
+class ProgressAction(WarmAction):
     """Base of the action plugins of modules with the option `progress_file`."""
 
     _supports_check_mode = True

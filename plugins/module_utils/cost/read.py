@@ -111,10 +111,14 @@ def _services(call: Aws, name: str) -> list[tuple[dict[str, Any], dict[str, Any]
     return [(service, describe_task_definition(call, service["taskDefinition"])) for _name, service in sorted(found.items())]
 
 
+def all_databases(call: Aws) -> list[dict[str, Any]]:
+    """Of the account in this region, as described."""
+    return call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
+
+
 def _databases(call: Aws, name: str) -> list[dict[str, Any]]:
     """The database, and those beside it that a restore made or left."""
-    found = call.pages("rds", "describe_db_instances", "list the databases", "DBInstances")
-    return [one for one in found if re.fullmatch(re.escape(resource_names.database(name)) + r"(-.+)?", one["DBInstanceIdentifier"])]
+    return [one for one in all_databases(call) if re.fullmatch(re.escape(resource_names.database(name)) + r"(-.+)?", one["DBInstanceIdentifier"])]
 
 
 def _snapshots(call: Aws, identifier: str) -> float:

@@ -95,6 +95,23 @@ def summary(result: dict, now: datetime.datetime | None = None) -> list[str]:
     return lines + lock_line(result) + cost_line(result.get("cost"))
 
 
+def screen(document: dict) -> list[str]:
+    """All that status.yml shows of one environment. document: of the filter status_document."""
+    drift = document["drift"]
+    told = [] if drift is None else [f"drift: {line}" for line in drift] or ["drift: none"]
+    head = f"{document['environment']}, account {document['account']}, {document['region']}"
+    return [head, *document["summary"], *told, _verdict(document)]
+
+
+def _verdict(document: dict) -> str:
+    if document["problems"]:
+        return f"Needs attention: {'; '.join(document['problems'])}"
+    destroyed, power = document.get("destroyed") or {}, document.get("power") or {}
+    off = power.get("state") == "stopped" or (power.get("gates") or {}).get("power") == "off"
+    stands = "Destroyed" if destroyed.get("state") == destroy_record.DESTROYED else "Stopped, as it is meant to be" if off else "All well"
+    return f"{stands}, but for what differs from the configuration." if document["drift"] else f"{stands}."
+
+
 def lock_line(result: dict) -> list[str]:
     return [f"lock: {result['lock']['says']}"] if result.get("lock") else []
 

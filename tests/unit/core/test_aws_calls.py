@@ -172,7 +172,7 @@ def paging(service, *answers):
 
     client.meta.events.register(f"before-send.{service}", answer)
     call = Caller(None)
-    call._core, call._clients[service] = session, client
+    call._session.core, call._clients[service] = session, client
     return call, sent
 
 

@@ -1,6 +1,7 @@
 """What a person reads when AWS refuses, and before AWS is asked at all."""
 
 import pytest
+from ansible_collections.atena.aws.plugins.module_utils.core.account import region_problem
 from ansible_collections.atena.aws.plugins.module_utils.core.calls import Deadline, pauses
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import (
     THROTTLES,
@@ -19,7 +20,6 @@ from ansible_collections.atena.aws.plugins.module_utils.core.errors import (
     failure_of,
     told,
 )
-from ansible_collections.atena.aws.plugins.modules.caller_identity_info import region_problem
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
