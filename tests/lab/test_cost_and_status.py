@@ -1,6 +1,8 @@
 """What an environment costs and how it stands: of the lab's own, of a plan, of two environments at once."""
 
 import json
+import os
+import sys
 
 import pytest
 import yaml
@@ -100,11 +102,37 @@ def test_status_tells_everything_on_one_screen_with_drift_by_resource_and_attrib
     assert lab.plan()[0] == 0
 
 
+# What one status of an environment with two services asks: the account, 4 of ECS, 2 of ELB, RDS, EC2 and ECR each, 3 of ElastiCache, the lock, the logs'
+# sizes, 2 of Parameter Store, which of its records there are, and the gates.
+STATUS_CALLS = 22
+
+
+def test_status_asks_for_each_thing_once(lab):
+    with Wire(lab.endpoint) as wire:
+        lab.playbook("status.yml", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
+    assert wire.writes() == [] and len(wire.calls) <= STATUS_CALLS, "\n".join(map(str, wire.calls))
+    twice = {str(call) for call in wire.calls if wire.calls.count(call) > 1}
+    assert twice <= {"ecs:DescribeTaskDefinition", "ecr:DescribeImages"}, "one for each service"
+
+
+def test_status_is_the_same_from_an_interpreter_of_its_own(lab, tmp_path):
+    """Spelled otherwise, the interpreter is not known to be the controller's, and the module is packed and started as on another host."""
+    told = []
+    for interpreter in ("{{ ansible_playbook_python }}", os.path.join(os.path.dirname(sys.executable), ".", "python")):
+        path = tmp_path / "status.json"
+        run = lab.playbook("status.yml", "-vvv", "-e", f"status_save={path}", "-e", json.dumps({"ansible_python_interpreter": interpreter})).must_succeed()
+        document = json.loads(path.read_text())
+        # How long ago things were is another second later.
+        told.append(("FORK atena.aws.environment_info" in run.output, {key: value for key, value in document.items() if key != "summary"}))
+    (forked, one), (started_forked, other) = told
+    assert forked and not started_forked and one == other
+
+
 def test_many_environments_are_one_table_with_a_line_each(lab, inventory, tmp_path):
     path = tmp_path / "status.json"
     run = lab.playbook("status.yml", "-e", f"status_save={path}", inventory=inventory).must_fail()
     assert "belong to account" in run.text, "the one of another account fails by itself"
-    table = run.output[run.output.index("Show one line for each environment") :]
+    table = run.output[run.output.index("Show the status]") :]
     rows = [line.strip(" -'\"") for line in table.splitlines()]
     assert sum(row.startswith("environment ") for row in rows) == 1
     assert [row.split()[0] for row in rows if row.startswith("atena-") and " on " in row[:24]] == ["atena-prod", "atena-empty"]

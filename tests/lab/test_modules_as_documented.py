@@ -17,7 +17,9 @@ from module_cases import ELSEWHERE, UNSEEN, Case, World, cases, restoring, resul
 from wire import Wire
 
 MODULES = {path.stem: documentation(path) for path in sorted((CHECKOUT / "plugins" / "modules").glob("*.py")) if "def main(" in path.read_text()}
-CHECK, REAL, AGAIN = "check", "real", "again"
+FOREIGN, CHECK, REAL, AGAIN = "foreign", "check", "real", "again"
+# An account that no credentials here are of, and the modules that call nobody with any.
+ANOTHER, WITHOUT_CREDENTIALS = "999999999999", {"terraform_output_info", "terraform_working_copy"}
 
 
 class Outcomes:
@@ -43,7 +45,7 @@ def tasks_of(case: Case, endpoints: dict) -> list[dict]:
     for phase, endpoint in endpoints.items():
         task = {
             "name": f"{case.id}: {phase}",
-            f"atena.aws.{case.module}": case.options,
+            f"atena.aws.{case.module}": {**case.options, **({"expected_account_id": ANOTHER} if phase == FOREIGN else {})},
             "environment": {"AWS_ENDPOINT_URL": endpoint},
             "check_mode": phase == CHECK,
             "diff": True,
@@ -62,7 +64,8 @@ def outcomes(lab, tmp_path_factory):
         planned, wires, tasks = cases(world), {}, []
         with contextlib.ExitStack() as stack:
             for case in planned:
-                endpoints = {CHECK: stack.enter_context(Wire(lab.endpoint)), REAL: None, AGAIN: stack.enter_context(Wire(lab.endpoint))}
+                foreign = {} if case.module in WITHOUT_CREDENTIALS else {FOREIGN: stack.enter_context(Wire(lab.endpoint))}
+                endpoints = {**foreign, CHECK: stack.enter_context(Wire(lab.endpoint)), REAL: None, AGAIN: stack.enter_context(Wire(lab.endpoint))}
                 if case.not_again:
                     del endpoints[AGAIN]
                 wires.update({(case.id, phase): wire for phase, wire in endpoints.items() if wire})
@@ -89,6 +92,19 @@ def outcomes(lab, tmp_path_factory):
 def module(request, outcomes):
     assert outcomes.of(request.param), f"tests/lab/module_cases.py has no case of {request.param}: every module has one"
     return request.param
+
+
+def test_credentials_of_another_account_are_refused_before_any_other_call(module, outcomes):
+    for case in outcomes.of(module):
+        if module in WITHOUT_CREDENTIALS:
+            assert "expected_account_id" not in case.options
+            continue
+        result, wire = outcomes.results[f"{case.id}: {FOREIGN}"], outcomes.wires[case.id, FOREIGN]
+        assert result.get("failed"), case.id
+        assert (
+            "These credentials belong to account 0000" in result["msg"] and f"but this environment is in account {ANOTHER}. Nothing was done." in result["msg"]
+        )
+        assert {str(call) for call in wire.calls} == {"sts:GetCallerIdentity"}, case.id
 
 
 def test_check_mode_writes_nothing_and_tells_what_comes(module, outcomes):
