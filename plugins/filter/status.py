@@ -27,9 +27,10 @@ def status_report(documents: list[dict[str, Any]], details: bool = False) -> dic
     screens = [status_text.screen(document) for document in documents if "error" not in document]
     if len(documents) == 1 and screens:
         (title, *lines), data = screens[0], {"status": documents[0]}
-        return {"title": title, "lines": lines, "data": data}
+        return {"title": title, "lines": lines, "verbatim": False, "data": data}
     shown = [line for screen in screens if details for line in screen]
-    return {"title": "", "lines": [*shown, *status_fleet.table(documents)], "data": {"environments": documents}}
+    # A table's columns stand as they are.
+    return {"title": f"{len(documents)} environments", "lines": [*shown, *status_fleet.table(documents)], "verbatim": True, "data": {"environments": documents}}
 
 
 def status_table(documents: list[dict]) -> list[str]:

@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
-from ansible_collections.atena.aws.plugins.filter.status import status_table
+from ansible_collections.atena.aws.plugins.filter.status import status_document, status_report, status_table
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age, waits_for
 from ansible_collections.atena.aws.plugins.module_utils.environment import unfinished
 from ansible_collections.atena.aws.plugins.module_utils.status import fleet as status_fleet
@@ -253,6 +253,48 @@ def test_services_that_run_different_releases_or_wait_show_it():
 
 def test_the_filter_is_the_table():
     assert status_table([document("a", WELL)])[0].startswith("environment")
+
+
+READ = {"environment": "a", "account": "111111111111", "region": "us-east-1", "changed": False, "warnings": ["x"], "services": [], "summary": ["one", "two"]}
+
+
+def test_a_document_is_what_the_module_told_without_ansibles_own():
+    assert status_document({**READ, "failed": False, "problems": []}, "host") == {
+        **{"environment": "a", "account": "111111111111", "region": "us-east-1"},
+        **{"services": [], "summary": ["one", "two"], "problems": [], "drift": None},
+    }
+    assert status_document(READ, "host", {"drift": ["x"]})["drift"] == ["x"]
+
+
+@pytest.mark.parametrize(("result", "plan"), [({}, None), ({"failed": True, "msg": "no"}, None), (READ, {}), (READ, {"failed": True})])
+def test_one_that_was_not_read_or_not_compared_is_an_error(result, plan):
+    assert status_document(result, "host", plan) == {"environment": "host", "error": "it could not be read; its own task above tells why"}
+
+
+@pytest.mark.parametrize(
+    ("more", "last"),
+    [
+        ({}, ["two", "All well."]),
+        ({"drift": []}, ["two", "drift: none", "All well."]),
+        ({"drift": ["x differs"]}, ["drift: x differs", "All well, but for what differs from the configuration."]),
+        ({"problems": ["this", "that"], "drift": []}, ["drift: none", "Needs attention: this; that"]),
+        ({"power": {"state": "stopped", "gates": {}}}, ["two", "Stopped, as it is meant to be."]),
+        ({"power": {"state": "running", "gates": {"power": "off"}}}, ["two", "Stopped, as it is meant to be."]),
+        ({"power": None, "destroyed": {"state": "destroyed"}}, ["two", "Destroyed."]),
+        ({"destroyed": {"state": "destroying"}}, ["two", "All well."]),
+    ],
+)
+def test_one_environment_is_a_screen_that_ends_with_a_verdict(more, last):
+    told = status_report([{**status_document({**READ, "problems": []}, "a"), **more}])
+    assert told["title"] == "a, account 111111111111, us-east-1" and told["lines"][:1] == ["one"] and told["lines"][-len(last) :] == last
+    assert not told["verbatim"] and told["data"]["status"]["environment"] == "a"
+
+
+def test_many_are_a_table_and_their_screens_on_request():
+    both = [{**document("a", WELL), "account": "1", "region": "r", "summary": ["line"]}, {"environment": "b", "error": "no"}]
+    told, detailed = status_report(both), status_report(both, True)
+    assert told["title"] == "2 environments" and told["verbatim"] and told["lines"][0].startswith("environment ")
+    assert detailed["lines"][:2] == ["a, account 1, r", "line"] and detailed["lines"][-len(told["lines"]) :] == told["lines"]
 
 
 GONE = {
