@@ -14,6 +14,14 @@ locals {
     "16384" = range(32768, 122881, 8192)
   }
 
+  # Those that ECS knows (KernelCapabilities in its API reference).
+  linux_capabilities = [
+    "ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL",
+    "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID",
+    "SETPCAP", "SETUID", "SYS_ADMIN", "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME",
+    "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM",
+  ]
+
   # All secrets, unless the service names the ones it wants.
   service_secrets = { for name, service in var.services : name => sort(service.secrets == null ? local.known_secrets : service.secrets) }
 
@@ -53,6 +61,9 @@ locals {
       },
       length(service.command) == 0 ? {} : { command = service.command },
       service.health_check == null ? {} : { healthCheck = local.health_checks[name] },
+      service.user == "" ? {} : { user = service.user },
+      service.readonly_root_filesystem ? { readonlyRootFilesystem = true } : {},
+      length(service.drop_capabilities) == 0 ? {} : { linuxParameters = { capabilities = { drop = sort(service.drop_capabilities) } } },
     )
   }
 }
@@ -92,6 +103,14 @@ resource "aws_ecs_task_definition" "template" {
     cpu_architecture        = each.value.architecture
   }
 
+  dynamic "ephemeral_storage" {
+    for_each = each.value.ephemeral_storage == null ? [] : [each.value.ephemeral_storage]
+
+    content {
+      size_in_gib = ephemeral_storage.value
+    }
+  }
+
   tags = {
     "atena:template" = "true"
     "atena:service"  = each.key
@@ -106,6 +125,11 @@ resource "aws_ecs_task_definition" "template" {
     precondition {
       condition     = !contains(keys(local.fargate_memory), tostring(each.value.cpu)) || contains(lookup(local.fargate_memory, tostring(each.value.cpu), []), local.memory[each.key])
       error_message = "Fargate does not offer ${local.memory[each.key]} MiB with CPU ${each.value.cpu} (service ${each.key}), only ${join(", ", lookup(local.fargate_memory, tostring(each.value.cpu), []))}."
+    }
+
+    precondition {
+      condition     = length(setsubtract(each.value.drop_capabilities, local.linux_capabilities)) == 0
+      error_message = "ECS knows no Linux capability ${join(", ", setsubtract(each.value.drop_capabilities, local.linux_capabilities))} (drop_capabilities of service ${each.key}). Write ALL, or names without CAP_, such as NET_RAW."
     }
 
     precondition {
@@ -126,17 +150,17 @@ resource "aws_ecs_service" "service" {
   # The first release raises it: until then there is no image to run.
   desired_count = 0
 
-  deployment_minimum_healthy_percent = 100
-  deployment_maximum_percent         = 200
-  health_check_grace_period_seconds  = each.value.port == null ? null : 60
+  deployment_minimum_healthy_percent = each.value.minimum_healthy_percent
+  deployment_maximum_percent         = each.value.maximum_percent
+  health_check_grace_period_seconds  = each.value.port == null ? null : coalesce(each.value.health_check_grace_period, 60)
   propagate_tags                     = "SERVICE"
   enable_ecs_managed_tags            = true
   enable_execute_command             = var.execute_command
   wait_for_steady_state              = false
 
   deployment_circuit_breaker {
-    enable   = true
-    rollback = true
+    enable   = each.value.circuit_breaker.enable
+    rollback = coalesce(each.value.circuit_breaker.rollback, each.value.circuit_breaker.enable)
   }
 
   network_configuration {
@@ -155,9 +179,12 @@ resource "aws_ecs_service" "service" {
     }
   }
 
-  # ECS creates no service on a target group that no listener forwards to. The policy goes after the service when both
-  # are destroyed: stopping tasks still write their last log lines.
-  depends_on = [aws_lb_listener.http, aws_lb_listener.https, aws_iam_role_policy.execution, aws_iam_role_policy.execute_command]
+  # ECS creates no service on a target group that no listener or rule forwards to. The policy goes after the service when
+  # both are destroyed: stopping tasks still write their last log lines.
+  depends_on = [
+    aws_lb_listener.http, aws_lb_listener.https, aws_lb_listener_rule.service,
+    aws_iam_role_policy.execution, aws_iam_role_policy.execute_command,
+  ]
 
   lifecycle {
     # Releases own what runs, and how often.

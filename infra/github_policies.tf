@@ -18,6 +18,7 @@ locals {
     redis     = "${local.arn_prefix}:elasticache:${local.arn_scope}:cluster:${local.names.redis}"
     balancer  = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:loadbalancer/app/${local.names.load_balancer}/*"
     listeners = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:listener/app/${local.names.load_balancer}/*"
+    rules     = "${local.arn_prefix}:elasticloadbalancing:${local.arn_scope}:listener-rule/app/${local.names.load_balancer}/*"
     bucket    = "${local.arn_prefix}:s3:::${var.state_bucket}"
     table     = "${local.arn_prefix}:dynamodb:${local.arn_scope}:table/${var.records.lock_table}"
     schedule  = "${local.arn_prefix}:scheduler:${local.arn_scope}:schedule/default/${local.name}-*"
@@ -157,13 +158,16 @@ locals {
         "elasticloadbalancing:ModifyListenerAttributes", "elasticloadbalancing:ModifyLoadBalancerAttributes",
       ]
     },
-    ], [for statement in [{
-      Effect   = "Allow"
-      Resource = [local.own.zone]
-      Action   = ["route53:ChangeResourceRecordSets"]
-      Condition = {
-        "ForAllValues:StringEquals" = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [var.domain.name] }
-      }
+    ], [for statement in [
+      { Effect = "Allow", Resource = [local.own.listeners, local.own.rules], Action = ["elasticloadbalancing:CreateRule"] },
+      { Effect = "Allow", Resource = [local.own.rules], Action = ["elasticloadbalancing:AddTags", "elasticloadbalancing:DeleteRule", "elasticloadbalancing:ModifyRule"] },
+      ] : statement if length(local.routed_services) > 0], [for statement in [{
+        Effect   = "Allow"
+        Resource = [local.own.zone]
+        Action   = ["route53:ChangeResourceRecordSets"]
+        Condition = {
+          "ForAllValues:StringEquals" = { "route53:ChangeResourceRecordSetsNormalizedRecordNames" = [var.domain.name] }
+        }
       }] : statement if var.domain.name != ""], [for statement in [
       { Effect = "Allow", Resource = [local.own.schedule], Action = ["scheduler:UpdateSchedule"] },
       {

@@ -54,7 +54,7 @@ locals {
 
 # With a certificate it only sends people to 443.
 resource "aws_lb_listener" "http" {
-  for_each = local.power_on ? local.web_services : {}
+  for_each = local.power_on ? local.default_services : {}
 
   load_balancer_arn = aws_lb.main[0].arn
   port              = 80
@@ -80,7 +80,7 @@ resource "aws_lb_listener" "http" {
 }
 
 resource "aws_lb_listener" "https" {
-  for_each = local.power_on && local.https ? local.web_services : {}
+  for_each = local.power_on && local.https ? local.default_services : {}
 
   load_balancer_arn = aws_lb.main[0].arn
   port              = 443
@@ -101,4 +101,40 @@ resource "aws_lb_listener" "https" {
       error_message = "The certificate ${var.https.certificate_arn} is not of the region ${var.region}: a load balancer takes those of its own region only."
     }
   }
+}
+
+# Of the listener that serves: the one on 80 only sends people to 443 where there is a certificate.
+resource "aws_lb_listener_rule" "service" {
+  for_each = local.power_on ? local.routed_services : {}
+
+  listener_arn = one(values(local.https ? aws_lb_listener.https : aws_lb_listener.http)[*].arn)
+  priority     = each.value.listener_rule.priority
+
+  action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.service[each.key].arn
+  }
+
+  # A request must meet both conditions where a rule has both.
+  dynamic "condition" {
+    for_each = length(each.value.listener_rule.hosts) == 0 ? [] : [each.value.listener_rule.hosts]
+
+    content {
+      host_header {
+        values = condition.value
+      }
+    }
+  }
+
+  dynamic "condition" {
+    for_each = length(each.value.listener_rule.paths) == 0 ? [] : [each.value.listener_rule.paths]
+
+    content {
+      path_pattern {
+        values = condition.value
+      }
+    }
+  }
+
+  tags = { Name = "${local.name}-${each.key}" }
 }

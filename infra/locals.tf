@@ -23,8 +23,10 @@ locals {
   ssm_hosts   = distinct([for suffix in ["amazonaws.com", data.aws_partition.current.dns_suffix] : "ssm.${var.region}.${suffix}"])
   ssm_service = try(one(local.ssm_hosts), local.ssm_hosts)
 
-  # Zero or one service (variables.tf): the one that the load balancer forwards to.
-  web_services = { for name, service in var.services : name => service if service.port != null }
+  # Those that the load balancer forwards to: one gets what no rule names (variables.tf), the others the requests of their rule.
+  web_services     = { for name, service in var.services : name => service if service.port != null }
+  default_services = { for name, service in local.web_services : name => service if service.listener_rule == null }
+  routed_services  = { for name, service in local.web_services : name => service if service.listener_rule != null }
 
   has_load_balancer = local.power_on && length(local.web_services) > 0
 }

@@ -54,8 +54,8 @@ output "ecr_repository_urls" {
 }
 
 output "api_target_group_arn" {
-  description = "Target group of the service behind the load balancer; null if no service has a port."
-  value       = one(values(aws_lb_target_group.service)[*].arn)
+  description = "Target group of the service that gets the requests which no listener rule names; null if no service has a port."
+  value       = one([for name in keys(local.default_services) : aws_lb_target_group.service[name].arn])
 }
 
 output "database_endpoint" {

@@ -54,7 +54,7 @@ resource "aws_vpc_security_group_ingress_rule" "alb_https" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "alb_to_ecs" {
-  for_each = local.web_services
+  for_each = local.default_services
 
   security_group_id            = aws_security_group.alb.id
   description                  = "Requests and health checks to ${each.key}"
@@ -65,7 +65,7 @@ resource "aws_vpc_security_group_egress_rule" "alb_to_ecs" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "ecs_from_alb" {
-  for_each = local.web_services
+  for_each = local.default_services
 
   security_group_id            = aws_security_group.ecs.id
   description                  = "Requests and health checks to ${each.key}"
@@ -73,6 +73,35 @@ resource "aws_vpc_security_group_ingress_rule" "ecs_from_alb" {
   ip_protocol                  = "tcp"
   from_port                    = each.value.port
   to_port                      = each.value.port
+}
+
+# All tasks are in one group, and a group has no rule twice: services may listen on the same port.
+locals {
+  routed_ports = toset([
+    for port in distinct(values(local.routed_services)[*].port) : tostring(port) if !contains(values(local.default_services)[*].port, port)
+  ])
+}
+
+resource "aws_vpc_security_group_egress_rule" "alb_to_port" {
+  for_each = local.routed_ports
+
+  security_group_id            = aws_security_group.alb.id
+  description                  = "Requests and health checks to port ${each.key}"
+  referenced_security_group_id = aws_security_group.ecs.id
+  ip_protocol                  = "tcp"
+  from_port                    = tonumber(each.key)
+  to_port                      = tonumber(each.key)
+}
+
+resource "aws_vpc_security_group_ingress_rule" "port_from_alb" {
+  for_each = local.routed_ports
+
+  security_group_id            = aws_security_group.ecs.id
+  description                  = "Requests and health checks to port ${each.key}"
+  referenced_security_group_id = aws_security_group.alb.id
+  ip_protocol                  = "tcp"
+  from_port                    = tonumber(each.key)
+  to_port                      = tonumber(each.key)
 }
 
 # Through the NAT gateway: ECR, SSM and CloudWatch Logs before a container runs, then whatever the application calls. All

@@ -109,17 +109,22 @@ variable "zones" {
 }
 
 variable "services" {
-  description = "The ECS services by name. The one with a port is reached through the load balancer; health_check is the container's own."
+  description = "The ECS services by name. Those with a port are reached through the load balancer: one gets every request that no listener_rule of another names. health_check is the container's own."
   type = map(object({
     cpu               = number
     memory            = optional(number)
     port              = optional(number)
     health_check_path = optional(string, "/")
-    stop_timeout      = optional(number, 120)
-    architecture      = optional(string, "X86_64")
-    environment       = optional(map(string), {})
-    secrets           = optional(list(string))
-    command           = optional(list(string), [])
+    listener_rule = optional(object({
+      priority = number
+      hosts    = optional(list(string), [])
+      paths    = optional(list(string), [])
+    }))
+    stop_timeout = optional(number, 120)
+    architecture = optional(string, "X86_64")
+    environment  = optional(map(string), {})
+    secrets      = optional(list(string))
+    command      = optional(list(string), [])
     health_check = optional(object({
       command      = list(string)
       interval     = optional(number, 30)
@@ -127,6 +132,17 @@ variable "services" {
       retries      = optional(number, 3)
       start_period = optional(number, 0)
     }))
+    user                     = optional(string, "")
+    readonly_root_filesystem = optional(bool, false)
+    drop_capabilities        = optional(list(string), [])
+    ephemeral_storage        = optional(number)
+    minimum_healthy_percent  = optional(number, 100)
+    maximum_percent          = optional(number, 200)
+    circuit_breaker = optional(object({
+      enable   = optional(bool, true)
+      rollback = optional(bool)
+    }), {})
+    health_check_grace_period = optional(number)
   }))
 
   validation {
@@ -135,8 +151,58 @@ variable "services" {
   }
 
   validation {
-    condition     = length([for service in values(var.services) : service if service.port != null]) <= 1
-    error_message = "Only one service may have a port: the load balancer's listener forwards everything to one target group. Remove port from the others."
+    condition     = length([for service in values(var.services) : service if service.port != null && service.listener_rule == null]) <= 1
+    error_message = "More than one service has a port and no listener_rule: ${join(", ", [for name, service in var.services : name if service.port != null && service.listener_rule == null])}. The load balancer sends the requests that no rule names to one of them. Give all but that one a listener_rule, such as {priority = 10, paths = [\"/admin\", \"/admin/*\"]}."
+  }
+
+  validation {
+    condition     = length([for service in values(var.services) : service if service.listener_rule != null]) == 0 || anytrue([for service in values(var.services) : service.port != null && service.listener_rule == null])
+    error_message = "No service gets the requests that no listener_rule names (${join(", ", [for name, service in var.services : name if service.listener_rule != null])} each have one). Leave it out of one service with a port."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.listener_rule == null || service.port != null])
+    error_message = "These services have a listener_rule and no port: ${join(", ", [for name, service in var.services : name if service.listener_rule != null && service.port == null])}. Add the port that the container listens on, or remove the rule."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.listener_rule == null || try(length(service.listener_rule.hosts) + length(service.listener_rule.paths) > 0, false)])
+    error_message = "These services have a listener_rule with neither hosts nor paths: ${join(", ", [for name, service in var.services : name if service.listener_rule != null && try(length(service.listener_rule.hosts) + length(service.listener_rule.paths) == 0, true)])}. Name the host names or the path patterns of their requests."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.listener_rule == null || try(length(service.listener_rule.hosts) + length(service.listener_rule.paths) <= 5, false)])
+    error_message = "A listener rule has five values at most. These have more hosts and paths together: ${join(", ", [for name, service in var.services : name if try(length(service.listener_rule.hosts) + length(service.listener_rule.paths) > 5, false)])}. Use a wildcard, such as /admin/*."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.listener_rule == null || try(service.listener_rule.priority >= 1 && service.listener_rule.priority <= 50000 && floor(service.listener_rule.priority) == service.listener_rule.priority, false)])
+    error_message = "The priority of a listener_rule must be a whole number between 1 and 50000; it is not for ${join(", ", [for name, service in var.services : name if service.listener_rule != null && !try(service.listener_rule.priority >= 1 && service.listener_rule.priority <= 50000 && floor(service.listener_rule.priority) == service.listener_rule.priority, false)])}."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : !try(length(service.listener_rule.hosts) == 0 && anytrue([for path in service.listener_rule.paths : contains(["*", "/*"], path)]), false)])
+    error_message = "The listener_rule of ${join(", ", [for name, service in var.services : name if try(length(service.listener_rule.hosts) == 0 && anytrue([for path in service.listener_rule.paths : contains(["*", "/*"], path)]), false)])} takes every request, so that no other service gets one. Leave the rule out to make this service the one that gets what no rule names."
+  }
+
+  validation {
+    condition     = length(distinct([for service in values(var.services) : service.listener_rule.priority if service.listener_rule != null])) == length([for service in values(var.services) : service if service.listener_rule != null])
+    error_message = "No two listener rules may have the same priority: ${join(", ", [for name, service in var.services : "${name} has ${service.listener_rule.priority}" if service.listener_rule != null])}. The lowest number is evaluated first."
+  }
+
+  validation {
+    condition     = length(distinct([for service in values(var.services) : jsonencode([sort(service.listener_rule.hosts), sort(service.listener_rule.paths)]) if service.listener_rule != null])) == length([for service in values(var.services) : service if service.listener_rule != null])
+    error_message = "Two services have the same hosts and paths in their listener_rule, so that one of them would never get a request: ${join(", ", [for name, service in var.services : name if try(length([for other in values(var.services) : other if try(jsonencode([sort(other.listener_rule.hosts), sort(other.listener_rule.paths)]), "") == jsonencode([sort(service.listener_rule.hosts), sort(service.listener_rule.paths)])]) > 1, false)])}."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for service in values(var.services) : [for path in service.listener_rule.paths : can(regex("^[/*][A-Za-z0-9_.$/~\"'@:+*?&-]{0,127}$", path))] if service.listener_rule != null]))
+    error_message = "A path of a listener_rule must begin with / or *, and may have up to 128 letters, digits and _ - . $ / ~ \" ' @ : + & with the wildcards * and ?: such as /admin/*."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for service in values(var.services) : [for host in service.listener_rule.hosts : can(regex("^[A-Za-z0-9.*?-]{1,128}$", host)) && strcontains(host, ".")] if service.listener_rule != null]))
+    error_message = "A host of a listener_rule must be a host name of letters, digits, hyphens and dots with the wildcards * and ?, without scheme or port: such as admin.example.com."
   }
 
   validation {
@@ -178,6 +244,41 @@ variable "services" {
       )
     ])
     error_message = "ECS wants of a service's health_check: interval 5 to 300 s, timeout 2 to 60 s, retries 1 to 10, start_period 0 to 300 s."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.user == "" || can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$", service.user))])
+    error_message = "A service's user must be a user, or user:group, each a name or a number: such as node or \"1000:1000\"."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.ephemeral_storage == null || try(service.ephemeral_storage >= 21 && service.ephemeral_storage <= 200 && floor(service.ephemeral_storage) == service.ephemeral_storage, false)])
+    error_message = "A service's ephemeral_storage must be a whole number of GiB between 21 and 200: Fargate gives 20 without it, and no more than 200."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.minimum_healthy_percent >= 0 && service.minimum_healthy_percent <= 100 && service.maximum_percent >= 100 && service.maximum_percent <= 1000])
+    error_message = "A service's minimum_healthy_percent must be between 0 and 100, its maximum_percent between 100 and 1000."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.minimum_healthy_percent < 100 || service.maximum_percent > 100])
+    error_message = "With minimum_healthy_percent 100 and maximum_percent 100 ECS may neither stop an old task nor start a new one, so that no deployment ever ends (${join(", ", [for name, service in var.services : name if service.minimum_healthy_percent >= 100 && service.maximum_percent <= 100])}). For one task that is stopped before the next one starts: minimum_healthy_percent 0."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.circuit_breaker.enable || !coalesce(service.circuit_breaker.rollback, false)])
+    error_message = "A circuit_breaker that is not enabled rolls nothing back: remove rollback, or enable it (${join(", ", [for name, service in var.services : name if !service.circuit_breaker.enable && coalesce(service.circuit_breaker.rollback, false)])})."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.health_check_grace_period == null || service.port != null])
+    error_message = "These services have a health_check_grace_period and no port: ${join(", ", [for name, service in var.services : name if service.health_check_grace_period != null && service.port == null])}. It is for the load balancer's health checks; for the container's own, use health_check.start_period."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : service.health_check_grace_period == null || try(service.health_check_grace_period >= 0 && service.health_check_grace_period <= 86400 && floor(service.health_check_grace_period) == service.health_check_grace_period, false)])
+    error_message = "A service's health_check_grace_period must be a whole number of seconds between 0 and 86400."
   }
 }
 

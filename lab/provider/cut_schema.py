@@ -19,7 +19,7 @@ TYPES = {
         "resources": """
             aws_vpc aws_internet_gateway aws_subnet aws_eip aws_nat_gateway aws_route_table aws_route aws_route_table_association
             aws_security_group aws_vpc_security_group_ingress_rule aws_vpc_security_group_egress_rule
-            aws_lb aws_lb_target_group aws_lb_listener aws_ecs_cluster aws_ecs_task_definition aws_ecs_service
+            aws_lb aws_lb_target_group aws_lb_listener aws_lb_listener_rule aws_ecs_cluster aws_ecs_task_definition aws_ecs_service
             aws_cloudwatch_log_group aws_iam_role aws_iam_role_policy aws_db_subnet_group aws_db_instance
             aws_elasticache_subnet_group aws_elasticache_parameter_group aws_elasticache_cluster
             aws_ecr_repository aws_ecr_lifecycle_policy aws_ssm_parameter aws_scheduler_schedule

@@ -318,7 +318,7 @@ preflight:
   returned: when it ran
   type: dict
 health:
-  description: C(healthy), C(status), C(content) and C(attempts) of the application's answer; null if it was not asked.
+  description: C(healthy), C(status), C(content), C(attempts) and C(address) of the application's answer; null if it was not asked.
   returned: always
   type: dict
 address:

@@ -50,7 +50,11 @@ def _keys(*names: str, **inner: Shape) -> dict[str, Shape]:
 _SERVICE = _keys(
     *("cpu", "memory", "port", "health_check_path", "desired_count", "dockerfile", "target", "architecture"),
     *("stop_timeout", "stable_seconds", "command", "environment", "secrets"),
+    *("user", "readonly_root_filesystem", "drop_capabilities", "ephemeral_storage"),
+    *("minimum_healthy_percent", "maximum_percent", "health_check_grace_period"),
     health_check=_keys("command", "interval", "timeout", "retries", "start_period"),
+    listener_rule=_keys("priority", "hosts", "paths"),
+    circuit_breaker=_keys("enable", "rollback"),
 )
 _SCHEDULE = _keys("timezone", "holidays", "keep_on_until", hours=[_keys("days", "start", "stop")])
 # Those that the defaults write out are read there.

@@ -2,6 +2,7 @@
 
 import pytest
 from extension.ecs import (
+    container_health,
     service_deployments,
     service_scaling,
     task_architecture,
@@ -57,6 +58,42 @@ class TestSettings:
     def test_what_is_not_set_is_not_passed(self):
         assert task_settings.settings_of({}, {}) == {}
 
+    def test_capabilities_are_dropped(self):
+        container = {"linuxParameters": {"capabilities": {"drop": ["NET_RAW", "MKNOD"]}}, "readonlyRootFilesystem": True, "user": "1000:1000"}
+        assert task_settings.settings_of(container, {}) == {"cap_drop": ["NET_RAW", "MKNOD"], "read_only": True, "user": "1000:1000"}
+
+
+class TestContainerHealth:
+    def test_what_the_definition_leaves_out_is_as_ecs_has_it(self):
+        check = container_health.docker_check({"healthCheck": {"command": ["CMD", "true"], "interval": 5}})
+        second = container_health.SECOND
+        assert check == {"test": ["CMD", "true"], "retries": 3, "interval": 5 * second, "timeout": 5 * second, "start_period": 0}
+
+    def test_a_container_without_one_has_none(self):
+        assert container_health.docker_check({"name": "main"}) is None
+
+    @pytest.mark.parametrize(
+        ("states", "essential", "names", "told"),
+        [
+            (["HEALTHY", "UNKNOWN"], [True, True], {"a"}, "HEALTHY"),
+            (["HEALTHY", "UNKNOWN"], [True, True], {"a", "b"}, "UNKNOWN"),
+            (["UNHEALTHY", "UNKNOWN"], [True, True], {"a", "b"}, "UNHEALTHY"),
+            (["HEALTHY", "UNHEALTHY"], [True, False], {"a", "b"}, "HEALTHY"),
+            (["UNKNOWN", "UNKNOWN"], [True, True], set(), "UNKNOWN"),
+        ],
+    )
+    def test_a_task_is_as_its_essential_containers_that_are_checked(self, states, essential, names, told):
+        containers = [{"name": name, "healthStatus": state} for name, state in zip("ab", states, strict=True)]
+        assert container_health.task_state(containers, essential, names) == told
+
+    @pytest.mark.parametrize(("health", "state"), [("UNKNOWN", "initial"), ("HEALTHY", "healthy"), ("UNHEALTHY", "unhealthy")])
+    def test_a_deployment_waits_for_it(self, monkeypatch, health, state):
+        definition = {"containerDefinitions": [{"name": "main", "healthCheck": {"command": ["CMD", "true"]}}]}
+        monkeypatch.setattr(service_deployments.ecs, "_resolve_td_key", lambda arn: arn)
+        monkeypatch.setattr(service_deployments.ecs, "_task_defs", {"checked": definition, "plain": {"containerDefinitions": [{"name": "main"}]}})
+        assert service_deployments.container_state({"taskDefinitionArn": "checked", "healthStatus": health}) == state
+        assert service_deployments.container_state({"taskDefinitionArn": "plain", "healthStatus": "UNKNOWN"}) == "healthy"
+
 
 class TestLogs:
     def test_lines_are_put_together_and_kept_apart(self):
@@ -88,7 +125,7 @@ class TestLogs:
 
 
 class TestStopping:
-    @pytest.mark.parametrize("reason", [*stopping.SCHEDULER_REASONS, f"{stopping.HEALTH_REASON}(target-group x)"])
+    @pytest.mark.parametrize("reason", [*stopping.SCHEDULER_REASONS, stopping.CONTAINER_HEALTH_REASON, f"{stopping.HEALTH_REASON}(target-group x)"])
     def test_the_scheduler_is_told_from_a_user(self, reason):
         assert stopping.stop_code(reason) == "ServiceSchedulerInitiated"
         assert stopping.stop_code("because") == "UserInitiated"

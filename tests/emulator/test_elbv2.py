@@ -1,7 +1,7 @@
 """What the emulator's extension decides of load balancers, apart from the emulator."""
 
 import pytest
-from extension.elbv2 import listeners, load_balancer_state, target_health
+from extension.elbv2 import listener_rules, listeners, load_balancer_state, target_health
 
 GROUP = {"HealthCheckIntervalSeconds": 10, "HealthyThresholdCount": 3, "UnhealthyThresholdCount": 2}
 PROBLEM = ("Target.FailedHealthChecks", "Health checks failed")
@@ -50,6 +50,63 @@ class TestListeners:
     def test_a_forward_is_found_in_both_spellings(self):
         actions = [{"TargetGroupArn": "a"}, {"ForwardConfig": {"TargetGroups": [{"TargetGroupArn": "b"}]}}, {"Type": "redirect"}]
         assert listeners.action_targets(actions) == {"a", "b"}
+
+
+class TestListenerRules:
+    @pytest.mark.parametrize(
+        ("pattern", "value", "fits"),
+        [
+            ("/admin/*", "/admin/", True),
+            ("/admin/*", "/admin", False),
+            ("/admin", "/Admin", False),
+            ("*.png", "/a/b.png", True),
+            ("/v?", "/v1", True),
+            ("/v?", "/v12", False),
+            ("/[ab]", "/a", False),
+        ],
+    )
+    def test_only_an_asterisk_and_a_question_mark_mean_something(self, pattern, value, fits):
+        assert listener_rules.matches(pattern, value) is fits
+
+    def test_a_host_is_the_same_in_any_case(self):
+        assert listener_rules.matches("*.Example.com", "admin.example.COM", ignore_case=True)
+
+    RULES = [{"RuleArn": "one", "ListenerArn": "l", "Priority": "10"}, {"RuleArn": "two", "ListenerArn": "l", "Priority": "default"}]
+
+    @pytest.mark.parametrize(
+        ("priority", "own", "code"),
+        [("11", "", None), ("10", "", "PriorityInUse"), ("10", "one", None), ("0", "", "ValidationError"), ("x", "", "ValidationError")],
+    )
+    def test_a_priority_is_one_rules(self, priority, own, code):
+        found = listener_rules.priority_problem(priority, "l", self.RULES, own)
+        assert (found and found[0]) == code
+
+    @pytest.mark.parametrize(
+        "conditions",
+        [
+            [],
+            [{"Field": "path-pattern", "Values": []}],
+            [{"Field": "path-pattern", "Values": [f"/{number}" for number in range(6)]}],
+            [{"Field": "path-pattern", "Values": ["/" * 129]}],
+            [{"Field": "path-pattern", "Values": ["/a"]}, {"Field": "path-pattern", "Values": ["/b"]}],
+        ],
+    )
+    def test_conditions_that_aws_refuses(self, conditions):
+        assert listener_rules.condition_problem(conditions)[0] == "ValidationError"
+
+    def test_a_host_and_a_path_are_a_rule(self):
+        conditions = [{"Field": "host-header", "Values": ["a.example.com"]}, {"Field": "path-pattern", "Values": ["/a", "/a/*"]}]
+        assert listener_rules.condition_problem(conditions) is None
+
+    def test_a_port_has_one_listener(self):
+        there = [{"LoadBalancerArn": "b", "Port": 80, "ListenerArn": "l"}]
+        assert listener_rules.port_problem("b", 80, there)[0] == "DuplicateListener"
+        assert listener_rules.port_problem("b", 81, there) is None
+        assert listener_rules.port_problem("c", 80, there) is None
+
+    def test_a_rule_forwards_to_a_group_that_is_there(self):
+        assert listener_rules.group_problem([{"TargetGroupArn": "gone"}], {"here": {}})[0] == "TargetGroupNotFound"
+        assert listener_rules.group_problem([{"TargetGroupArn": "here"}], {"here": {}}) is None
 
 
 class TestLoadBalancers:

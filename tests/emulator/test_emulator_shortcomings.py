@@ -112,6 +112,21 @@ def test_task_settings_memory_is_not_limited():
     assert "mem_limit" not in ecs._build_run_kwargs(**{name: values.get(name, "x") for name in arguments})
 
 
+def test_task_settings_capabilities_stay():
+    arguments = inspect.signature(ecs._build_run_kwargs).parameters
+    container = {"name": "c", "linuxParameters": {"capabilities": {"drop": ["ALL"]}}}
+    values = {"cdef": container, "td": {}, "env": {}, "port_bindings": {}, "host_mode": False}
+    assert "cap_drop" not in ecs._build_run_kwargs(**{name: values.get(name, "x") for name in arguments})
+
+
+def test_container_health_is_never_looked_at():
+    arguments = inspect.signature(ecs._build_run_kwargs).parameters
+    container = {"name": "c", "healthCheck": {"command": ["CMD", "true"]}}
+    values = {"cdef": container, "td": {}, "env": {}, "port_bindings": {}, "host_mode": False}
+    assert "healthcheck" not in ecs._build_run_kwargs(**{name: values.get(name, "x") for name in arguments})
+    assert "HEALTHY" not in inspect.getsource(ecs)
+
+
 def test_task_logs_a_line_in_two_pieces_is_two_events():
     call(cloudwatch_logs._create_log_group, logGroupName="g")
 
@@ -226,6 +241,21 @@ def test_nat_states_are_available_and_deleted():
     assert "<state>available</state>" in query(ec2._create_nat_gateway, SubnetId="subnet-1", AllocationId="eipalloc-1")[1]
     query(ec2._delete_nat_gateway, NatGatewayId=next(iter(ec2._nat_gateways)))
     assert "<state>deleted</state>" in query(ec2._describe_nat_gateways)[1]
+
+
+def test_listener_rules_are_taken_as_they_come_and_give_no_load_balancer():
+    query(alb._create_lb, Name="b")
+    query(alb._create_tg, Name="g", Port="80", TargetType="ip")
+    balancer, group = next(iter(alb._lbs.keys())), next(iter(alb._tgs.keys()))
+    for _ in range(2):
+        query(alb._create_listener, LoadBalancerArn=balancer, Port="80")
+    listener = next(iter(alb._listeners.keys()))
+    for _ in range(2):
+        action = {"Actions.member.1.Type": "forward", "Actions.member.1.TargetGroupArn": group}
+        assert query(alb._create_rule, ListenerArn=listener, Priority="1", **action)[0] == 200
+    assert len(list(alb._listeners.keys())) == 2
+    assert alb._tgs[group]["LoadBalancerArns"] == []
+    assert not alb._match_condition({"Field": "host-header", "Values": ["a.example.com"]}, "GET", "/", {"host": "A.example.com"}, {})
 
 
 def test_load_balancer_state_is_active_at_once():

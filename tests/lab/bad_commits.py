@@ -6,6 +6,7 @@ import time
 import uuid
 
 API = "packages/api/src/server.ts"
+ADMIN = "packages/api/src/admin.ts"
 HEALTH = "packages/api/src/health.ts"
 WORKER = "packages/workers/src/worker.ts"
 MIGRATE = "packages/database/src/migrate.ts"
@@ -40,6 +41,11 @@ def crash_at_start(app) -> str:
 def crash_after(app, seconds: float) -> str:
     """The API is well, and then it dies."""
     return _before_main(app, API, f"Crash after {seconds} s", DYING.format(milliseconds=round(seconds * 1000), code=4))
+
+
+def admin_crashes(app) -> str:
+    """Only the second service with a port; the API is well."""
+    return _first(app, ADMIN, "Crash the admin service", dead_at_once(7))
 
 
 def workers_crash(app) -> str:

@@ -179,7 +179,8 @@ class World:
         return arn
 
     def listen(self, group: str) -> int:
-        port = 8000 + len(self.client("elbv2").describe_listeners(LoadBalancerArn=self.balancer)["Listeners"])
+        listeners = self.client("elbv2").describe_listeners(LoadBalancerArn=self.balancer)["Listeners"]
+        port = max((listener["Port"] for listener in listeners), default=7999) + 1
         self.client("elbv2").create_listener(
             LoadBalancerArn=self.balancer, Protocol="HTTP", Port=port, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}]
         )
@@ -188,11 +189,11 @@ class World:
     def health(self, group: str) -> list[dict[str, Any]]:
         return self.client("elbv2").describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
 
-    def service(self, name: str, definition: str, count: int, group: str | None = None) -> str:
+    def service(self, name: str, definition: str, count: int, group: str | None = None, **deployment: Any) -> str:
         options = {"loadBalancers": [{"targetGroupArn": group, "containerName": "main", "containerPort": 3000}]} if group else {}
         self.client("ecs").create_service(
             cluster=self.name, serviceName=name, taskDefinition=definition, desiredCount=count, launchType="FARGATE", networkConfiguration=self.network,
-            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}}, **options,
+            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}, **deployment}, **options,
         )  # fmt: skip
         return name
 
@@ -202,7 +203,7 @@ class World:
     def primary(self, service: str) -> dict[str, Any]:
         return next(deployment for deployment in self.describe(service)["deployments"] if deployment["status"] == "PRIMARY")
 
-    def stable(self, service: str, seconds: float = 40) -> dict[str, Any]:
+    def stable(self, service: str, seconds: float = 120) -> dict[str, Any]:
         return until(lambda: len((now := self.describe(service))["deployments"]) == 1 and self.primary(service)["rolloutState"] == "COMPLETED" and now, seconds)
 
     def update(self, service: str, definition: str | None = None, **options: Any) -> None:

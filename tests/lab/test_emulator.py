@@ -222,6 +222,16 @@ class TestTask:
         task = world.ended(["echo", "here"], image=f"{world.repository}@{index}")
         assert world.lines(task) == ["here"]
 
+    def test_it_has_the_user_the_file_system_and_the_capabilities_that_its_definition_says(self, world):
+        shown = "grep -E '^(Uid|CapBnd):' /proc/self/status; touch /here && echo written || echo refused"
+        settings = {"user": "1234:1234", "readonlyRootFilesystem": True, "linuxParameters": {"capabilities": {"drop": ["ALL"]}}}
+        limited = world.lines(world.ended(["sh", "-c", shown], **settings))
+        assert [" ".join(line.split()) for line in limited if ":" in line and "touch" not in line] == ["Uid: 1234 1234 1234 1234", "CapBnd: 0000000000000000"]
+        assert "refused" in limited
+        plain = world.lines(world.ended(["sh", "-c", shown]))
+        assert "Uid: 0 0 0 0" in [" ".join(line.split()) for line in plain] and "written" in plain
+        assert "CapBnd: 0000000000000000" not in [" ".join(line.split()) for line in plain]
+
     def test_its_execution_role_must_be_allowed_to_read_its_secrets(self, world):
         name, iam = f"/{world.name}/DENIED", world.client("iam")
         world.client("ssm").put_parameter(Name=name, Type="SecureString", Value="x")
@@ -288,6 +298,54 @@ class TestService:
         tasks = world.client("ecs").describe_tasks(cluster=world.name, tasks=ended)["tasks"]
         assert {task["containers"][0]["exitCode"] for task in tasks if task["startedBy"] == failed} == {9}
         assert any("circuit breaker was triggered" in event["message"] for event in after["events"])
+
+    def test_it_is_stable_only_when_its_container_is_healthy_and_is_replaced_when_it_is_not(self, world):
+        check = {"command": ["CMD-SHELL", "test -e /tmp/well"], "interval": 5, "timeout": 2, "retries": 1}
+        definition = world.define(
+            ["sh", "-c", "sleep 3; touch /tmp/well; exec sleep 600"], family="checked", healthCheck={**check, "startPeriod": 10}, stopTimeout=1
+        )
+        world.service("checked", definition, 1)
+        (arn,) = until(lambda: world.client("ecs").list_tasks(cluster=world.name, serviceName="checked")["taskArns"])
+        world.reach(arn, "RUNNING")
+        assert (world.task(arn)["healthStatus"], world.primary("checked")["rolloutState"]) == ("UNKNOWN", "IN_PROGRESS")
+        world.stable("checked")
+        task = world.task(arn)
+        assert (task["healthStatus"], task["containers"][0]["healthStatus"]) == ("HEALTHY", "HEALTHY")
+        docker("exec", *docker("ps", "--quiet", "--filter", f"name=ecs-{arn.rpartition('/')[2][:8]}").split(), "rm", "/tmp/well")
+        ended = until(lambda: (now := world.task(arn))["lastStatus"] == "STOPPED" and now, 60)
+        assert (ended["stopCode"], ended["stoppedReason"]) == ("ServiceSchedulerInitiated", "Task failed container health checks")
+        after = world.stable("checked")
+        assert any(f"(task {arn.rpartition('/')[2]}) failed container health checks." in event["message"] for event in after["events"])
+        until(lambda: world.client("ecs").list_tasks(cluster=world.name, serviceName="checked")["taskArns"] not in ([], [arn]))
+
+    def test_a_release_whose_container_is_never_healthy_goes_back(self, world):
+        before = world.describe("checked")["taskDefinition"]
+        check = {"command": ["CMD", "false"], "interval": 5, "timeout": 2, "retries": 1}
+        world.update("checked", world.define(["sleep", "600"], family="checked", healthCheck=check, stopTimeout=1))
+        failed = world.primary("checked")["id"]
+        until(lambda: world.primary("checked")["id"] != failed, 120)
+        assert world.stable("checked")["taskDefinition"] == before
+
+    def test_a_task_that_no_service_started_is_only_reported_unhealthy(self, world):
+        check = {"command": ["CMD", "false"], "interval": 5, "timeout": 2, "retries": 1}
+        arn = world.run(world.define(["sleep", "600"], healthCheck=check, stopTimeout=1))
+        until(lambda: world.task(arn)["healthStatus"] == "UNHEALTHY", 60)
+        assert world.task(arn)["lastStatus"] == "RUNNING"
+        world.client("ecs").stop_task(cluster=world.name, task=arn)
+
+    def test_with_0_and_100_percent_the_old_task_is_stopped_first(self, world):
+        first, second = (world.define(["sleep", str(600 + number)], family="single", stopTimeout=1) for number in (1, 2))
+        world.service("single", first, 1, minimumHealthyPercent=0, maximumPercent=100)
+        world.stable("single")
+        world.update("single", second)
+        counted = set()
+        while True:
+            arns = world.client("ecs").list_tasks(cluster=world.name, serviceName="single")["taskArns"]
+            tasks = world.client("ecs").describe_tasks(cluster=world.name, tasks=arns)["tasks"] if arns else []
+            counted.add(len([task for task in tasks if task["lastStatus"] in ("PENDING", "RUNNING")]))
+            if (now := world.describe("single"))["taskDefinition"] == second and world.primary("single")["rolloutState"] == "COMPLETED":
+                break
+        assert max(counted) == 1 and now["runningCount"] == 1
 
     def test_it_says_that_there_is_no_room_and_goes_back(self, world):
         good = world.define(["sleep", "600"], family="room", stopTimeout=1)
@@ -480,6 +538,44 @@ def test_a_nat_gateway_tells_its_address(world):
     ec2.delete_nat_gateway(NatGatewayId=gateway["NatGatewayId"])
     until(lambda: ec2.describe_nat_gateways(NatGatewayIds=[gateway["NatGatewayId"]])["NatGateways"][0]["State"] == "deleted")
     ec2.release_address(AllocationId=address["AllocationId"])
+
+
+def test_a_rule_is_checked_and_gives_its_target_group_a_load_balancer(world):
+    elbv2, group = world.client("elbv2"), world.target_group(listener=False)
+    listener = elbv2.describe_listeners(LoadBalancerArn=world.balancer)["Listeners"][0]["ListenerArn"]
+    action = {"Type": "forward", "TargetGroupArn": group}
+
+    def make(**changes):
+        conditions = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/nowhere/*"]}}]
+        return elbv2.create_rule(**{"ListenerArn": listener, "Priority": 7, "Conditions": conditions, "Actions": [action], **changes})["Rules"][0]["RuleArn"]
+
+    def groups_balancers():
+        return elbv2.describe_target_groups(TargetGroupArns=[group])["TargetGroups"][0]["LoadBalancerArns"]
+
+    assert groups_balancers() == []
+    rule = make()
+    assert groups_balancers() == [world.balancer]
+    refused = {
+        "PriorityInUse": {},
+        "ValidationError": {"Priority": 8, "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": [f"/{n}" for n in range(6)]}}]},
+        "TargetGroupNotFound": {"Priority": 8, "Actions": [{"Type": "forward", "TargetGroupArn": f"{group}x"}]},
+    }
+    for code, changes in refused.items():
+        with pytest.raises(ClientError) as error:
+            make(**changes)
+        assert code_of(error).startswith(code)
+    elbv2.set_rule_priorities(RulePriorities=[{"RuleArn": rule, "Priority": 9}])
+    assert elbv2.describe_rules(RuleArns=[rule])["Rules"][0]["Priority"] == "9"
+    elbv2.delete_rule(RuleArn=rule)
+    assert groups_balancers() == []
+
+
+def test_a_port_has_one_listener(world):
+    elbv2 = world.client("elbv2")
+    there = elbv2.describe_listeners(LoadBalancerArn=world.balancer)["Listeners"][0]
+    with pytest.raises(ClientError) as error:
+        elbv2.create_listener(LoadBalancerArn=world.balancer, Protocol="HTTP", Port=there["Port"], DefaultActions=there["DefaultActions"])
+    assert code_of(error).startswith("DuplicateListener")
 
 
 def test_a_deleted_load_balancer_takes_its_listeners_along(world):

@@ -289,7 +289,7 @@ DEFECTS = {
     "no right to the logs": (lambda look: role_without(look, "WriteLogs"), {"access": ["may not logs:CreateLogStream on"]}),
     "a deny": (lambda look: role_denied(look, "ecr:GetDownloadUrlForLayer"), {"access": ["may not ecr:GetDownloadUrlForLayer on", "deny"]}),
     "a log group that was deleted": (lambda look: log_group_deleted(look, "/ecs/atena-prod-workers"), {"log_group": ["does not exist", "infra.yml"]}),
-    "a listener that leads elsewhere": (listener_elsewhere, {"target_group": ["no listener forwards to it", "infra.yml"]}),
+    "a listener that leads elsewhere": (listener_elsewhere, {"target_group": ["no listener or rule forwards to it", "infra.yml"]}),
     "another health path": (lambda look: target_group(look, HealthCheckPath="/up"), {"health_path": ["asks /up", "answers on /health"]}),
     "a health check on another port": (lambda look: target_group(look, HealthCheckPort="9000"), {"port": ["asks port 9000", "traffic-port"]}),
     "a container on another port": (

@@ -188,9 +188,9 @@ def load_balancer(view: View) -> Iterator[Found]:
     for service in balanced:
         for _side, group in view.target_groups(service):
             if not group.load_balancers:
-                cause = f"No listener sends requests to its target group {group.name}"
+                cause = f"No listener or rule sends requests to its target group {group.name}"
                 evidence = shown(f"listeners of {name}: {', '.join(str(item.port) for item in entry.listeners) or 'none'}")
-                steps = [view.step("Create the listener", "infra.yml")]
+                steps = [view.step("Create the listener or its rule", "infra.yml")]
                 yield Found("LISTENER_MISSING", service.name, cause, steps, evidence=evidence, concerns=(service.name,))
 
 

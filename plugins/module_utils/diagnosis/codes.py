@@ -108,7 +108,7 @@ CODES = (
         explains=("LISTENER_MISSING", *_UNAVAILABLE),
     ),
     Code("LOAD_BALANCER_NOT_READY", _H, "The load balancer is not active", "Wait some minutes; else `infra.yml`", explains=("ADDRESS_UNHEALTHY",)),
-    Code("LISTENER_MISSING", _H, "No listener sends requests to the service's target group", "`infra.yml`", explains=_UNAVAILABLE),
+    Code("LISTENER_MISSING", _H, "No listener or rule sends requests to the service's target group", "`infra.yml`", explains=_UNAVAILABLE),
     Code(
         "EGRESS_MISSING",
         _N,

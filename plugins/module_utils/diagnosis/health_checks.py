@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis import remedies
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.findings import CERTAIN, LIKELY, Found, Shown, Step, shown
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.presence import Presence
-from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import FAILED, RUNNING, Balancer, Service, TargetGroup, Task
+from ansible_collections.atena.aws.plugins.module_utils.diagnosis.records import FAILED, RUNNING, Balancer, Health, Service, TargetGroup, Task
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.tasks import address_line, log_lines, task_lines
 from ansible_collections.atena.aws.plugins.module_utils.diagnosis.view import View, event_line, newest_first
 
@@ -56,7 +56,13 @@ def _by_health_check(task: Task) -> bool:
 def _answers(view: View, group: TargetGroup) -> bool:
     """Whether the load balancer has just had a good answer on the very path of the health check, whatever failed before."""
     address = view.facts.health
-    return address is not None and address.status == 200 and address.url.endswith(group.path)
+    return address is not None and address.status == 200 and _is_asked(view, address, group)
+
+
+def _is_asked(view: View, address: Health, group: TargetGroup) -> bool:
+    """Whether the address that was asked shows the health of this group's targets: of several services behind the load balancer it is one's."""
+    paths = [other.path for service in view.services.values() for _side, other in view.target_groups(service)]
+    return address.url.endswith(group.path) and paths.count(group.path) == 1
 
 
 def _over(view: View, service: Service, tasks: list[Task]) -> Iterator[Found]:
@@ -93,7 +99,7 @@ def _now(view: View, check: _Check, replaced: list[Task]) -> Found:
         task_lines(replaced[0], len(replaced) - 1) if replaced else running_log(view, service.name)
     )
     address = view.facts.health
-    if address and address.status != 200:
+    if address and address.status != 200 and _is_asked(view, address, group):
         evidence += shown(address_line(address))
     code, cause, steps, certainty = _meaning(view, check, problems[0] if problems else "")
     moment = replaced[0].last_moment if replaced else ""

@@ -41,6 +41,15 @@ def listeners_of(call: Aws, balancer: dict | None) -> list[dict[str, Any]]:
     return call.pages("elbv2", "describe_listeners", f"read the listeners of {name}", "Listeners", LoadBalancerArn=arn)
 
 
+def rules_of(call: Aws, listeners: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rules of listeners, as described, without their default ones."""
+    found: list[dict[str, Any]] = []
+    for listener in listeners:
+        arn = listener["ListenerArn"]
+        found += call.pages("elbv2", "describe_rules", f"read the rules of {arn}", "Rules", ListenerArn=arn)
+    return [rule for rule in found if not rule.get("IsDefault")]
+
+
 def describe_database(call: Call, identifier: str) -> dict[str, Any] | None:
     found: list[dict[str, Any]] = absent_as(
         [],

@@ -99,8 +99,9 @@ def forwards(actions: list[dict]) -> set:
     return found
 
 
-def balancer(call: Aws, arn: str, group: str) -> dict[str, Any] | None:
-    """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if needed)."""
+def balancer(call: Aws, arn: str, groups: list[str]) -> dict[str, Any] | None:
+    """A load balancer as described, with `forwards_to`: the target groups that its listeners send requests to (rules are read only if one of `groups` is
+    not among them)."""
     found: list[dict[str, Any]] = absent_as(
         [],
         "LoadBalancer",
@@ -110,7 +111,7 @@ def balancer(call: Aws, arn: str, group: str) -> dict[str, Any] | None:
         return None
     listeners = call.pages("elbv2", "describe_listeners", f"read the listeners of {arn}", "Listeners", LoadBalancerArn=arn)
     reached: set[str] = set().union(*(forwards(listener.get("DefaultActions", [])) for listener in listeners))
-    if group not in reached:
+    if not reached.issuperset(groups):
         for listener in listeners:
             place = listener["ListenerArn"]
             rules = call.pages("elbv2", "describe_rules", f"read the rules of {place}", "Rules", ListenerArn=place)

@@ -74,10 +74,11 @@ def alias_of(call: Call, domain: dict, balancer: dict | None) -> str:
 def power_parts(call: Aws, name: str) -> dict[str, Any]:
     """What the power gate switches, as it is."""
     balancer = environment_read.describe_load_balancer(call, resource_names.load_balancer(name))
-    gateway = nat_gateway(call, name)
+    gateway, listeners = nat_gateway(call, name), environment_read.listeners_of(call, balancer)
     return {
         "load_balancer": balancer,
-        "listeners": environment_read.listeners_of(call, balancer),
+        "listeners": listeners,
+        "rules": environment_read.rules_of(call, listeners),
         "nat_gateway": gateway,
         "route_tables": route_tables(call, gateway),
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core import resource_names
@@ -176,12 +176,13 @@ class PowerRun:
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
 
-    def ask(self, application: Application) -> None:
-        """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks."""
+    def ask(self, application: Application, idle: Collection[str] = ()) -> None:
+        """The application itself, if it has an address, whether it is well (health.Application): the last step of what starts its tasks. idle: services
+        that run none."""
         if not application.address:
             return
         with self.journal.step("health", leads_on=True) as step:
-            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep, hide=self._without_secrets)
+            found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep, hide=self._without_secrets, idle=idle)
             step.says = f"{found['status']} {found['content']}"
             if not found["healthy"]:
                 raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml tells more.")

@@ -326,8 +326,9 @@ class Start(PowerRun):
         self.result["alb_dns_name"] = balancer["DNSName"] if balancer else ""
         application = Application(self.params["health"], lambda: balancer)
         self.result["address"] = application.address
-        if any(entry["desired_count"] for entry in self.journal.held["services"].values()):
-            self.ask(application)
+        counts = {name: entry["desired_count"] for name, entry in self.journal.held["services"].items()}
+        if any(counts.values()):
+            self.ask(application, idle=[name for name, count in counts.items() if not count])
 
     def _reenqueue(self) -> None:
         """After a start without the queue: the application's own command, once."""

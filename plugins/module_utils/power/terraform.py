@@ -36,7 +36,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded imp
 # The only things that a stop lets Terraform destroy (infra/nat.tf, load_balancer.tf, dns.tf). Redis is not among them: it is let go instead.
 POWER_RESOURCES = (
     *("aws_nat_gateway.main[0]", "aws_route.private_nat[0]", "aws_lb.main[0]", 'aws_lb_listener.http["*"]', 'aws_lb_listener.https["*"]'),
-    "aws_route53_record.main[0]",
+    *('aws_lb_listener_rule.service["*"]', "aws_route53_record.main[0]"),
 )
 REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
 # A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
@@ -75,19 +75,22 @@ def taken_text(info: dict, waited: float, project: str) -> str:
 def missing_from_state(addresses: set[str], seen: dict, name: str) -> list[tuple[str, str]]:
     """[(address, id)] of what an apply that was killed had created and could not write down any more. Without an import the next apply would fail.
 
-    seen: {"load_balancer": described or None, "listeners": [...], "nat_gateway": described or None, "route_tables": [...], "record": the id of an alias
-    that leads to the load balancer, or ''}.
+    seen: {"load_balancer": described or None, "listeners": [...], "rules": [...], "nat_gateway": described or None, "route_tables": [...], "record": the id
+    of an alias that leads to the load balancer, or ''}.
     """
     found = []
     balancer, gateway = seen["load_balancer"], seen["nat_gateway"]
     if balancer:
         found.append(("aws_lb.main[0]", balancer["LoadBalancerArn"]))
     # One that only redirects names no target group: it is the same service's.
-    service = next((service for listener in seen["listeners"] if (service := _service_of(listener, name))), "")
+    service = next((service for listener in seen["listeners"] if (service := _service_of(listener["DefaultActions"], name))), "")
     for listener in seen["listeners"]:
         kind = {80: "http", 443: "https"}.get(listener.get("Port"))
         if service and kind:
             found.append((f'aws_lb_listener.{kind}["{service}"]', listener["ListenerArn"]))
+    for rule in seen["rules"]:
+        if routed := _service_of(rule["Actions"], name):
+            found.append((f'aws_lb_listener_rule.service["{routed}"]', rule["RuleArn"]))
     if seen.get("record"):
         found.append(("aws_route53_record.main[0]", seen["record"]))
     if gateway:
@@ -98,10 +101,11 @@ def missing_from_state(addresses: set[str], seen: dict, name: str) -> list[tuple
     return [(address, identity) for address, identity in found if address not in addresses]
 
 
-def _service_of(listener: dict, name: str) -> str:
-    """The service that a listener forwards to; '' if it forwards to none."""
-    group = next((action.get("TargetGroupArn", "") for action in listener.get("DefaultActions", [])), "").split("/")[-2:][:1]
-    return group[0].removeprefix(f"{name}-").removesuffix("-tg") if group else ""
+def _service_of(actions: list[dict], name: str) -> str:
+    """The service that a listener or a rule forwards to; '' if it forwards to none of this environment's."""
+    group = next((action["TargetGroupArn"].split("/")[-2] for action in actions if action.get("TargetGroupArn")), "")
+    is_ours = group.startswith(f"{name}-") and group.endswith("-tg")
+    return group.removeprefix(f"{name}-").removesuffix("-tg") if is_ours else ""
 
 
 # --- The lock ---------------------------------------------------------------------------------------------------------

@@ -318,8 +318,8 @@ def _attached(subject: str, group: dict, balancers: dict) -> dict:
             return bad("target_group", subject, f"the load balancer {balancer['LoadBalancerName']} is {state}.", "Wait until it is active.")
     if doubtful:
         return not_determined("target_group", subject, doubtful)
-    says = "no listener forwards to it: its targets are never checked, so a deployment would wait for ever."
-    return bad("target_group", subject, says, "Run infra.yml, which makes the listener; if the environment is stopped, start it instead.")
+    says = "no listener or rule forwards to it: its targets are never checked, so a deployment would wait for ever."
+    return bad("target_group", subject, says, "Run infra.yml, which makes listeners and rules; if the environment is stopped, start it instead.")
 
 
 def _port(subject: str, name: str, item: dict, group: dict, definition: dict) -> dict:
@@ -377,8 +377,22 @@ def check_strategy(facts: dict, request: dict) -> list[dict]:
             says = f"each deployment waits for {', '.join(f'the {kind} hook at {stage}' for kind, stage in stages)}. How long that takes is not known here."
             findings.append(doubt("strategy", name, says, _ROLLING))
         else:
-            findings.append(good("strategy", name, "rolling"))
+            findings.append(_percents(name, int(service.get("desiredCount") or 0), configuration))
     return findings
+
+
+def _percents(name: str, count: int, configuration: dict) -> dict:
+    """ECS starts a new task only within maximumPercent (rounded down), and stops an old one only above minimumHealthyPercent (rounded up)."""
+    minimum, maximum = (configuration.get(key, usual) for key, usual in (("minimumHealthyPercent", 100), ("maximumPercent", 200)))
+    most, least = count * maximum // 100, -(-count * minimum // 100)
+    if count and most <= count <= least:
+        says = (
+            f"of its {count} task{'' if count == 1 else 's'} ECS may stop none (minimumHealthyPercent {minimum} keeps {least}) and start none beside "
+            f"them (maximumPercent {maximum} allows {most}): a deployment would wait for ever."
+        )
+        remedy = f"Lower minimum_healthy_percent or raise maximum_percent of the service in atena_services. {_INFRA}"
+        return bad("strategy", name, says, remedy)
+    return good("strategy", name, "rolling")
 
 
 def _hooks(configuration: dict) -> list[tuple[str, str]]:

@@ -131,8 +131,10 @@ class _Reading:
         subnets = {subnet for service in found.values() for subnet in sources.vpc_configuration(service).get("subnets", [])}
         if subnets:
             self.start(self.network, sorted(subnets))
-        for arn in {item["targetGroupArn"] for service in found.values() for item in service.get("loadBalancers", []) if item.get("targetGroupArn")}:
-            self.start(self.target_group, arn)
+        groups = {item["targetGroupArn"] for service in found.values() for item in service.get("loadBalancers", []) if item.get("targetGroupArn")}
+        if groups:
+            self.start(self.target_groups, sorted(groups))
+        for arn in groups:
             self.start(self.read, facts["attributes"], arn, sources.attributes, arn)
 
     def choose(self) -> None:
@@ -224,12 +226,16 @@ class _Reading:
         else:
             need["decisions"] = preflight_access.from_policies(found, need)
 
-    def target_group(self, arn: str) -> None:
+    def target_groups(self, arns: list[str]) -> None:
+        """One after the other: they share a load balancer, which is read once, for all of them."""
         facts = self.facts
-        self.read(facts["target_groups"], arn, sources.target_group, arn)
-        group = facts["target_groups"][arn]
-        for balancer in (group or {}).get("LoadBalancerArns", []):
-            self.start(self.read, facts["balancers"], balancer, sources.balancer, balancer, arn)
+        users: dict[str, list[str]] = {}
+        for arn in arns:
+            self.read(facts["target_groups"], arn, sources.target_group, arn)
+            for balancer in (facts["target_groups"][arn] or {}).get("LoadBalancerArns", []):
+                users.setdefault(balancer, []).append(arn)
+        for balancer, groups in users.items():
+            self.start(self.read, facts["balancers"], balancer, sources.balancer, balancer, groups)
 
     def network(self, identifiers: list[str]) -> None:
         store = self.facts["network"]

@@ -343,10 +343,11 @@ class DatabaseRun(RecoveryRun):
             if failed:
                 raise CallFailed(failure_text(failed, back.evidence(failed), [], {}))
             step.says = ", ".join(sorted(counts))
-        self._health()
+        self._health(idle=[name for name in now if name not in counts])
 
-    def _health(self) -> None:
-        self.ask(Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"]))))
+    def _health(self, idle: list[str]) -> None:
+        application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
+        self.ask(application, idle=idle)
 
     def _left(self) -> str:
         record = self.journal.record or {}

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.atena.aws.plugins.module_utils.core import commit as commits, resource_names
 from ansible_collections.atena.aws.plugins.module_utils.core.errors import CallFailed
 from ansible_collections.atena.aws.plugins.module_utils.core.failure import Failure
-from ansible_collections.atena.aws.plugins.module_utils.core.health import Application
+from ansible_collections.atena.aws.plugins.module_utils.core.health import NOBODY, Application
 from ansible_collections.atena.aws.plugins.module_utils.core.interrupts import Interrupted, interruptible
 from ansible_collections.atena.aws.plugins.module_utils.core.look import Look
 from ansible_collections.atena.aws.plugins.module_utils.core.parallel import each
@@ -469,10 +469,12 @@ class Release:
     def _health(self) -> dict:
         self.application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
         self.result["address"] = self.application.address
-        if not self.result["address"] or not any(target.service["desiredCount"] or target.is_first for target in self.targets):
-            return {"healthy": True, "status": 0, "content": "not asked: the environment has no address or no task", "attempts": 0}
-        health = self.application.ask(self.say, hide=self._without_secrets)
-        self.result["health"] = health
+        begins = {item["name"]: item["initial_count"] for item in self.params["services"]}
+        idle = [target.name for target in self.targets if not (begins[target.name] if target.is_first else target.service["desiredCount"])]
+        if not self.result["address"] or len(idle) == len(self.targets):
+            return dict(NOBODY)
+        health = self.application.ask(self.say, hide=self._without_secrets, idle=idle)
+        self.result["health"] = health if health["attempts"] else None
         return health
 
     def _without_secrets(self, text: str) -> str:

@@ -265,7 +265,7 @@ class Rotation:
         application = Application(self.params["health"], lambda: describe_load_balancer(self.call, resource_names.load_balancer(self.params["name"])))
         if not application.address:
             return ""
-        found = application.ask(self.say, hide=self.redactor.text)
+        found = application.ask(self.say, hide=self.redactor.text, idle=self.idle)
         return "" if found["healthy"] else f"All services were stable, but {application.words(found)}"
 
     def settle(self) -> None:

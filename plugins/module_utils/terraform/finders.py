@@ -143,9 +143,8 @@ def _balanced(operation: str, key: str, arn: str) -> Callable[[Aws, Values], lis
         found = _named(lambda: call("elbv2", operation, f"look for {name}", Names=[name])[key])
         if not found:
             return []
-        listed = call("elbv2", "describe_tags", f"read the tags of {name}", ResourceArns=[found[0][arn]])["TagDescriptions"]
         waits = "provisioning" if (found[0].get("State") or {}).get("Code") == "provisioning" else ""
-        return [Found(found[0][arn], _tags(listed[0]["Tags"] if listed else []), waits)]
+        return [Found(found[0][arn], _tags(_tags_of(call, found[0][arn])), waits)]
 
     return find
 
@@ -157,6 +156,21 @@ def _listener(call: Aws, after: Values) -> list[Found]:
     doing = "read the listeners of the load balancer"
     found = _named(lambda: call.pages("elbv2", "describe_listeners", doing, "Listeners", LoadBalancerArn=balancer))
     return [Found(one["ListenerArn"], None) for one in found if one.get("Port") == after.get("port")]
+
+
+def _listener_rule(call: Aws, after: Values) -> list[Found]:
+    """A priority is one rule's, so that one of this priority is in the way: its tags tell whose it is."""
+    listener = after.get("listener_arn")
+    if not listener:
+        return []
+    rules = _named(lambda: call.pages("elbv2", "describe_rules", "read the rules of the listener", "Rules", ListenerArn=listener))
+    there = [rule["RuleArn"] for rule in rules if rule["Priority"] == str(after.get("priority"))]
+    return [Found(arn, _tags(_tags_of(call, arn))) for arn in there]
+
+
+def _tags_of(call: Aws, arn: str) -> list[dict[str, str]]:
+    listed = call("elbv2", "describe_tags", f"read the tags of {arn}", ResourceArns=[arn])["TagDescriptions"]
+    return listed[0]["Tags"] if listed else []
 
 
 def _record(call: Aws, after: Values) -> list[Found]:
@@ -297,6 +311,7 @@ FINDERS: dict[str, Callable[[Aws, Values], list[Found]]] = {
     "aws_lb": _balanced("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
     "aws_lb_target_group": _balanced("describe_target_groups", "TargetGroups", "TargetGroupArn"),
     "aws_lb_listener": _listener,
+    "aws_lb_listener_rule": _listener_rule,
     "aws_route53_record": _record,
     "aws_db_subnet_group": _database_subnets,
     "aws_db_instance": _database,

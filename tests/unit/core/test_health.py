@@ -108,4 +108,37 @@ def test_an_answer_is_told_with_where_it_was_asked_for(url):
     found = application.ask(said.append, sleep=lambda seconds: None)
     assert not found["healthy"] and len(said) == 1
     assert application.words(found).startswith(f"{url}/bad answered 503 2 times: words")
-    assert application.words({"status": 0, "attempts": 3, "content": "refused"}).endswith("answered nothing 3 times: refused")
+    silent = {"status": 0, "attempts": 3, "content": "refused", "address": f"{url}/bad"}
+    assert application.words(silent) == f"{url}/bad answered nothing 3 times: refused"
+
+
+class Routed(Answer):
+    """As a load balancer with rules: /bad of the host admin.example.com is well."""
+
+    def do_GET(self):
+        self.path = "/" if self.headers["Host"] == "admin.example.com" else self.path
+        super().do_GET()
+
+
+ADMIN = {"service": "e-admin", "path": "/bad", "host": "admin.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("routes", "idle", "healthy", "address"),
+    [
+        ([ADMIN], (), True, "/"),
+        ([{**ADMIN, "host": ""}], (), False, "/bad"),
+        ([ADMIN, {**ADMIN, "host": "other.example.com"}], (), False, "/bad (host other.example.com)"),
+        ([{**ADMIN, "host": ""}], ("e-admin",), True, "/"),
+        ([ADMIN], ("e-api",), True, "/bad (host admin.example.com)"),
+        ([{**ADMIN, "host": ""}], ("e-admin", "e-api"), True, None),
+    ],
+)
+def test_each_service_with_a_rule_is_asked_unless_it_runs_nothing(routes, idle, healthy, address):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Routed) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        options = {**OPTIONS, "url": url, "path": "/", "service": "e-api", "routes": routes, "attempts": 1}
+        found = health.Application(options, lambda: None).ask(lambda text: None, sleep=lambda seconds: None, idle=idle)
+        server.shutdown()
+    assert (found["healthy"], found["address"]) == (healthy, "" if address is None else url + address)

@@ -304,8 +304,8 @@ BALANCER = {"LoadBalancerName": "atena-prod-alb", "LoadBalancerArn": "arn:lb", "
 GATEWAY = {"NatGatewayId": "nat-1", "State": "available", "VpcId": "vpc-1"}
 LISTENER = {"ListenerArn": "arn:listener", "Port": 80, "DefaultActions": [{"TargetGroupArn": "arn:aws:e:r:1:targetgroup/atena-prod-api-tg/ab12"}]}
 TABLE = {"RouteTableId": "rtb-1", "Routes": [{"NatGatewayId": "nat-1"}]}
-POWERED = {"load_balancer": BALANCER, "listeners": [LISTENER], "nat_gateway": GATEWAY, "route_tables": [TABLE]}
-UNPOWERED = {"load_balancer": None, "listeners": [], "nat_gateway": None, "route_tables": []}
+POWERED = {"load_balancer": BALANCER, "listeners": [LISTENER], "rules": [], "nat_gateway": GATEWAY, "route_tables": [TABLE]}
+UNPOWERED = {"load_balancer": None, "listeners": [], "rules": [], "nat_gateway": None, "route_tables": []}
 
 
 def looks(power=ON, redis=PRESENT, state=None, counts=(1, 1), database="available", now=None, parts=None, tasks=()):
@@ -463,6 +463,18 @@ def test_what_an_apply_that_was_killed_had_made_is_found():
     ]
     assert power_terraform.missing_from_state({address for address, _id in found}, POWERED, "atena-prod") == []
     assert power_terraform.missing_from_state(set(), UNPOWERED, "atena-prod") == []
+
+
+def test_rules_are_taken_in_by_the_service_that_they_forward_to():
+    def rule(arn, group):
+        return {"RuleArn": arn, "Priority": "10", "Actions": [{"Type": "forward", "TargetGroupArn": f"arn:aws:e:r:1:targetgroup/{group}/cd34"}]}
+
+    # One that somebody made by hand for another target group is nobody's of ours; one that answers by itself has none.
+    fixed = {"RuleArn": "arn:fixed", "Priority": "2", "Actions": [{"Type": "fixed-response"}]}
+    parts = {**POWERED, "rules": [rule("arn:rule", "atena-prod-admin-tg"), rule("arn:other", "shop-tg"), fixed]}
+    found = power_terraform.missing_from_state(set(), parts, "atena-prod")
+    assert [entry for entry in found if "rule" in entry[0]] == [('aws_lb_listener_rule.service["admin"]', "arn:rule")]
+    assert dict(found)['aws_lb_listener.http["api"]'] == "arn:listener"
 
 
 def test_with_a_certificate_both_listeners_and_the_record_are_taken_in():

@@ -239,8 +239,8 @@ CASES = {
     "a log group elsewhere": (lambda f: put(f["log_groups"], **{"/ecs/atena-prod-api": None}), "log_group", WARNING, ["another region"]),
     "log groups that cannot be read": (lambda f: put(f["log_groups"], **{"/ecs/atena-prod-api": UNREAD}), "log_group", WARNING, ["could not be"]),
     "no target group": (lambda f: put(f["target_groups"], **dict.fromkeys(f["target_groups"])), "target_group", FAILED, ["does not exist"]),
-    "no listener": (lambda f: put(balancer(f), forwards_to=[]), "target_group", FAILED, ["no listener forwards to it", "infra.yml", "start"]),
-    "no load balancer": (lambda f: put(f["balancers"], **dict.fromkeys(f["balancers"])), "target_group", FAILED, ["no listener forwards to it"]),
+    "no listener": (lambda f: put(balancer(f), forwards_to=[]), "target_group", FAILED, ["no listener or rule forwards to it", "infra.yml", "start"]),
+    "no load balancer": (lambda f: put(f["balancers"], **dict.fromkeys(f["balancers"])), "target_group", FAILED, ["no listener or rule forwards to it"]),
     "a load balancer that is not there yet": (
         lambda f: put(balancer(f), State={"Code": "provisioning"}),
         "target_group",
@@ -427,6 +427,10 @@ BY_HAND = {
         {"deploymentConfiguration": {"strategy": "CANARY", "bakeTimeInMinutes": 10, "lifecycleHooks": [PAUSED, {"lifecycleStages": ["PRE_SCALE_UP"]}]}},
         FAILED,
         "CANARY with 10 min bake time, PAUSE hook at POST_SCALE_UP, AWS_LAMBDA hook at PRE_SCALE_UP",
+    ),
+    "percentages that let nothing happen": (
+        {"desiredCount": 1, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}},
+        *(FAILED, "of its 1 task ECS may stop none (minimumHealthyPercent 50 keeps 1) and start none beside them (maximumPercent 100 allows 1)"),
     ),
     "a rolling one that pauses": ({"deploymentConfiguration": {"strategy": "ROLLING", "lifecycleHooks": [PAUSED]}}, FAILED, "ContinueServiceDeployment"),
     "a rolling one with a function": (

@@ -163,17 +163,22 @@ class TestListener:
     def test_rules_are_read_only_where_the_default_leads_elsewhere(self):
         forward = {"Type": "forward", "TargetGroupArn": GROUP}
         aws = self.aws(forward)
-        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and not aws.made("describe_rules")
+        assert sources.balancer(aws, "lb", [GROUP])["forwards_to"] == [GROUP] and not aws.made("describe_rules")
         aws = self.aws({"Type": "fixed-response"}, forward)
-        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == [GROUP] and aws.made("describe_rules")
+        assert sources.balancer(aws, "lb", [GROUP])["forwards_to"] == [GROUP] and aws.made("describe_rules")
+
+    def test_rules_are_read_for_a_second_service_too(self):
+        """The default leads to the first one: the second one's rule is read all the same."""
+        aws = self.aws({"Type": "forward", "TargetGroupArn": GROUP}, {"Type": "forward", "TargetGroupArn": "second"})
+        assert sources.balancer(aws, "lb", [GROUP, "second"])["forwards_to"] == sorted([GROUP, "second"])
 
     def test_a_weight_of_nothing_is_no_way(self):
         groups = [{"TargetGroupArn": GROUP, "Weight": 0}, {"TargetGroupArn": "other", "Weight": 1}]
         aws = self.aws({"Type": "forward", "ForwardConfig": {"TargetGroups": groups}})
-        assert sources.balancer(aws, "lb", GROUP)["forwards_to"] == ["other"]
+        assert sources.balancer(aws, "lb", [GROUP])["forwards_to"] == ["other"]
 
     def test_a_load_balancer_that_is_gone(self):
-        assert sources.balancer(Aws(describe_load_balancers=denied("LoadBalancerNotFound")), "lb", GROUP) is None
+        assert sources.balancer(Aws(describe_load_balancers=denied("LoadBalancerNotFound")), "lb", [GROUP]) is None
 
 
 class TestRecords:

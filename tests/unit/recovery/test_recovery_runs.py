@@ -790,7 +790,7 @@ def orphans(monkeypatch, terraform):
     """What a start's apply had made when it was killed, in AWS and not in the state: {address: id}; and how often it was looked for."""
     listener = {"Port": 80, "ListenerArn": "arn:l", "DefaultActions": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:r:1:targetgroup/e-api-tg/1"}]}
     parts = {
-        **{"load_balancer": {"LoadBalancerArn": "arn:alb"}, "listeners": [listener], "nat_gateway": {"NatGatewayId": "nat-1"}},
+        **{"load_balancer": {"LoadBalancerArn": "arn:alb"}, "listeners": [listener], "rules": [], "nat_gateway": {"NatGatewayId": "nat-1"}},
         "route_tables": [{"RouteTableId": "rtb-1", "Routes": [{"NatGatewayId": "nat-1"}]}],
     }
     asked = []

@@ -121,6 +121,14 @@ def rules(*found: dict[str, Any]) -> dict[str, Any]:
             "arn:80",
         ),
         (
+            created('aws_lb_listener_rule.service["admin"]', listener_arn="arn:80", priority=10),
+            {
+                "describe_rules": {"Rules": [{"RuleArn": "arn:default", "Priority": "default"}, {"RuleArn": "arn:rule", "Priority": "10"}]},
+                "describe_tags": {"TagDescriptions": [{"Tags": LISTED}]},
+            },
+            "arn:rule",
+        ),
+        (
             created("aws_route53_record.main[0]", zone_id="Z", name="a.example", type="A", alias=[{"name": "lb.amazonaws.com"}]),
             {
                 "list_resource_record_sets": {

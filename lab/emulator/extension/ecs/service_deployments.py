@@ -1,7 +1,7 @@
 """A service's deployment goes as on ECS.
 
 MiniStack calls a new service's deployment COMPLETED before its task runs, completes others without a look at the load balancer's
-health checks, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
+health checks or the containers' own, never replaces an unhealthy task, lists a FAILED deployment for ever (so that waiters never end after a rollback),
 and records hardly any events.
 
 It also lets two callers bring a service to its count at the same time, so that both start a task. And where a third deployment needs room while a
@@ -31,7 +31,7 @@ from ministack.services import ecs
 from ..common import lab_settings
 from ..common.patching import replace
 from ..elbv2 import target_health
-from .task_stop import HEALTH_REASON
+from .task_stop import CONTAINER_HEALTH_REASON, HEALTH_REASON
 
 MAXIMUM_EVENTS = 100
 INVENTED = "has begun draining connections on 1 tasks."
@@ -138,6 +138,14 @@ def load_balancer_state(service: dict[str, Any], task: dict[str, Any]) -> str:
     return "healthy"
 
 
+def container_state(task: dict[str, Any]) -> str:
+    """How a task stands by its containers' own health checks; healthy if its definition has none."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
+    if not any(container.get("healthCheck") and container.get("essential", True) for container in definition.get("containerDefinitions", [])):
+        return "healthy"
+    return {"HEALTHY": "healthy", "UNHEALTHY": "unhealthy"}.get(task.get("healthStatus", ""), "initial")
+
+
 def within_grace_period(service: dict[str, Any], task: dict[str, Any]) -> bool:
     started = ecs._ts_to_epoch(task.get("startedAt")) or time.time()
     return time.time() - started < int(service.get("healthCheckGracePeriodSeconds") or 0)
@@ -169,11 +177,11 @@ def _watch_deployment(cluster: str, key: str, account: str, region: str, healthy
                 if healthy_task is not None:
                     if healthy_task.get("lastStatus") != "RUNNING":
                         return
-                    state = load_balancer_state(service, healthy_task)
-                    if state == "unhealthy" and not within_grace_period(service, healthy_task):
-                        _stop_unhealthy(service, key, healthy_task)
+                    states = load_balancer_state(service, healthy_task), container_state(healthy_task)
+                    if "unhealthy" in states and not within_grace_period(service, healthy_task):
+                        (_stop_failing if states[1] == "unhealthy" else _stop_unhealthy)(service, key, healthy_task)
                         return
-                    if state != "healthy":
+                    if states != ("healthy", "healthy"):
                         time.sleep(0.1)
                         continue
                     ecs._record_service_task_healthy(key, healthy_task)
@@ -204,6 +212,20 @@ def _replace_unhealthy(target_group: str, address: str) -> None:
         for task in list(ecs._tasks.values()):
             if ecs._task_ip(task) == address and task.get("_startup_stable") and task.get("lastStatus") == "RUNNING" and not within_grace_period(service, task):
                 _stop_unhealthy(service, key, task)
+
+
+def _stop_failing(service: dict[str, Any], key: str, task: dict[str, Any]) -> None:
+    add_event(service, f"(task {task['taskArn'].rpartition('/')[2]}) failed container health checks.")
+    ecs._stop_task({"task": task["taskArn"], "cluster": key.partition("/")[0], "reason": CONTAINER_HEALTH_REASON})
+    ecs._record_service_task_failure(task)
+
+
+def replace_failing(task: dict[str, Any]) -> None:
+    """A task whose container turned unhealthy, if a service started it that is stable; one still being deployed is followed by its own watcher."""
+    key = f"{ecs._cluster_name_from_arn(task['clusterArn'])}/{task.get('group', '').removeprefix('service:')}"
+    service = ecs._services.get(key)
+    if service and service.get("status") == "ACTIVE" and task.get("_startup_stable") and not within_grace_period(service, task):
+        _stop_failing(service, key, task)
 
 
 def _with_events(complete: Any) -> Any:

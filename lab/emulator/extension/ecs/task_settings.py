@@ -1,4 +1,4 @@
-"""What a container definition says of memory, entry point, user and directory counts.
+"""What a container definition says of memory, entry point, user, directory and capabilities counts.
 
 MiniStack starts every container without limits and ignores these settings, so a task never runs out of memory. The share of CPU
 is left alone on purpose: a quarter of a processor would only make the lab slow.
@@ -19,6 +19,7 @@ MACHINES = {"x86_64": "linux/amd64", "amd64": "linux/amd64", "aarch64": "linux/a
 
 def settings_of(container: dict[str, Any], definition: dict[str, Any]) -> dict[str, Any]:
     """docker-py's arguments for what the definition asks."""
+    parameters = container.get("linuxParameters") or {}
     memory = int(container.get("memory") or definition.get("memory") or 0) * MEBIBYTE
     wanted = {
         "mem_limit": memory or None,
@@ -28,7 +29,8 @@ def settings_of(container: dict[str, Any], definition: dict[str, Any]) -> dict[s
         "working_dir": container.get("workingDirectory"),
         "user": container.get("user"),
         "read_only": container.get("readonlyRootFilesystem"),
-        "init": (container.get("linuxParameters") or {}).get("initProcessEnabled"),
+        "init": parameters.get("initProcessEnabled"),
+        "cap_drop": (parameters.get("capabilities") or {}).get("drop"),
     }
     return {name: value for name, value in wanted.items() if value}
 

@@ -25,10 +25,11 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 # The reasons that MiniStack's own service scheduler gives to _stop_task; everything else comes from a caller of StopTask.
 SCHEDULER_REASONS = ("Service scaling down", "Deployment completed", "Task definition updated", "Deployment capacity limit", "Service deleted")
 HEALTH_REASON = "Task failed ELB health checks in "
+CONTAINER_HEALTH_REASON = "Task failed container health checks"
 
 
 def stop_code(reason: str) -> str:
-    return "ServiceSchedulerInitiated" if reason in SCHEDULER_REASONS or reason.startswith(HEALTH_REASON) else "UserInitiated"
+    return "ServiceSchedulerInitiated" if reason in (*SCHEDULER_REASONS, CONTAINER_HEALTH_REASON) or reason.startswith(HEALTH_REASON) else "UserInitiated"
 
 
 def stop_timeout(definition: dict[str, Any] | None, container: str) -> int:

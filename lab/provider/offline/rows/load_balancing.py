@@ -174,28 +174,37 @@ TARGET_GROUP = Row(
 # -- listener ------------------------------------------------------------------------------------------------------------------
 
 
-def send_actions(v: Values, sent: dict) -> None:
-    for order, action in enumerate(sent["DefaultActions"], 1):
+def in_order(actions: list[dict]) -> None:
+    for order, action in enumerate(actions, 1):
         action.setdefault("Order", order)
         groups = action.get("ForwardConfig", {}).get("TargetGroups", [])
         if len(groups) == 1:
             action["TargetGroupArn"] = groups[0]["TargetGroupArn"]  # the emulator routes by this one alone
+
+
+def send_actions(v: Values, sent: dict) -> None:
+    in_order(sent["DefaultActions"])
     if v.get("certificate_arn"):
         sent["Certificates"] = [{"CertificateArn": v["certificate_arn"]}]
 
 
-def read_actions(answer: dict, v: Values, ctx: Any) -> Values:
+def as_written(found: list[Values], before: list[Values]) -> list[Values]:
     """One target group can be written in two ways, and AWS answers with both: the state keeps its own."""
-    shape = ctx.shape("describe_listeners").output_shape.members["Listeners"].member.members["DefaultActions"]
-    found = nested_from_aws(LISTENER.block.blocks["default_action"], answer.get("DefaultActions"), shape, ACTIONS)
     for index, action in enumerate(found):
-        before = (v.get("default_action") or [])[index : index + 1]
-        if before and before[0].get("forward"):
+        prior = before[index : index + 1]
+        if prior and prior[0].get("forward"):
             # The emulator answers with the single group alone.
             action["forward"] = action["forward"] or [{"target_group": [{"arn": action["target_group_arn"], "weight": 1}]}]
             action["target_group_arn"] = None
         elif action["target_group_arn"]:
             action["forward"] = []
+    return found
+
+
+def read_actions(answer: dict, v: Values, ctx: Any) -> Values:
+    shape = ctx.shape("describe_listeners").output_shape.members["Listeners"].member.members["DefaultActions"]
+    found = nested_from_aws(LISTENER.block.blocks["default_action"], answer.get("DefaultActions"), shape, ACTIONS)
+    found = as_written(found, v.get("default_action") or [])
     certificates = answer.get("Certificates") or [{}]
     return {"arn": answer["ListenerArn"], "default_action": found, "certificate_arn": certificates[0].get("CertificateArn")}
 
@@ -241,4 +250,59 @@ LISTENER = Row(
     imports=lambda identifier, ctx: {"id": identifier, "arn": identifier},
 )
 
-ROWS = [LB, TARGET_GROUP, LISTENER]
+# -- listener rule -------------------------------------------------------------------------------------------------------------
+
+CONDITIONS = {
+    "host_header": "HostHeaderConfig",
+    "http_header": "HttpHeaderConfig",
+    "http_request_method": "HttpRequestMethodConfig",
+    "path_pattern": "PathPatternConfig",
+    "query_string": "QueryStringConfig",
+    "source_ip": "SourceIpConfig",
+}
+FIELDS = {key: name.replace("_", "-") for name, key in CONDITIONS.items()}
+
+
+def send_rule(v: Values, sent: dict) -> None:
+    in_order(sent.get("Actions", []))
+    for condition in sent.get("Conditions", []):
+        condition["Field"] = FIELDS[next(iter(condition))]
+
+
+def send_priority(ctx: Any, prior: Values | None, v: Values) -> None:
+    ctx.call("set_rule_priorities", RulePriorities=[{"RuleArn": v["id"], "Priority": int(v["priority"])}])
+
+
+def rule_details(answer: dict, v: Values, ctx: Any) -> Values:
+    shape = ctx.shape("describe_rules").output_shape.members["Rules"].member
+    names = {**ACTIONS, **CONDITIONS}
+    actions = nested_from_aws(RULE.block.blocks["action"], answer.get("Actions"), shape.members["Actions"], names)
+    arn = answer["RuleArn"]
+    return {
+        "arn": arn,
+        # …:listener-rule/app/name/balancer/listener/rule
+        "listener_arn": arn.rsplit("/", 1)[0].replace(":listener-rule/", ":listener/"),
+        "priority": None if answer["Priority"] == "default" else int(answer["Priority"]),
+        "action": as_written(actions, v.get("action") or []),
+    }
+
+
+RULE = Row(
+    "aws_lb_listener_rule",
+    "elbv2",
+    aliases={**ACTIONS, **CONDITIONS},
+    create=Call("create_rule", take="listener_arn priority action condition", adjust=send_rule),
+    made=lambda v, answer: dict.fromkeys(("id", "arn"), answer["Rules"][0]["RuleArn"]),
+    updates=(
+        Update("modify_rule", lambda v: {"RuleArn": v["id"]}, take="action condition", adjust=send_rule),
+        Update(take="priority", run=send_priority),
+    ),
+    read=Call("describe_rules", lambda v: {"RuleArns": [v["id"]]}),
+    at="Rules[0]",
+    got=rule_details,
+    delete=Call("delete_rule", lambda v: {"RuleArn": v["id"]}),
+    tags="listener-rule",
+    imports=lambda identifier, ctx: {"id": identifier, "arn": identifier},
+)
+
+ROWS = [LB, TARGET_GROUP, LISTENER, RULE]

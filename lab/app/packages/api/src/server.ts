@@ -1,6 +1,6 @@
-/** The API: HTTP on port 3000. On SIGTERM it takes no new connections, answers the requests it has, and ends. */
+/** The API: HTTP on port 3000. */
 
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 import { createPool } from "@notes/database";
 import { logger, QUEUE, reason, setting } from "@notes/shared";
@@ -9,12 +9,10 @@ import { Redis } from "ioredis";
 
 import { checks, health } from "./health.js";
 import { Notes, type Answer } from "./notes.js";
+import { serve } from "./serve.js";
 
 const VERSION = process.env.GIT_COMMIT ?? "unknown";
-const PORT = Number(process.env.PORT ?? 3000);
 const MAXIMUM_BODY = 64 * 1024;
-// Requests in flight may take so long after SIGTERM: the task's stopTimeout is 120 s.
-const GRACE = 30_000;
 
 const log = logger("api");
 const pool = createPool("api");
@@ -59,41 +57,13 @@ async function answer(request: IncomingMessage): Promise<Answer> {
   return [404, { error: "there is nothing here" }];
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let [status, body]: Answer = [500, {}];
-  try {
-    [status, body] = await answer(request);
-  } catch (error) {
-    log.error(`${request.method} ${request.url} failed: ${error instanceof Error ? error.stack : error}`);
-    body = { error: error instanceof Error ? error.constructor.name : "Error" };
-  }
-  if (request.url !== "/health") log.info(`"${request.method} ${request.url}" ${status}`);
-  // A connection that was kept open would keep a stopping server from its end.
-  response.writeHead(status, { "Content-Type": "application/json", ...(!server.listening && { Connection: "close" }) });
-  response.end(`${JSON.stringify(body)}\n`);
-}
-
-const server = createServer(handle);
-// Longer than the load balancer's idle timeout of 60 s: it must not send a request on a connection that this side has just closed.
-server.keepAliveTimeout = 65_000;
-
-function stop(): void {
-  log.info("stopping: finishing the requests in flight");
-  setTimeout(() => {
-    log.error(`requests are still in flight after ${GRACE / 1000} s: ending without them`);
-    process.exit(1);
-  }, GRACE).unref();
-  server.close(async () => {
-    await Promise.allSettled([queue.close(), pool.end()]);
-    redis.disconnect();
-    log.info("stopped");
-  });
+async function close(): Promise<void> {
+  await Promise.allSettled([queue.close(), pool.end()]);
+  redis.disconnect();
 }
 
 function main(): void {
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
-  server.listen(PORT, () => log.info(`version ${VERSION} listens on port ${PORT}`));
+  serve({ version: VERSION, port: Number(process.env.PORT ?? 3000), log, healthPath: "/health", answer, close });
 }
 
 main();

@@ -9,13 +9,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createPool } from "@notes/database";
-import { ATTEMPTS, CREATE_NOTE, logger, QUEUE, reason, setting, type NoteData } from "@notes/shared";
+import { ATTEMPTS, CREATE_NOTE, logger, QUEUE, reason, setting, showLife, type NoteData } from "@notes/shared";
 import { Worker, WaitingError, type Job } from "bullmq";
+import { Redis } from "ioredis";
 
 const VERSION = process.env.GIT_COMMIT ?? "unknown";
 // How long a stopping worker goes on with its job, and how long it may take altogether: the task's stopTimeout is 120 s.
 const PATIENCE = Number(process.env.WORKER_PATIENCE ?? 30) * 1000;
 const GRACE = PATIENCE + 30_000;
+// What the container's health check looks at (README), and how often it is written.
+const ALIVE_FILE = "/tmp/alive";
+const ALIVE_EVERY = 5_000;
 
 const log = logger("worker");
 const pool = createPool("worker");
@@ -56,6 +60,17 @@ const worker = new Worker(QUEUE, work, {
 worker.on("failed", (job, error) => log.error(`job ${job?.id} failed: ${error.message}`));
 worker.on("error", (error) => log.error(reason(error)));
 
+// The worker's own connections wait for Redis as long as it takes: this one says so.
+const redis = new Redis(setting("REDIS_URL"), { connectTimeout: 2_500, maxRetriesPerRequest: 0 });
+redis.on("error", (error) => log.error(`Redis: ${reason(error)}`));
+const checks = {
+  database: () => pool.query("SELECT 1"),
+  redis: () => redis.ping(),
+  worker: async () => {
+    if (!worker.isRunning() && !worker.closing) throw new Error("the worker takes no jobs");
+  },
+};
+
 async function stop(): Promise<void> {
   log.info("stopping: finishing the job in hand");
   setTimeout(() => worker.cancelAllJobs("the worker stops"), PATIENCE).unref();
@@ -65,6 +80,7 @@ async function stop(): Promise<void> {
     process.exit(1);
   }, GRACE).unref();
   await worker.close();
+  redis.disconnect();
   await pool.end();
   log.info("stopped");
 }
@@ -73,7 +89,9 @@ async function main(): Promise<void> {
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
   log.info(`version ${VERSION} takes jobs from queue ${QUEUE}`);
-  await worker.run();
+  const ended = worker.run();
+  showLife(ALIVE_FILE, ALIVE_EVERY, checks, log);
+  await ended;
 }
 
 await main();
