@@ -25,7 +25,11 @@ VARIABLES = {
         "us-east-1a": {"public_cidr": "10.0.1.0/24", "private_cidr": "10.0.10.0/24"},
         "us-east-1b": {"public_cidr": "10.0.2.0/24", "private_cidr": "10.0.20.0/24"},
     },
-    "services": {"api": {"cpu": 256, "port": 3000, "health_check_path": "/health"}, "workers": {"cpu": 256}},
+    "services": {
+        "api": {"cpu": 256, "port": 3000, "health_check_path": "/health"},
+        "workers": {"cpu": 256, "ephemeral_storage": 30},
+        "admin": {"cpu": 256, "port": 3001, "listener_rule": {"priority": 10, "hosts": ["admin.example.com"], "paths": ["/admin", "/admin/*"]}},
+    },
     "execute_command": False,
     "manual_secrets": ["ADMIN_TOKEN"],
     "database": {
@@ -183,6 +187,17 @@ def delete_redis_group(client: Client, v: Values) -> None:
                 revoke = ec2.revoke_security_group_egress if one["IsEgress"] else ec2.revoke_security_group_ingress
                 revoke(GroupId=group["GroupId"], SecurityGroupRuleIds=[one["SecurityGroupRuleId"]])
     ec2.delete_security_group(GroupId=v["id"])
+
+
+def rule_values(c: Client, v: Values) -> Any:
+    (rule,) = c("elbv2").describe_rules(RuleArns=[v["arn"]])["Rules"]
+    return rule["Priority"], sorted(value for condition in rule["Conditions"] for value in condition["Values"])
+
+
+def spoil_listener_rule(c: Client, v: Values) -> None:
+    conditions = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/spoilt"]}}]
+    c("elbv2").modify_rule(RuleArn=v["arn"], Conditions=conditions)
+    c("elbv2").set_rule_priorities(RulePriorities=[{"RuleArn": v["arn"], "Priority": 99}])
 
 
 def lb_timeout(client: Client, v: Values) -> str:
@@ -404,8 +419,13 @@ CASES = {
         spoil=spoil_lb,
         delete=lambda c, v: c("elbv2").delete_load_balancer(LoadBalancerArn=v["arn"]),
         round=2,
-        also={'aws_lb_listener.http["api"]': "create", 'aws_lb_listener.https["api"]': "create", "aws_route53_record.main[0]": "update"},
-        why="Its listeners are part of it, and the record goes on naming the one that is gone.",
+        also={
+            'aws_lb_listener.http["api"]': "create",
+            'aws_lb_listener.https["api"]': "create",
+            'aws_lb_listener_rule.service["admin"]': "create",
+            "aws_route53_record.main[0]": "update",
+        },
+        why="Its listeners and their rules are part of it, and the record goes on naming the one that is gone.",
     ),
     "aws_lb_target_group": Case(
         'aws_lb_target_group.service["api"]',
@@ -422,13 +442,19 @@ CASES = {
         spoil=lambda c, v: c("elbv2").modify_listener(ListenerArn=v["arn"], Port=8081),
         delete=lambda c, v: c("elbv2").delete_listener(ListenerArn=v["arn"]),
     ),
+    "aws_lb_listener_rule": Case(
+        'aws_lb_listener_rule.service["admin"]',
+        look=rule_values,
+        spoil=spoil_listener_rule,
+        delete=lambda c, v: c("elbv2").delete_rule(RuleArn=v["arn"]),
+    ),
     "aws_ecs_cluster": Case(
         "aws_ecs_cluster.main",
         look=lambda c, v: ecs_tag(c, v, "Purpose"),
         spoil=lambda c, v: c("ecs").untag_resource(resourceArn=v["arn"], tagKeys=["Purpose"]),
         delete=delete_cluster,
         round=2,
-        also={'aws_ecs_service.service["api"]': "create", 'aws_ecs_service.service["workers"]': "create"},
+        also={f'aws_ecs_service.service["{key}"]': "create" for key in ("admin", "api", "workers")},
         why="A cluster with services is not deleted: after them.",
     ),
     "aws_ecs_task_definition": Case(
@@ -456,10 +482,7 @@ CASES = {
         spoil=lambda c, v: c("iam").update_role(RoleName=v["name"], Description="spoilt"),
         delete=lambda c, v: c("iam").delete_role(RoleName=v["name"]),
         round=2,
-        also={
-            'aws_ecs_task_definition.template["api"]': "replace",
-            'aws_ecs_task_definition.template["workers"]': "replace",
-        },
+        also={f'aws_ecs_task_definition.template["{key}"]': "replace" for key in ("admin", "api", "workers")},
         why="The new role's ARN is unknown while planning, and no task definition can change its role.",
     ),
     "aws_iam_role_policy": Case(
