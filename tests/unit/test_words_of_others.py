@@ -281,7 +281,7 @@ def not_deleted():
 
 def health_of_a_start(monkeypatch, **_):
     """An application that is not well after a start or a restore: what is told, returned and put on record."""
-    monkeypatch.setattr(health, "read", lambda url, timeout: (503, HOSTILE))
+    monkeypatch.setattr(health, "read", lambda url, timeout, host: (503, HOSTILE))
     told, journal = [], Journal(Bucket(), "state", "power.json")
     journal.read()
     journal.save(new("a"))
@@ -371,7 +371,7 @@ LOCK = {"LockID": {"S": f"{environment_lock.PREFIX}a"}, "reason": {"S": HOSTILE}
 
 @pytest.mark.parametrize("at", range(280, 301, 5))
 def test_a_secret_at_the_end_of_what_is_shown_of_an_answer_goes_before_it_is_cut(at, monkeypatch):
-    monkeypatch.setattr(health, "read", lambda url, timeout: (503, f"{'.' * at}{SECRET}"))
+    monkeypatch.setattr(health, "read", lambda url, timeout, host: (503, f"{'.' * at}{SECRET}"))
     status, content = health.ask("http://h", hide=Redactor([SECRET]).text)
     assert (status, content) == (503, f"{'.' * at}[secret]"[:300])
 
