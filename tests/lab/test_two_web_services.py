@@ -238,6 +238,11 @@ def test_a_night_takes_the_rule_along_and_brings_both_back(routed):
     routed.playbook("stop.yml", timeout=900).must_succeed()
     assert routed.rules() == []
     assert routed.plan()[0] == 0
+    # ECS would refuse a third one at the very end of the apply.
+    routed.services_given = {**BOTH, "third": {**ADMIN, "port": 3002, "listener_rule": {"priority": 30, "paths": ["/third"]}}}
+    refused = routed.playbook("infra.yml").must_fail()
+    assert "the environment is stopped" in refused.text and "Run start.yml, then infra.yml" in refused.text, refused.output
+    routed.services_given = BOTH
     routed.playbook("start.yml", timeout=900).must_succeed()
     assert routed.answers() == {"/": "notes", "/admin": "notes admin"}
     assert len(routed.rules()) == 1

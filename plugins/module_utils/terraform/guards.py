@@ -57,6 +57,9 @@ class Guards:
         if refusals:
             raise Refused(plans.refusal(refusals), refusals)
         refuse_impossible(changes)
+        # A stop or start names what it may mend: its own apply is what takes the listeners away and makes them.
+        if not self.mend:
+            refuse_unreachable(plan, changes)
         refuse_empty(changes, ("aws_db_instance",), "database", self.no_database, imports)
         refuse_empty(changes, _REDIS_TYPES, "Redis", self.no_redis, imports)
         refuse_lost_redis(changes, self.lost_redis)
@@ -137,6 +140,21 @@ def refuse_impossible(changes: Iterable[Change]) -> None:
     found = [change for change in changes if change.get("impossible")]
     if found:
         raise Refused(f"{' '.join(change['impossible'] for change in found)} Nothing was changed.", found)
+
+
+def refuse_unreachable(plan: Mapping[str, Any], changes: Iterable[Change]) -> None:
+    """A service behind a load balancer that is not there, as of a stopped environment: ECS refuses it when all else of the plan is applied."""
+    resources = plan.get("resource_changes", [])
+    if any(one["type"] == "aws_lb_listener" and one["change"]["actions"] != ["delete"] for one in resources):
+        return
+    balanced = [one for one in resources if one["type"] == "aws_ecs_service" and (one["change"].get("after") or {}).get("load_balancer")]
+    found = [one["address"] for one in balanced if "create" in one["change"]["actions"]]
+    if found:
+        raise Refused(
+            f"Terraform would create {', '.join(found)} behind the load balancer, which is not there: the environment is stopped, and ECS refuses a service "
+            "whose target group no listener forwards to. Nothing was changed. Run start.yml, then infra.yml.",
+            [change for change in changes if change["address"] in found],
+        )
 
 
 def refuse_lost_redis(changes: Iterable[Change], why: str) -> None:

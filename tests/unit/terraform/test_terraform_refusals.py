@@ -48,6 +48,34 @@ def module(record=None, power=None, *, redeploying=False, check=False, monkeypat
     return types.SimpleNamespace(params=where, check_mode=check)
 
 
+# --- A service that nobody would reach --------------------------------------------------------------------------------
+WEB = resource('aws_ecs_service.service["admin"]', load_balancer=[{"target_group_arn": "arn:tg"}])
+
+
+@pytest.mark.parametrize(
+    ("resources", "options", "is_refused"),
+    [
+        ((WEB,), {}, True),
+        ((WEB, resource('aws_lb_listener.http["api"]', ("delete",))), {}, True),
+        ((WEB, resource('aws_lb_listener.http["api"]', ("no-op",))), {}, False),
+        ((WEB, resource('aws_lb_listener.http["api"]')), {}, False),
+        ((resource(WEB["address"], ("update",), load_balancer=[{}]),), {}, False),
+        ((resource('aws_ecs_service.service["workers"]', load_balancer=[]),), {}, False),
+        # A stop's own apply.
+        ((WEB,), {"mend": ["aws_lb.main[0]"]}, False),
+    ],
+)
+def test_a_service_is_not_put_behind_a_load_balancer_that_is_off(resources, options, is_refused):
+    terraform = Terraform(*resources)
+    if not is_refused:
+        run(terraform, **options)
+        assert terraform.applied
+        return
+    with pytest.raises(guards.Refused, match="the environment is stopped, and ECS refuses.*Nothing was changed. Run start.yml, then infra.yml."):
+        run(terraform, **options)
+    assert not terraform.applied
+
+
 # --- What a redeploy begins with --------------------------------------------------------------------------------------
 CHOSEN = {"database": "d", "redis": "r"}
 BOTH = (resource(DATABASE, snapshot_identifier="d"), resource(REDIS, snapshot_name="r"))
