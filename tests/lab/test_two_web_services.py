@@ -253,6 +253,9 @@ def test_it_is_taken_away_again(routed):
     routed.services_given = ONE
     refused = routed.playbook("infra.yml").must_fail()
     assert "aws_ecs_service.service" in refused.text and "infra_allow_destroy" in refused.text, refused.output
+    # ECR deletes no repository that holds images.
+    ecr, repository = routed.client("ecr"), {"repositoryName": f"{routed.name}-admin"}
+    ecr.batch_delete_image(**repository, imageIds=ecr.list_images(**repository)["imageIds"])
     allowed = ["aws_ecs_service.service*", "aws_lb_*.service*", "aws_vpc_security_group_*port*", "aws_ecr_*.service*", "aws_cloudwatch_log_group.service*"]
     run = routed.playbook("infra.yml", "-e", json.dumps({"infra_allow_destroy": [*allowed, "aws_ecs_task_definition.template*"]})).must_succeed()
     assert " 0 replaced" in run.text, run.output
