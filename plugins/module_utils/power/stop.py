@@ -201,7 +201,7 @@ class Stop(PowerRun):
     def _snapshot(self) -> tuple[dict, dict]:
         """A new snapshot, verified, and on record as what a start restores."""
         identifier = self.params["redis_id"]
-        cache = redis_read.find(self.call, identifier)
+        cache = redis_read.find(self.call, identifier, tags=False)
         if cache is None:
             raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop went on, before it had a snapshot.")
         name = power_redis.snapshot_name(cache, datetime.datetime.now(datetime.UTC))

@@ -115,6 +115,8 @@ class StateLock:
     def __init__(self, call: Aws, table: str, bucket: str, key: str) -> None:
         self.call, self.table, self.bucket, self.key = call, table, bucket, key
         self.path = f"{bucket}/{key}"
+        # {identity: what was written into the lock} of what this object took.
+        self._taken: dict[str, str] = {}
 
     def _table(self, operation: str, doing: str, key: str = "", **arguments: Any) -> dict[str, Any]:
         named = {} if operation == "put_item" else {"Key": {"LockID": {"S": key or self.path}}}
@@ -138,6 +140,7 @@ class StateLock:
             try:
                 item = {"LockID": {"S": self.path}, "Info": {"S": info}}
                 self._table("put_item", "take", Item=item, ConditionExpression="attribute_not_exists(LockID)")
+                self._taken[identity] = info
                 return
             except Conflict as failed:
                 if failed.code != "ConditionalCheckFailedException":
@@ -153,8 +156,10 @@ class StateLock:
 
     def release(self, identity: str) -> bool:
         """Gives it back if it is still this one. Whether it was."""
-        item = self._table("get_item", "read", ConsistentRead=True).get("Item")
-        info = (item or {}).get("Info", {}).get("S", "")
+        info = self._taken.pop(identity, "")
+        if not info:
+            item = self._table("get_item", "read", ConsistentRead=True).get("Item")
+            info = (item or {}).get("Info", {}).get("S", "")
         if f'"{identity}"' not in info:
             return False
         try:

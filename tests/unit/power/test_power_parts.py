@@ -432,7 +432,7 @@ class Table:
     """The lock table, and the object with the state."""
 
     def __init__(self, state=b"{}"):
-        self.items, self.state, self.lose = {}, state, 0
+        self.items, self.state, self.lose, self.read = {}, state, 0, []
 
     def __call__(self, service, operation, doing, /, **arguments):
         if service == "s3":
@@ -441,6 +441,7 @@ class Table:
             return {"Body": io.BytesIO(self.state)}
         key = arguments.get("Key", arguments.get("Item"))["LockID"]["S"]
         if operation == "get_item":
+            self.read.append(key)
             return {"Item": self.items.get(key)}
         if operation == "put_item":
             if "ConditionExpression" in arguments and key in self.items:
@@ -485,6 +486,15 @@ def test_a_lock_of_somebody_else_is_told_with_the_way_out(lock):
     assert lock.release("id-2") is False
     assert lock.release("id-1") is True
     take(lock, "id-2")
+
+
+def test_a_lock_that_was_taken_here_is_given_back_with_one_call_and_only_if_it_is_still_ours(lock, table):
+    take(lock)
+    table.read = []
+    assert lock.release("id-1") is True and table.items == {}
+    take(lock)
+    table.items["state/atena/prod/terraform.tfstate"] = {"Info": {"S": '{"ID": "somebody-else"}'}}
+    assert lock.release("id-1") is False and table.items and table.read == []
 
 
 def test_a_lock_is_waited_for(lock):
