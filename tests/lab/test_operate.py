@@ -209,7 +209,8 @@ def test_a_restart_that_fails_leaves_the_tasks_of_before_and_says_why(lab, secre
     secret(None)
     run = lab.playbook("restart.yml", "-e", "restart_services=api").must_fail()
     assert "The restart failed" in run.text
-    assert "ADMIN_TOKEN" in run.text
+    assert f"SECRET_MISSING, {API}" in run.text and "ADMIN_TOKEN" in run.text
+    assert "playbooks/secrets.yml`" in run.text, "what to do, to be pasted"
     assert f"Tasks that run beside those of the failed deployments: {API} 1 of 1." in run.text
     assert before in tasks(lab)
     assert lab.app.get("/health")[0] == 200

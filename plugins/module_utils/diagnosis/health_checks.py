@@ -100,7 +100,7 @@ def _now(view: View, check: _Check, replaced: list[Task]) -> Found:
     )
     address = view.facts.health
     if address and address.status != 200 and _is_asked(view, address, group):
-        evidence += shown(address_line(address))
+        evidence.append(address_line(address))
     code, cause, steps, certainty = _meaning(view, check, problems[0] if problems else "")
     moment = replaced[0].last_moment if replaced else ""
     return Found(code, service.name, cause, steps, certainty, evidence, concerns=(service.name,), at=moment)

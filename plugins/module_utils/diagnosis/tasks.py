@@ -193,12 +193,12 @@ def unexplained(view: View) -> Iterator[Found]:
         cause = f"The application's address answers with {address.status or 'nothing'}"
         steps = [view.step("Nothing in AWS explains it: read what the application logs", "logs.yml", "logs_errors=true"), remedies.rollback(view)]
         balanced = tuple(service.name for service in view.services.values() if service.has_load_balancer)
-        evidence = shown(address_line(address))
+        evidence = [address_line(address)]
         yield Found("ADDRESS_UNHEALTHY", address.url, cause, steps, LIKELY, evidence, concerns=balanced, folds=True)
 
 
-def address_line(address: Health) -> str:
-    return f"{address.url} answers with {address.status or 'nothing'}{': ' if address.content else ''}{address.content}"
+def address_line(address: Health) -> Shown:
+    return Shown(f"{address.url} answers with {address.status or 'nothing'}{': ' if address.content else ''}{address.content}", address.url)
 
 
 def _too_few(view: View, name: str, service: Service) -> Found:
