@@ -13,6 +13,8 @@ from typing import Any
 from emulator_world import until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+# Of the revisions that tests deploy.
+_FAMILY = "tried"
 
 
 class Diagnosis:
@@ -112,6 +114,13 @@ def revision_with(lab: Any, key: str = "api", **changes: Any) -> str:
     container = running["containerDefinitions"][0]
     changed = {name: value(container) if callable(value) else value for name, value in changes.items()}
     arn = ecs.register_task_definition(
-        family="tried", containerDefinitions=[{**container, **changed}], **{name: running[name] for name in keep if name in running}
+        family=_FAMILY, containerDefinitions=[{**container, **changed}], **{name: running[name] for name in keep if name in running}
     )["taskDefinition"]["taskDefinitionArn"]
     return str(arn)
+
+
+def forget_revisions(lab: Any) -> None:
+    """Deregisters what `revision_with` registered."""
+    ecs = lab.client("ecs")
+    for arn in ecs.list_task_definitions(familyPrefix=_FAMILY)["taskDefinitionArns"]:
+        ecs.deregister_task_definition(taskDefinition=arn)

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from cured import Diagnosis, breaker_kept, ended, failing_deployment, heals, pasted, revision_with, settled
+from cured import Diagnosis, breaker_kept, ended, failing_deployment, forget_revisions, heals, pasted, revision_with
 from database_address import libpq
 from emulator_world import until
 
@@ -27,10 +27,11 @@ def diagnose(lab, tmp_path) -> Callable[[], Diagnosis]:
 @pytest.fixture(autouse=True)
 def well(lab) -> Iterator[None]:
     """Each test begins with an environment that works, and has to leave one by the printed commands alone."""
-    assert settled(lab)
+    heals(lab)
     with breaker_kept(lab):
         yield
         heals(lab)
+    forget_revisions(lab)
 
 
 def cure(lab, diagnose: Callable[[], Diagnosis], code: str, resource: str, *, instead: bool = False, skip: int = 0) -> Diagnosis:
@@ -73,8 +74,7 @@ def test_a_secret_that_does_not_exist(lab, diagnose):
 
 def test_an_execution_role_that_may_not_read_the_secrets(lab, diagnose):
     """The older tasks run on, all is healthy: and every task that starts fails."""
-    iam = lab.client("iam")
-    role = next(item["RoleName"] for page in iam.get_paginator("list_roles").paginate() for item in page["Roles"] if "execution" in item["RoleName"])
+    iam, role = lab.client("iam"), f"{lab.name}-ecs-execution"
     for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=policy)
     found = diagnose()
