@@ -31,7 +31,8 @@ from ansible_collections.atena.aws.plugins.plugin_utils import warm
 
 _PLUGINS = Path(__file__).resolve().parents[1]
 # Of Ansible's own, one of each file with filters or tests that the roles use.
-_FILTERS, _TESTS = ("combine", "union", "urlsplit"), ("match", "subset")
+_FILTERS = ("combine", "union", "urlsplit")
+_TESTS = ("match", "subset")
 _LOOKUPS = ("env", "config", "pipe", "vars")
 # Read by every status, which is asked of many environments at a time.
 _MODULES = ("caller_identity_info", "environment_info")

@@ -105,7 +105,7 @@ def arrange(lines: Iterable[str], columns: int, further: str = "  ") -> list[str
     further: what the second and later lines of a sentence begin with.
     """
     parted = [_labelled(line) for part in lines for line in clean(str(part)).splitlines()]
-    labels = [label for label, _ in parted if label]
+    labels = [label for label, _text in parted if label]
     column = max(map(len, labels), default=0) + (3 if len(labels) > 1 else 2)
     shown: list[str] = []
     for label, text in parted:

@@ -28,9 +28,10 @@ from ansible.utils.display import Display
 from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 from ansible_collections.atena.aws.plugins.plugin_utils.forked import forked
 
-with contextlib.suppress(ImportError):  # the modules say so where they lack it
-    import boto3.session  # noqa: F401
-    import botocore.session  # noqa: F401
+# For all workers to have; the modules say so where they lack it.
+for _name in ("boto3.session", "botocore.session"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_name)
 
 _OURS = re.compile(r"atena\.aws\.(?P<name>[a-z_]+)")
 # Variables of a task's `environment` that are read when something is done. Others may be read by an interpreter or a library when it starts.

@@ -8,8 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.atena.aws.plugins.action import any_module
-from ansible_collections.atena.aws.plugins.plugin_utils import warm
+from ansible_collections.atena.aws.plugins.plugin_utils import any_module, warm
 
 # The same interpreter, spelled otherwise: it is not known to be the controller's, so the module gets it for itself.
 OF_ITS_OWN = os.path.join(os.path.dirname(sys.executable), ".", os.path.basename(sys.executable))
@@ -70,7 +69,7 @@ def test_a_variable_that_an_interpreter_reads_has_one_started(ansible, tmp_path)
 
 
 def worker(*, transport="local", become=None, async_val=0, delegate_to=None, environment=None):
-    action = object.__new__(any_module.ActionModule)
+    action = object.__new__(any_module.AnyModule)
     action._task = SimpleNamespace(async_val=async_val, delegate_to=delegate_to)
     action._connection = SimpleNamespace(transport=transport, become=become)
     action._templar = SimpleNamespace(template=lambda value: value)

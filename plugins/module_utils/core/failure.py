@@ -14,8 +14,8 @@ PARTS = ("what", "why", "state", "next")
 # In a message the sentence about the state, and the first that is an instruction: 'X is wrong, as … . Nothing was changed. Do this.'
 _STATE = re.compile(r"(?:Nothing|No [a-z]+|So nothing|So no [a-z]+) (?:else )?(?:was|is|were|has been) ")
 _NEXT = re.compile(
-    r"(?:Add|Ask|Check|Choose|Commit|Correct|Create|Delete|Deploy|Either|First|Fix|Give|Grant|If|Install|Make|Name|Put|Quote|Re-run|Remove|Rename|Restore|Run|Say"
-    r"|See|Set|Start|Stop|Take|To|Try|Type|Use|Wait|With|Write)\b"
+    r"(?:Add|Ask|Check|Choose|Commit|Correct|Create|Delete|Deploy|Either|First|Fix|Give|Grant|If|Install|Make|Name|Put|Quote|Re-run|Remove|Rename|Restore|Run"
+    r"|Say|See|Set|Start|Stop|Take|To|Try|Type|Use|Wait|With|Write)\b"
 )
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)[^\S\n]+(?=[A-Z`'\"(])|\n")
 
