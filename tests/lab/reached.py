@@ -125,7 +125,7 @@ def that_fit(files: dict[str, int], seconds: int) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", default="", help="the commit that the change is against")
-    parser.add_argument("--seconds", type=int, default=1500, help="of one lab, for what is added to the core")
+    parser.add_argument("--seconds", type=int, default=900, help="of one lab, for what is added to the core")
     given = parser.parse_args()
     base = given.base or default_base()
     changed = changed_since(base)
