@@ -10,8 +10,10 @@ its result from its standard output. Whatever is not plainly on this machine as 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import importlib
+import inspect
 import json
 import os
 import re
@@ -20,13 +22,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible import constants as C
-from ansible.executor import module_common
-from ansible.module_utils import basic
-from ansible.module_utils.common import json as module_json, warnings
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.atena.aws.plugins.module_utils.core import requirements
 from ansible_collections.atena.aws.plugins.plugin_utils.forked import forked
+
+
+def _part(name: str) -> Any:
+    """A part of ansible-core that is not documented; None of a version without it."""
+    try:
+        return importlib.import_module(f"ansible.{name}")
+    except ImportError:
+        return None
+
+
+module_common, basic, warnings = _part("executor.module_common"), _part("module_utils.basic"), _part("module_utils.common.warnings")
+module_json, module_internal = _part("module_utils.common.json"), _part("module_utils._internal")
 
 # For all workers to have; the modules say so where they lack it.
 for _name in ("boto3.session", "botocore.session"):
@@ -54,6 +65,43 @@ def _imported(name: str) -> Callable[[], object] | None:
         return None
 
 
+# What is used of ansible-core besides its documented classes, as it is in the versions that this was written for.
+_METHODS = {
+    "_execute_module": {"module_name", "module_args", "task_vars", "wrap_async"},
+    "_configure_module": {"module_name", "module_args", "task_vars"},
+    "_is_pipelining_enabled": {"module_style", "wrap_async"},
+    "_low_level_execute_command": {"cmd", "in_data"},
+    "_compute_environment_string": {"raw_environment_out"},
+}
+# Of 2.19 and later.
+_BUILT = {"b_module_data", "module_style", "shebang", "serialization_profile"}
+
+
+@functools.cache
+def knows_core() -> bool:
+    """Whether all of that is in the installed ansible-core as it is known here. Where it is not, every module goes Ansible's ordinary way."""
+    try:
+        methods = all(names <= set(inspect.signature(getattr(ActionBase, name)).parameters) for name, names in _METHODS.items())
+        registers = all(hasattr(getattr(warnings, name), "clear") for name in ("_global_warnings", "_global_deprecations"))
+        profiles = _knows_profiles() if hasattr(module_common, "_BuiltModule") else _is_before_them()
+        return methods and registers and profiles and hasattr(basic, "_ANSIBLE_ARGS")
+    except (AttributeError, TypeError, ValueError):
+        return False
+
+
+def _knows_profiles() -> bool:
+    """ansible-core 2.19 and later, with what it has for the kind of module that ours are."""
+    fields = dataclasses.fields(module_common._BuiltModule)
+    needed = {field.name for field in fields if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING}
+    module_json.get_module_encoder(_PROFILE, module_json.Direction.CONTROLLER_TO_MODULE)
+    return needed == _BUILT and hasattr(basic, "_ANSIBLE_PROFILE") and isinstance(module_internal.is_controller, bool)
+
+
+def _is_before_them() -> bool:
+    """ansible-core 2.17 and 2.18, whose controller and modules are one to these parts."""
+    return hasattr(module_json, "AnsibleJSONEncoder") and not hasattr(basic, "_ANSIBLE_PROFILE") and not hasattr(module_internal, "is_controller")
+
+
 class WarmAction(ActionBase):
     """Base of the action plugins of our modules. It replaces how Ansible packs a module and how it starts it; all else of a task is Ansible's."""
 
@@ -62,15 +110,15 @@ class WarmAction(ActionBase):
     __payload = b""
     __environment: Mapping[str, str] = {}
 
-    def _execute_module(self, module_name: str | None = None, module_args: Any = None, tmp: Any = None, task_vars: Any = None, **options: Any) -> Any:
+    def _execute_module(self, *args: Any, **options: Any) -> Any:
         problem = _problem_of_the_controller()
         if problem:
             return {"failed": True, "msg": problem}
-        action = module_name or self._task.action
-        plain = not options.get("wrap_async") and self.is_plainly_local(task_vars or {})
-        self.__main = main_of(action) if plain else None
+        # Whoever names a module or its variables by place is none of ours.
+        plain = not args and not options.get("wrap_async") and knows_core() and self.is_plainly_local(options.get("task_vars") or {})
+        self.__main = main_of(options.get("module_name") or self._task.action) if plain else None
         try:
-            return super()._execute_module(module_name=module_name, module_args=module_args, tmp=tmp, task_vars=task_vars, **options)
+            return super()._execute_module(*args, **options)
         finally:
             self.__main = None
 
@@ -92,19 +140,19 @@ class WarmAction(ActionBase):
         return variables["ansible_delegated_vars"][self._task.delegate_to] if self._task.delegate_to else variables
 
     # --- In Ansible's own way of running a module ---------------------------------------------------------------------
-    def _is_pipelining_enabled(self, module_style: str, wrap_async: bool = False) -> bool:
+    def _is_pipelining_enabled(self, *args: Any, **options: Any) -> bool:
         """What goes nowhere needs no file to go through."""
-        return self.__main is not None or super()._is_pipelining_enabled(module_style, wrap_async)
+        return self.__main is not None or super()._is_pipelining_enabled(*args, **options)
 
-    def _configure_module(self, module_name: str, module_args: Any, task_vars: Any) -> Any:
+    def _configure_module(self, *args: Any, **options: Any) -> Any:
         if self.__main is None:
-            return super()._configure_module(module_name=module_name, module_args=module_args, task_vars=task_vars)
-        self.__payload = _packed(module_args)
-        return _built(self.__payload, module_name)
+            return super()._configure_module(*args, **options)
+        self.__payload = _packed(options["module_args"])
+        return _built(self.__payload, options["module_name"])
 
-    def _low_level_execute_command(self, cmd: str, *args: Any, in_data: bytes | None = None, **options: Any) -> Any:
-        if self.__main is None or in_data is not self.__payload:
-            return super()._low_level_execute_command(cmd, *args, in_data=in_data, **options)
+    def _low_level_execute_command(self, *args: Any, **options: Any) -> Any:
+        if self.__main is None or options.get("in_data") is not self.__payload:
+            return super()._low_level_execute_command(*args, **options)
         Display().vvv(f"FORK {self._task.action}, without an interpreter of its own", host=self._play_context.remote_addr)
         work = functools.partial(_run, self.__main, self.__payload)
         ended = forked(work, self.__environment, os.path.abspath(self._loader.get_basedir()))
@@ -152,7 +200,5 @@ def _run(main: Callable[[], object], payload: bytes) -> None:
 
 def _leave_the_controller() -> None:
     """A module's warnings belong to its result; on a controller they would be shown instead (ansible-core 2.19)."""
-    with contextlib.suppress(ImportError):
-        from ansible.module_utils import _internal
-
-        _internal.is_controller = False
+    if hasattr(module_internal, "is_controller"):
+        module_internal.is_controller = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -105,3 +106,60 @@ def test_only_what_is_plainly_local_is_forked(action, variables, is_plain):
 def test_only_modules_of_ours_are():
     assert warm.main_of("ansible.builtin.stat") is None and warm.main_of("amazon.aws.s3_bucket") is None and warm.main_of("atena.aws.no_such_module") is None
     assert callable(warm.main_of("atena.aws.release_info"))
+
+
+# --- The parts of ansible-core that are none of its documented ones -----------------------------------------------------
+@pytest.fixture
+def asked_anew():
+    warm.knows_core.cache_clear()
+    yield
+    warm.knows_core.cache_clear()
+
+
+def test_the_installed_core_is_known(asked_anew):
+    """With a version that is not, nothing fails and nothing is gained: this test is what tells it."""
+    assert warm.knows_core()
+
+
+class Otherwise:
+    def _configure_module(self, name, arguments, variables):
+        pass
+
+
+def built_with(name):
+    return dataclasses.make_dataclass("_BuiltModule", [(field, object) for field in (*sorted(warm._BUILT), name)])
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "other"),
+    [
+        (warm.ActionBase, "_configure_module", Otherwise._configure_module),
+        (warm.ActionBase, "_low_level_execute_command", None),
+        (warm.module_common, "_BuiltModule", built_with("one_more")),
+        (warm.module_common, "_BuiltModule", None),
+        (warm.basic, "_ANSIBLE_ARGS", None),
+        (warm.module_json, "get_module_encoder", None),
+        (warm.warnings, "_global_warnings", None),
+        (warm, "warnings", SimpleNamespace()),
+        (warm, "basic", SimpleNamespace()),
+    ],
+    ids=["other arguments", "no such method", "one more field", "no such class", "no arguments", "no encoder", "no warnings"] + ["nothing there"] * 2,
+)
+def test_another_core_is_left_to_its_ordinary_way(asked_anew, monkeypatch, where, name, other):
+    if not hasattr(where, name):
+        pytest.skip("the installed version has none of it")
+    if other is None:
+        monkeypatch.delattr(where, name)
+    else:
+        monkeypatch.setattr(where, name, other)
+    # 2.17 has no _BuiltModule: there one is as unknown as another is later.
+    assert not warm.knows_core()
+
+
+def test_where_it_is_not_known_nothing_is_forked(monkeypatch):
+    """The call goes to Ansible as it came, with all its arguments."""
+    passed = []
+    monkeypatch.setattr(warm, "knows_core", lambda: False)
+    monkeypatch.setattr(warm.ActionBase, "_execute_module", lambda self, *args, **options: passed.append((args, options)) or {"changed": False})
+    assert worker()._execute_module("atena.aws.release_info", task_vars=HERE, of_tomorrow=1) == {"changed": False}
+    assert passed == [(("atena.aws.release_info",), {"task_vars": HERE, "of_tomorrow": 1})]
