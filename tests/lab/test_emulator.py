@@ -542,6 +542,7 @@ def test_a_nat_gateway_tells_its_address(world):
 
 def test_a_rule_is_checked_and_gives_its_target_group_a_load_balancer(world):
     elbv2, group = world.client("elbv2"), world.target_group(listener=False)
+    world.target_group()
     listener = elbv2.describe_listeners(LoadBalancerArn=world.balancer)["Listeners"][0]["ListenerArn"]
     action = {"Type": "forward", "TargetGroupArn": group}
 
@@ -572,6 +573,7 @@ def test_a_rule_is_checked_and_gives_its_target_group_a_load_balancer(world):
 
 def test_a_port_has_one_listener(world):
     elbv2 = world.client("elbv2")
+    world.target_group()
     there = elbv2.describe_listeners(LoadBalancerArn=world.balancer)["Listeners"][0]
     with pytest.raises(ClientError) as error:
         elbv2.create_listener(LoadBalancerArn=world.balancer, Protocol="HTTP", Port=there["Port"], DefaultActions=there["DefaultActions"])
