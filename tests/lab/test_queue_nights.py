@@ -75,14 +75,9 @@ class Nights:
         until(lambda: sum(self.times().values()) >= before + more, 60)
 
     def kill_the_workers(self) -> None:
-        ids = docker("ps", "--quiet", "--filter", "name=-workers", "--filter", f"label=com.amazonaws.ecs.cluster={self.cluster_arn}").split()
-        assert len(ids) == 1
-        docker("kill", *ids)
+        (arn,) = self.lab.client("ecs").list_tasks(cluster=self.lab.cluster, serviceName=f"{self.lab.name}-workers")["taskArns"]
+        docker("kill", *docker("ps", "--quiet", "--filter", f"name=ecs-{arn.rpartition('/')[2][:8]}").split())
         self.killed_at |= self.active()
-
-    @property
-    def cluster_arn(self) -> str:
-        return self.lab.client("ecs").describe_clusters(clusters=[self.lab.cluster])["clusters"][0]["clusterArn"]
 
     def night(self) -> None:
         """Nothing is active in the snapshot but what a killed worker left."""
