@@ -255,7 +255,9 @@ def test_it_is_taken_away_again(routed):
     assert "aws_ecs_service.service" in refused.text and "infra_allow_destroy" in refused.text, refused.output
     # ECR deletes no repository that holds images.
     ecr, repository = routed.client("ecr"), {"repositoryName": f"{routed.name}-admin"}
-    ecr.batch_delete_image(**repository, imageIds=ecr.list_images(**repository)["imageIds"])
+    # By the digest alone: with a tag beside it only the tag would go.
+    digests = {image["imageDigest"] for image in ecr.list_images(**repository)["imageIds"]}
+    ecr.batch_delete_image(**repository, imageIds=[{"imageDigest": digest} for digest in digests])
     allowed = ["aws_ecs_service.service*", "aws_lb_*.service*", "aws_vpc_security_group_*port*", "aws_ecr_*.service*", "aws_cloudwatch_log_group.service*"]
     run = routed.playbook("infra.yml", "-e", json.dumps({"infra_allow_destroy": [*allowed, "aws_ecs_task_definition.template*"]})).must_succeed()
     assert " 0 replaced" in run.text, run.output
