@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.utils.display import Display
+from ansible_collections.atena.aws.plugins.plugin_utils import screen
 from ansible_collections.atena.aws.plugins.plugin_utils.failure import for_people
 from ansible_collections.atena.aws.plugins.plugin_utils.warm import WarmAction
 
@@ -19,6 +19,5 @@ class ActionModule(WarmAction):
         result.update(self._execute_module(task_vars=task_vars))
         shown = str(self._task.args.get("show", False)).lower() in ("true", "yes", "on", "1")
         if shown and not self._task.no_log:
-            for line in result.get("text", "").splitlines():
-                Display().display(line)
+            screen.show(screen.arrange(result.get("text", "").splitlines(), screen.width()))
         return for_people(self, result, task_vars or {})

@@ -8,7 +8,9 @@ only be changed before any callback gets it, so an action plugin does that. Wher
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import itertools
 import os
 import re
 import textwrap
@@ -65,7 +67,7 @@ def block(failure: Failure, columns: int, file: str = "") -> list[str]:
     given = {"what": [failure.what], **{part: getattr(failure, part) for part in PARTS[1:]}}
     parts = _cut({part: screen.arrange(lines, columns - column, "") for part, lines in given.items()}, file)
     labelled = [(_LABELS[part] if first else "", line) for part, lines in parts.items() for first, line in _firsts(lines)]
-    labelled += [("Details", file)] if file else []
+    labelled += [("Details", short(file))] if file else []
     return [f"  {f'{label}:' if label else '':<{column - 2}}{line}".rstrip() for label, line in labelled]
 
 
@@ -108,13 +110,27 @@ def _plain(value: Any) -> Any:
 def write(directory: str, name: str, document: str) -> str:
     """A new private file; returns its path. The oldest of many are removed. Raises OSError."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    stamp = datetime.datetime.now(datetime.timezone(datetime.timedelta(0))).strftime("%Y%m%dT%H%M%S%fZ")
-    path = os.path.join(directory, f"{stamp}-{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.txt")
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    stamp = datetime.datetime.now(datetime.timezone(datetime.timedelta(0))).strftime("%Y%m%dT%H%M%S")
+    named = f"{stamp}-{re.sub(r'[^A-Za-z0-9_-]+', '-', name)}"
+    for number in itertools.count(1):
+        path = os.path.join(directory, f"{named}{f'-{number}' if number > 1 else ''}.txt")
+        with contextlib.suppress(FileExistsError):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            break
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(document)
-    for old in sorted(entry for entry in os.listdir(directory) if entry.endswith(".txt"))[:-_KEPT_FILES]:
-        os.unlink(os.path.join(directory, old))
+    found = [os.path.join(directory, entry) for entry in os.listdir(directory) if entry.endswith(".txt")]
+    for old in sorted(found, key=os.path.getmtime)[:-_KEPT_FILES]:
+        os.unlink(old)
     return path
+
+
+def short(path: str) -> str:
+    """The path as a person would type it from here."""
+    home, here = os.path.expanduser("~"), os.getcwd()
+    if path.startswith(f"{here}{os.sep}"):
+        return os.path.relpath(path, here)
+    return f"~{path[len(home) :]}" if path.startswith(f"{home}{os.sep}") else path
 
 
 def told_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -156,7 +172,7 @@ def condensed(result: dict[str, Any], host: str, action: str, directory: str) ->
     failure, message = of_result(result), str(result.get("msg") or "")
     file, title = "", head(host, "", action, failure.code)
     try:
-        file = write(directory, f"{host}-{action.rpartition('.')[2]}", _document(title, failure, message, result)) if directory else ""
+        file = write(directory, action.rpartition(".")[2], _document(title, failure, message, result)) if directory else ""
     except OSError as problem:
         Display().warning(f"The details of this failure could not be kept in {directory}: {problem.strerror}")
     told = {**failure.as_dict(), "file": file, "result": {key: value for key, value in result.items() if key != "invocation"}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import tempfile
 import threading
@@ -24,6 +25,7 @@ from ansible_collections.atena.aws.plugins.plugin_utils.screen import fold, widt
 from ansible_collections.atena.aws.plugins.plugin_utils.warm import WarmAction
 
 _LOOK_EVERY = 0.1
+_TIMED = re.compile(r"^(?P<branch>[a-z ]+): (?P<time>\[[\d:]+ of [\d:]+\]) ")
 # Seconds without a line: at the beginning, and later.
 _FIRST_SILENCE, _SILENCE = 2, 15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -151,6 +153,8 @@ class Tail:
     def _laid_out(self, text: str) -> list[str]:
         """The line with its time, unless it has one of its own (that of a step), folded at the width of the screen."""
         self._told = time.monotonic()
+        # 'redis: [0:07 of 1:00:00] creating': of work that is done in parallel.
+        text = _TIMED.sub(r"\g<time> \g<branch>: ", text)
         timed = text if text.startswith("[") else f"[{clock(self._told - self._started)}] {text}"
         first, *rest = fold(timed, width() - len(self._prefix) - 4)
         return [f"{self._prefix}{first}", *(f"{self._prefix}    {line}" for line in rest)]

@@ -25,8 +25,11 @@ _LABEL = re.compile(r"(?P<label>[A-Za-z][\w./()-]*(?: [\w./()-]+){0,2}): +(?P<te
 _LONGEST_LABEL = 24
 _ITEM = re.compile(r"(?:\d+\.|-) ")
 # A command in backticks is one word, and so is an option with its value: half of it cannot be pasted.
-_WORD = re.compile(r"`[^`]+`\S*|-e \S+|\S+")
-_TABLE = re.compile(r"\S {2,}\S")
+_WORD = re.compile(r"`[^`]+`\S*|-e (?:'[^']*'|\"[^\"]*\")\S*|-e \S+|\S+")
+# On a line of its own: it is to be copied.
+_COMMAND = re.compile(r"(?:[A-Z_]+=\S* )*(?:ansible-playbook|ansible|aws|docker|git|terraform|lab/lab) \S")
+# A row of a table has gaps; one that is not indented, several.
+_TABLE, _TABLE_GAPS = re.compile(r"\S {2,}(?=\S)"), 3
 # What a line is about, by the words that the reports use for it.
 _BAD = re.compile(r"NOT (?:SET|confirmed|proved)|FAILED|Needs attention|needs attention")
 _DOUBTFUL = re.compile(r"^Warning\b|NO PRICE|NO snapshot|STOPPED|unfinished")
@@ -90,7 +93,7 @@ def _plain(line: str, columns: int, further: str) -> list[str]:
     """A line without a label: tables stay, what begins with blanks or a number goes on below its first word."""
     text = line.lstrip(" ")
     begin = line[: len(line) - len(text)]
-    if len(line) <= columns or (begin and _TABLE.search(text)):
+    if len(line) <= columns or _COMMAND.match(text) or len(_TABLE.findall(text)) >= (1 if begin else _TABLE_GAPS):
         return [line]
     item = _ITEM.match(text)
     head = item[0] if item else ""
@@ -104,7 +107,7 @@ def arrange(lines: Iterable[str], columns: int, further: str = "  ") -> list[str
 
     further: what the second and later lines of a sentence begin with.
     """
-    parted = [_labelled(line) for part in lines for line in clean(str(part)).splitlines()]
+    parted = [_labelled(line) for part in lines for line in clean(str(part)).splitlines() or [""]]
     labels = [label for label, _text in parted if label]
     column = max(map(len, labels), default=0) + (3 if len(labels) > 1 else 2)
     shown: list[str] = []

@@ -147,7 +147,8 @@ class Run:
     def text(self) -> str:
         """What was told, on the screen and in the file that a failure names, for looking up sentences: with line breaks and runs of blanks folded, and
         without the labels of a failure's parts."""
-        files = [Path(path).read_text() for path in re.findall(r"^  Details: +(\S.*)$", self.output, re.MULTILINE) if Path(path).exists()]
+        named = [CHECKOUT / Path(path).expanduser() for path in re.findall(r"^  Details: +(\S.*)$", self.output, re.MULTILINE)]
+        files = [path.read_text() for path in named if path.exists()]
         told = re.sub(r"^  (?:What|Why|State|Next): +", "", "\n".join([self.output, *files]), flags=re.MULTILINE)
         return re.sub(r"\s+", " ", told)
 

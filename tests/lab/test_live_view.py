@@ -50,9 +50,9 @@ def test_what_happens_is_told_when_it_happens(lab, good):
         text = run.end()
     assert run.process.returncode == 0, text
     for service in (API, WORKERS):
-        assert re.search(rf"{STAMP}{service}: desired 1, running 1, pending 0, failed 0.*COMPLETED", text), text
-    assert re.search(rf"{API}: ECS: .*has started 1 tasks", text), text
-    assert re.search(rf"{API}: .*targets: .*healthy", text), text
+        assert re.search(rf"{STAMP}{service}: 1 of 1 running.*COMPLETED", text), text
+    assert not re.search(rf"{API}: ECS: .*has started 1 tasks", text), "what the counts say is told twice"
+    assert re.search(rf"{API}: .*targets .*healthy", text), text
     lines = [line for line in text.splitlines() if ": ECS: " in line]
     assert len(lines) == len(set(re.sub(STAMP, "", line) for line in lines)), "an event was told twice"
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text), "control codes where no terminal is"
@@ -66,7 +66,7 @@ def test_a_failing_task_is_told_before_the_end(lab, good):
         run = Watched(lab.start("deploy.yml"))
         faults.met(held, 180)
         until(lambda: re.search(rf"{API}: task \S+ failed: .*exited with code 3", run.text), 20)
-        until(lambda: "going back" in run.text, 20)
+        until(lambda: "Rolling back" in run.text, 20)
         assert "fatal:" not in run.text
         faults.remove(held)
         text = run.end()
@@ -98,5 +98,5 @@ def test_on_a_terminal_lines_are_never_overwritten(lab, good, color):
     os.close(ours)
     assert process.wait(60) == 0, text.decode()
     shown = re.sub(rb"\x1b\[[\d;]*m", b"", text).replace(b"\r\n", b"\n").decode()  # colours are all that a terminal gets
-    assert re.search(rf"{STAMP}{API}: desired 1", shown), shown
+    assert re.search(rf"{STAMP}{API}: 1 of 1 running", shown), shown
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", shown), shown

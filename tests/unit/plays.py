@@ -11,9 +11,10 @@ LABELS = re.compile(r"^  (?:What|Why|State|Next): +", re.MULTILINE)
 DETAILS = re.compile(r"^  Details: +(\S.*)$", re.MULTILINE)
 
 
-def said(output):
-    """What a run told as one line, on the screen and in the file that a failure names: without folds, and without the labels of a failure's parts."""
-    files = [Path(path).read_text() for path in DETAILS.findall(output)]
+def said(output, directory=Path()):
+    """What a run in `directory` told as one line, on the screen and in the file that a failure names: without folds, and without the labels of its parts."""
+    named = [directory / Path(path).expanduser() for path in DETAILS.findall(output)]
+    files = [path.read_text() for path in named if path.exists()]
     return re.sub(r"\s+", " ", LABELS.sub("", "\n".join([output, *files])))
 
 

@@ -39,12 +39,12 @@ class Runs(Plays):
         (self.directory / "play.yml").write_text(json.dumps([play]))
         shut = {"HOME": str(self.directory / "home"), "AWS_EC2_METADATA_DISABLED": "true", **NOWHERE}
         done = self.ansible.run(["-i", "inventory.yml", "play.yml", *arguments], self.directory, shut)
-        return Look(done)
+        return Look(done, self.directory)
 
 
 class Look:
-    def __init__(self, done):
-        self.whole = said(done.stdout + done.stderr)
+    def __init__(self, done, directory):
+        self.whole = said(done.stdout + done.stderr, directory)
         self.text = re.sub(r"\(inventory\.yml:\d+\) ?|, inventory\.yml:\d+", "", self.whole).replace(" . ", ". ")
         self.code = done.returncode
         self.passed = "TASK [atena.aws.environment : " in done.stdout

@@ -15,7 +15,7 @@ PARTS = ("what", "why", "state", "next")
 _STATE = re.compile(r"(?:Nothing|No [a-z]+|So nothing|So no [a-z]+) (?:else )?(?:was|is|were|has been) ")
 _NEXT = re.compile(
     r"(?:Add|Ask|Check|Choose|Commit|Correct|Create|Delete|Deploy|Either|First|Fix|Give|Grant|If|Install|Make|Name|Put|Quote|Re-run|Remove|Rename|Restore|Run"
-    r"|Say|See|Set|Start|Stop|Take|To|Try|Type|Use|Wait|With|Write)\b"
+    r"|Say|See|Set|Start|Stop|Take|To|Try|Type|Undo|Use|Wait|With|Write)\b"
 )
 _SENTENCE = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)[^\S\n]+(?=[A-Z`'\"(])|\n")
 
@@ -59,6 +59,8 @@ def of_message(message: str, code: str = "") -> Failure:
 
 def _part_of(sentence: str, before: str) -> str:
     """To which part a sentence belongs that follows one of the part `before`. Once there is an instruction, all that follows is about it."""
+    if sentence.startswith(" "):
+        return "next" if before == "next" else "why"
     if _STATE.match(sentence):
         return "state"
     return "next" if before == "next" or before == "state" or _NEXT.match(sentence) else "why"

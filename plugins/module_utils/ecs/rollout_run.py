@@ -435,7 +435,7 @@ class RolloutRun:
         One that somebody else deployed meanwhile is left to them: it is among those that are returned, and in `taken`.
         """
         lost, moved = {}, []
-        self.view.tell("Bringing the services back to what they had before.")
+        self.view.tell("Rolling back to what the services had before.")
         for name in list(self.items) if names is None else names:
             try:
                 self._send(name, functools.partial(self._plan_back, name), back=True)

@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ansible_collections.atena.aws.plugins.module_utils.core.progress import clock
 from ansible_collections.atena.aws.plugins.module_utils.ecs.rollout import primary
 from ansible_collections.atena.aws.plugins.module_utils.ecs.task import outcome, task_id
 
+# Events of which the counts say the same.
+_ROUTINE = re.compile(r"^has started \d+ tasks|^has reached a steady state|^(?:de)?registered \d+ targets|deployment completed|^has begun draining")
+# As many digits of a task's ID as tell it from others; the diagnosis has all of them.
+_SHORT = 8
 # What the service scheduler says of a task that it stops because it is not wanted any more (not because it failed).
 _NOT_WANTED = ("Scaling activity initiated by", "Task stopped by")
 
@@ -24,17 +29,23 @@ def counts(service: dict, deployment_id: str, targets: list[str], is_balanced: b
     """One line on how the deployment stands; the same words as long as it stands the same."""
     ours = next((deployment for deployment in service["deployments"] if deployment["id"] == deployment_id), None) or primary(service)
     older = sum(deployment.get("runningCount", 0) for deployment in service["deployments"] if deployment is not ours)
-    parts = [
-        f"desired {service['desiredCount']}",
-        *(f"{word} {ours.get(f'{word}{kind}', 0)}" for word, kind in (("running", "Count"), ("pending", "Count"), ("failed", "Tasks"))),
-    ]
+    parts = [f"{ours.get('runningCount', 0)} of {service['desiredCount']} running"]
+    parts += [f"{count} {word}" for word, count in (("pending", ours.get("pendingCount", 0)), ("failed", ours.get("failedTasks", 0))) if count]
     if older:
-        parts.append(f"of earlier deployments {older}")
-    parts.append(ours.get("rolloutState") or "no rollout state")
+        parts.append(f"{older} of earlier deployments")
     if is_balanced:
         states = [f"{targets.count(state)} {state}" for state in sorted(set(targets))]
-        parts.append(f"targets: {' + '.join(states) or 'none'}")
+        parts.append(f"targets {' + '.join(states) or 'none'}")
+    parts.append(ours.get("rolloutState") or "no rollout state")
     return f"{service['serviceName']}: {', '.join(parts)}"
+
+
+def stage(service: dict, deployment_id: str, targets: list[str]) -> tuple[str, bool, int]:
+    """What makes a new line worth showing. Once tasks fail, those that come and go are shown as failures, not as progress."""
+    ours: dict[str, Any] = next((deployment for deployment in service["deployments"] if deployment["id"] == deployment_id), {})
+    well = not ours.get("failedTasks", 0)
+    runs = ours.get("runningCount", 0) >= service["desiredCount"]
+    return ours.get("rolloutState") or "", well and runs, targets.count("healthy") if well else 0
 
 
 def events(service: dict) -> dict:
@@ -49,6 +60,7 @@ def snapshot(service: dict, deployment_id: str, targets: list[str], is_balanced:
     return {
         "name": service["serviceName"],
         "counts": counts(service, deployment_id, targets, is_balanced),
+        "stage": stage(service, deployment_id, targets),
         "running": ours.get("runningCount", 0),
         "failed": ours.get("failedTasks", 0),
         "events": events(service),
@@ -66,10 +78,11 @@ def essence(service: dict) -> str:
 
 
 def news(before: dict, now: dict) -> list[str]:
-    """The lines to tell: events that were not there before, each once, then how it stands if that is different. `before`: {} at the first look."""
+    """The lines to show: events that were not there before, each once, then the counts if they say something new. `before`: {} at the first look."""
     old = before.get("events", {})
-    lines = [f"{now['name']}: ECS: {message}" for identifier, message in now["events"].items() if identifier not in old]
-    if before.get("counts") != now["counts"]:
+    lines = [f"{now['name']}: ECS: {message}" for identifier, message in now["events"].items() if identifier not in old and not _ROUTINE.search(message)]
+    # That nothing runs yet is no news at the first look.
+    if before.get("stage", ("IN_PROGRESS", False, now["stage"][2])) != now["stage"]:
         lines.append(now["counts"])
     return lines
 
@@ -90,7 +103,8 @@ def failure(service_name: str, task: dict) -> str:
     """Why a task ended, in a line."""
     ended = outcome(task)
     reason = ended["reason"] or task.get("stoppedReason") or "it ended by itself with exit code 0, which a service's task never should"
-    return f"{service_name}: task {task_id(task['taskArn'])} failed: {reason}"
+    # That a container was essential is why the task ended with it, and no news.
+    return f"{service_name}: task {task_id(task['taskArn'])[:_SHORT]} failed: {reason.partition('; ECS says: Essential container')[0]}"
 
 
 def task_state(name: str, task: dict) -> str:

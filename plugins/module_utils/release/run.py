@@ -455,7 +455,8 @@ class Release:
         evidence = rollout.evidence(failed or rollout.items)
         found = self._evidence([task["task_arn"] for tasks in evidence.values() for task in tasks if task.get("task_arn")])
         self._save(step="reverting")
-        self.say("going back: " + (words or " ".join(failed.values())))
+        if words:  # of a deployment that failed it was shown as it failed
+            self.say(words)
         lost = rollout.revert()
         # What somebody else deployed meanwhile is theirs: it stays, and the release is not simply taken back.
         taken = rollout.taken

@@ -10,7 +10,9 @@ from ansible_collections.atena.aws.plugins.module_utils.cost import prices
 from ansible_collections.atena.aws.plugins.module_utils.ecs.service_text import age
 from ansible_collections.atena.aws.plugins.module_utils.status.text import is_destroyed, is_stopped
 
-_HEAD = ("environment", "power", "tasks", "targets", "release", "database", "redis", "lock", "drift", "now/month", "attention")
+_HEAD = ("environment", "power", "tasks", "targets", "release", "database/backup", "redis/snapshot", "lock", "drift", "now/month", "alerts")
+# Columns that are left out where no environment has anything in them: the table fits a screen of 100 columns then.
+_RARE = ("lock", "drift")
 _SHORT = 8
 _NONE = "-"
 
@@ -55,13 +57,12 @@ def _release(services: list[dict], now: datetime.datetime) -> str:
 def _database(database: dict | None, now: datetime.datetime) -> str:
     if not database:
         return _NONE
-    return database["status"] + (f", backup {age(database['newest_backup'], now)}" if database["newest_backup"] else ", no backup")
+    return f"{database['status']}/{age(database['newest_backup'], now) if database['newest_backup'] else 'none'}"
 
 
 def _redis(document: dict, now: datetime.datetime) -> str:
     snapshot, redis = document.get("redis_snapshot"), document["redis"]
-    told = f", snapshot {age(snapshot['created_at'], now)}" if snapshot and snapshot["created_at"] else ""
-    return (redis["status"] if redis else "none") + told
+    return f"{redis['status'] if redis else 'none'}/{age(snapshot['created_at'], now) if snapshot and snapshot['created_at'] else 'none'}"
 
 
 def _lock(lock: dict | None) -> str:
@@ -76,7 +77,9 @@ def table(documents: list[dict], now: datetime.datetime | None = None) -> list[s
     """One line for each environment, then a line for each that needs attention."""
     now = now or datetime.datetime.now(datetime.UTC)
     rows = [list(_HEAD), *(row(document, now) for document in documents)]
-    widths = [max(len(cells[column]) for cells in rows) for column in range(len(_HEAD))]
+    kept = [column for column, name in enumerate(_HEAD) if name not in _RARE or any(cells[column] != _NONE for cells in rows[1:])]
+    rows = [[cells[column] for column in kept] for cells in rows]
+    widths = [max(len(cells[column]) for cells in rows) for column in range(len(kept))]
     text = ["  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
     for document in documents:
         needs = [document["error"]] if "error" in document else document["problems"]

@@ -14,6 +14,7 @@ _DONE = {"create": "created", "update": "updated", "delete": "destroyed", "read"
 _COUNTED = (("add", "to create"), ("change", "to update"), ("remove", "to destroy"), ("import", "to import"))
 # Terraform repeats 'still creating' every ten seconds for each resource; for a database that is sixty lines.
 _STILL_EVERY = 30
+_SLOW = 2
 
 
 def line(text: str) -> str | None:
@@ -30,12 +31,13 @@ def line(text: str) -> str | None:
     if not address or action not in _DOING:
         return None
     address = shown(address)  # of for_each it has a key, which can be any text
-    if kind == "apply_start":
+    if kind == "apply_start" and action != "read":
         return f"{address}: {_DOING[action]}"
     elapsed = hook.get("elapsed_seconds", 0)
     if kind == "apply_progress":
         return f"{address}: still {_DOING[action]} after {clock(elapsed)}" if int(elapsed) % _STILL_EVERY == 0 else None
-    if kind == "apply_complete":
+    # Dozens are read in a moment.
+    if kind == "apply_complete" and (action != "read" or int(elapsed) >= _SLOW):
         return f"{address}: {_DONE[action]} in {clock(elapsed)}"
     if kind == "apply_errored":
         return f"{address}: FAILED while {_DOING[action]}, after {clock(elapsed)}"
@@ -46,4 +48,5 @@ def _summary(changes: dict) -> str | None:
     if changes.get("operation") != "plan":
         return None  # after the apply the module's result tells it
     parts = [f"{changes[key]} {words}" for key, words in _COUNTED if changes.get(key)]
-    return f"Terraform's plan: {', '.join(parts) or 'no change of a resource'}"
+    # It is also told of a plan that fails; what an empty one means the result says.
+    return f"Terraform's plan: {', '.join(parts)}" if parts else None

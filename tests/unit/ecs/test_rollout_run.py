@@ -521,7 +521,7 @@ class TestWhatIsTold:
             "workers: told to run workers:2 with 1 tasks",
             "[0:00 of 15:00] Waiting for api, workers to be done",
         ]
-        assert "[0:00 of 15:00] api: desired 1, running 1, pending 0, failed 0, COMPLETED" in lines
+        assert "[0:00 of 15:00] api: 1 of 1 running, COMPLETED" in lines
         assert not any("steady state" in line for line in lines), "an event of before this run is no news"
 
     def test_a_failed_task_is_told_once_with_its_reason(self, ecs):

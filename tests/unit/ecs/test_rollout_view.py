@@ -25,28 +25,28 @@ COUNTS = {
         service(deployment(running=0, state="IN_PROGRESS"), OLD),
         ["healthy"],
         True,
-        "atena-prod-api: desired 1, running 0, pending 0, failed 0, of earlier deployments 1, IN_PROGRESS, targets: 1 healthy",
+        "atena-prod-api: 0 of 1 running, 1 of earlier deployments, targets 1 healthy, IN_PROGRESS",
     ),
     "both at once": (
         service(deployment(pending=1, failed=2, state="IN_PROGRESS"), OLD, desired=2),
         ["initial", "healthy", "draining", "healthy"],
         True,
-        "atena-prod-api: desired 2, running 1, pending 1, failed 2, of earlier deployments 1, IN_PROGRESS, targets: 1 draining + 2 healthy + 1 initial",
+        "atena-prod-api: 1 of 2 running, 1 pending, 2 failed, 1 of earlier deployments, targets 1 draining + 2 healthy + 1 initial, IN_PROGRESS",
     ),
-    "done, without a load balancer": (service(deployment()), [], False, "atena-prod-api: desired 1, running 1, pending 0, failed 0, COMPLETED"),
-    "no target at all": (service(deployment()), [], True, "atena-prod-api: desired 1, running 1, pending 0, failed 0, COMPLETED, targets: none"),
+    "done, without a load balancer": (service(deployment()), [], False, "atena-prod-api: 1 of 1 running, COMPLETED"),
+    "no target at all": (service(deployment()), [], True, "atena-prod-api: 1 of 1 running, targets none, COMPLETED"),
     "rolled back: ours is told, not the one that took over": (
         service(deployment("back"), deployment("new", status="ACTIVE", running=0, failed=3, state="FAILED")),
         [],
         False,
-        "atena-prod-api: desired 1, running 0, pending 0, failed 3, of earlier deployments 1, FAILED",
+        "atena-prod-api: 0 of 1 running, 3 failed, 1 of earlier deployments, FAILED",
     ),
-    "ours is gone": (service(deployment("back")), [], False, "atena-prod-api: desired 1, running 1, pending 0, failed 0, COMPLETED"),
+    "ours is gone": (service(deployment("back")), [], False, "atena-prod-api: 1 of 1 running, COMPLETED"),
     "a controller without rollout states": (
         service({"id": "new", "status": "PRIMARY", "runningCount": 1}),
         [],
         False,
-        "atena-prod-api: desired 1, running 1, pending 0, failed 0, no rollout state",
+        "atena-prod-api: 1 of 1 running, no rollout state",
     ),
 }
 
@@ -62,30 +62,50 @@ STEADY = ("e2", "(service atena-prod-api) has reached a steady state.")
 BEFORE = ("e0", "(service atena-prod-api) has reached a steady state.")
 GOING = rollout_view.snapshot(service(deployment(running=0, state="IN_PROGRESS"), events=[STARTED, BEFORE]), "new", [], False)
 DONE = rollout_view.snapshot(service(deployment(), events=[STEADY, STARTED, BEFORE]), "new", [], False)
-STARTED_LINE = "atena-prod-api: ECS: has started 1 tasks: (task 0f1e)."
-STEADY_LINE = "atena-prod-api: ECS: has reached a steady state."
-GOING_LINE = "atena-prod-api: desired 1, running 0, pending 0, failed 0, IN_PROGRESS"
-DONE_LINE = "atena-prod-api: desired 1, running 1, pending 0, failed 0, COMPLETED"
+NEWS = ("e4", "(service atena-prod-api) was unable to place a task: no capacity.")
+NEWS_LINE = "atena-prod-api: ECS: was unable to place a task: no capacity."
+STUCK = rollout_view.snapshot(service(deployment(running=0, state="IN_PROGRESS"), events=[NEWS, STARTED, BEFORE]), "new", [], False)
+DONE_LINE = "atena-prod-api: 1 of 1 running, COMPLETED"
 
 
 @pytest.mark.parametrize(
     ("before", "now", "lines"),
     [
-        ({"events": {"e0": "has reached a steady state."}}, GOING, [STARTED_LINE, GOING_LINE]),
+        ({"events": {"e0": "has reached a steady state."}}, GOING, []),
         (GOING, GOING, []),
-        (GOING, DONE, [STEADY_LINE, DONE_LINE]),
-        ({"events": {"e0": "has reached a steady state."}}, DONE, [STARTED_LINE, STEADY_LINE, DONE_LINE]),
-        ({**DONE, "events": GOING["events"]}, DONE, [STEADY_LINE]),
+        (GOING, DONE, [DONE_LINE]),
+        ({"events": {"e0": "has reached a steady state."}}, DONE, [DONE_LINE]),
+        (GOING, STUCK, [NEWS_LINE]),
     ],
-    ids=["first look: what was before is no news", "nothing new", "done", "all at one look, the oldest first", "an event alone"],
+    ids=["first look: that nothing runs yet is no news", "nothing new", "done", "all at one look", "an event that the counts do not say"],
 )
 def test_only_what_is_new_is_told(before, now, lines):
     assert rollout_view.news(before, now) == lines
 
 
 def test_the_same_words_of_another_event_are_told_again():
-    again = rollout_view.snapshot(service(deployment(), events=[("e3", STEADY[1]), STEADY, STARTED, BEFORE]), "new", [], False)
-    assert rollout_view.news(DONE, again) == [STEADY_LINE]
+    again = rollout_view.snapshot(service(deployment(running=0, state="IN_PROGRESS"), events=[("e5", NEWS[1]), NEWS, STARTED, BEFORE]), "new", [], False)
+    assert rollout_view.news(STUCK, again) == [NEWS_LINE]
+
+
+def looked(*deployments, targets=("healthy",)):
+    return rollout_view.snapshot(service(*deployments), "new", list(targets), True)
+
+
+def test_tasks_that_come_and_go_are_shown_as_failures_and_not_as_progress():
+    going = [looked(deployment(running=running, failed=failed, state="IN_PROGRESS"), OLD) for running, failed in ((1, 1), (0, 2), (1, 2))]
+    assert [rollout_view.news(before, now) for before, now in zip(going, going[1:], strict=False)] == [[], []]
+    assert len(rollout_view.news(going[-1], looked(deployment(running=0, failed=3, state="FAILED"), OLD))) == 1
+
+
+def test_running_and_healthy_are_progress():
+    looks = [
+        looked(deployment(running=0, state="IN_PROGRESS"), OLD),
+        looked(deployment(state="IN_PROGRESS"), OLD, targets=("healthy", "initial")),
+        looked(deployment(state="IN_PROGRESS"), OLD, targets=("healthy", "healthy")),
+        looked(deployment(state="COMPLETED")),
+    ]
+    assert [len(rollout_view.news(before, now)) for before, now in zip(looks, looks[1:], strict=False)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

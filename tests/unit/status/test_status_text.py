@@ -232,10 +232,10 @@ def test_each_environment_is_one_line_and_what_needs_attention_is_below():
     off = {**stopped(), "cost": {**COST, "now": 7.1}}
     documents = [document("a-prod", well, drift=["x"]), document("b", ill), document("c", off), {"environment": "d", "error": "no credentials"}]
     head, *lines = status_fleet.table(documents, NOW)
-    assert head.split() == ["environment", "power", "tasks", "targets", "release", "database", "redis", "lock", "drift", "now/month", "attention"]
+    assert head.split() == ["environment", "power", "tasks", "targets", "release", "database/backup", "redis/snapshot", "lock", "drift", "now/month", "alerts"]
     assert [line.split("  ")[0] for line in lines[:4]] == ["a-prod", "b", "c", "d"]
     assert [part.strip() for part in lines[0].split("  ") if part.strip()] == [
-        *("a-prod", "on", "1/1", "1/1", "0123abcd 3 d", "available, backup 8 h", "available, snapshot 5 h", "ana", "1", "$112", "ok")
+        *("a-prod", "on", "1/1", "1/1", "0123abcd 3 d", "available/8 h", "available/5 h", "ana", "1", "$112", "ok")
     ]
     assert "stopped" in lines[2] and "not read" in lines[3]
     assert lines[4:] == [
@@ -243,6 +243,13 @@ def test_each_environment_is_one_line_and_what_needs_attention_is_below():
         "d needs attention: no credentials",
         "4 environments, at the present rate together $119.00 a month (list prices)",
     ]
+
+
+def test_columns_that_nobody_needs_are_left_out_and_the_table_fits_a_screen():
+    documents = [document("atena-prod", {**changed(), "redis_snapshot": SNAPSHOT, "cost": COST}), document("atena-test", {**stopped(), "cost": COST})]
+    head, *lines = status_fleet.table(documents, NOW)
+    assert "lock" not in head and "drift" not in head
+    assert max(map(len, [head, *lines])) <= 100
 
 
 def test_services_that_run_different_releases_or_wait_show_it():

@@ -31,7 +31,7 @@ def hook(kind, action, **more):
             message("change_summary", changes={"add": 3, "change": 0, "remove": 1, "import": 0, "operation": "plan"}),
             "Terraform's plan: 3 to create, 1 to destroy",
         ),
-        (message("change_summary", changes={"add": 0, "operation": "plan"}), "Terraform's plan: no change of a resource"),
+        (message("change_summary", changes={"add": 0, "operation": "plan"}), None),
         (message("change_summary", changes={"add": 3, "operation": "apply"}), None),
         (message("refresh_start", hook={"resource": RESOURCE}), None),
         (message("planned_change", change={"resource": RESOURCE, "action": "create"}), None),
