@@ -15,7 +15,7 @@ short_description: Refuse an inventory without the group environments
 description:
   - Ends the run with exit code 1 where a play is meant for the group C(environments), and the inventory has no host in it.
   - Where it has some, and C(--limit) chooses none of them, a playbook of this collection is refused in the same way. Other playbooks that import one are not.
-  - The playbooks of this collection use it without being told. For other playbooks, add it to C(callbacks_enabled).
+  - The playbooks of this collection use it automatically. For other playbooks, add it to C(callbacks_enabled).
 author:
   - The atena.aws founders (@atena)
 requirements:
@@ -53,7 +53,7 @@ def refusal(groups: dict[str, list[str]], sources: list[str], limit: str, ours: 
         has = f"Its hosts ({_some(groups['all'])}) are in no group. Put them into one: {{{GROUP}: {{hosts: {{{groups['all'][0]}: }}}}}}."
     else:
         has = f"It has no host at all. Name it with -i; one environment is {{{GROUP}: {{hosts: {{atena-prod: }}}}}}."
-    return f"{where} has no host in the group {GROUP}, and only there the playbooks of atena.aws look for environments. {has} Nothing was done."
+    return f"{where} has no host in the group {GROUP}, and only there the playbooks of atena.aws find environments. {has} Nothing was done."
 
 
 class CallbackModule(CallbackBase):

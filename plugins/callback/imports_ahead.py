@@ -13,7 +13,7 @@ description:
   - Each task of each host runs in a fork of C(ansible-playbook), which imports what is missing, and ends. What the main process has imported is in all of them.
   - Imports connection, shell, filters, tests and lookups that the collection's roles use, the modules that read, and botocore's descriptions of the services
     that they read. It changes no result, only when something is read.
-  - The playbooks of this collection use it without being told. For other playbooks, add it to C(callbacks_enabled).
+  - The playbooks of this collection use it automatically. For other playbooks, add it to C(callbacks_enabled).
 author:
   - The atena.aws founders (@atena)
 requirements:

@@ -16,7 +16,7 @@ short_description: Write the outcome of a run as JSON
 description:
   - Where the variable C(atena_result_file) is set, the outcome of each environment is written there at the end of the run, and set as the custom
     statistic C(atena_result) (the artifacts of a job in AWX).
-  - The playbooks of this collection use it without being told. For other playbooks, add it to C(callbacks_enabled).
+  - The playbooks of this collection use it automatically. For other playbooks, add it to C(callbacks_enabled).
   - The file is private (0600) and replaced at once. What an earlier run left there is removed when the first task starts. A file that cannot be
     written is a warning.
 author:
@@ -133,7 +133,7 @@ class CallbackModule(CallbackBase):
             path = str(templar.template(variables["atena_result_file"]) or "")
             environment = str(templar.template(variables.get("atena_name") or name))
         except Exception as problem:  # which of Ansible's exceptions it is differs between its versions
-            self._display.warning(f"atena_result_file of {name} cannot be told, so there will be no result file: {problem}")
+            self._display.warning(f"atena_result_file of {name} cannot be determined, so there will be no result file: {problem}")
             return None
         if not path:
             return None

@@ -8,7 +8,7 @@ class ModuleDocFragment:
 options:
   ca_bundles:
     description:
-      - Whether a container is told where its image has a certificate bundle (the label C(atena.ca-bundle), see M(atena.aws.ecr_image)), by
+      - Whether a container gets the path where its image has a certificate bundle (the label C(atena.ca-bundle), see M(atena.aws.ecr_image)), by
         C(NODE_EXTRA_CA_CERTS) and C(PGSSLROOTCERT) in its environment. A variable that the template or the image sets itself stays as it is.
       - The images' configurations are then read from ECR.
     type: bool

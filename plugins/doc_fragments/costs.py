@@ -9,7 +9,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   cost:
-    description: With what to reckon monthly costs. Unset, none are told.
+    description: With what to calculate monthly costs. Unset, none are reported.
     type: dict
     suboptions:
       prices:
@@ -20,17 +20,17 @@ options:
         elements: path
         required: true
       region:
-        description: The region whose prices count. Where the table has none for it, that of us-east-1 is told, and told to be so.
+        description: The region whose prices count. Where the table has none for it, that of us-east-1 is used, and marked so.
         type: str
         required: true
       usage:
         description:
-          - Amounts that no description of things tells, a month of an environment that is always on. C(lcu) (capacity units of the load balancer),
+          - Amounts that no description of resources has, a month of an environment that is always on. C(lcu) (capacity units of the load balancer),
             C(nat_gb), C(log_gb), C(log_stored_gb), C(images_gb), C(state_gb), C(state_writes), C(redis_snapshots_gb).
         type: dict
         default: {}
       described:
         description: >-
-          The sizes that the inventory describes, as the filter P(atena.aws.environment_sizes#filter) makes them. They stand in for what is off.
+          The sizes that the inventory describes, as the filter P(atena.aws.environment_sizes#filter) makes them. They are used for what is off.
         type: dict
 """

@@ -10,8 +10,8 @@ class ModuleDocFragment:
 options:
   domain:
     description: >-
-      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only looked at after a run that was
-      killed, to take in a record that it made. Empty where there is none.
+      The application's C(name) and the C(zone_id) of its Route 53 zone, whose record belongs to the load balancer. Only checked after a run that was
+      killed, to import a record that it made. Empty where there is none.
     type: dict
     default: {}
 """

@@ -7,7 +7,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   health:
-    description: How the application is asked whether it is well.
+    description: How the application's health is checked.
     type: dict
     suboptions:
       url: {description: "Its address; empty means the load balancer's own name.", type: str, default: ""}

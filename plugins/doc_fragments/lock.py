@@ -9,8 +9,8 @@ options:
   lock:
     description:
       - The environment's lock, as M(atena.aws.environment_lock) returned it and the role C(atena.aws.lock) keeps it in the fact C(atena_lock).
-      - The module proves that the lock is held before it writes anything, and renews it until it is done. If another run has it by now, the
-        module fails and writes nothing. Unset means that nothing is checked. In check mode it is not looked at.
+      - The module verifies that the lock is held before it writes anything, and renews it until it is done. If another run has it by now, the
+        module fails and writes nothing. Unset means that nothing is checked. In check mode it is not checked.
     type: dict
     suboptions:
       table:
@@ -22,7 +22,7 @@ options:
         type: str
         required: true
       token:
-        description: What proves that this run took the lock.
+        description: The token by which this run holds the lock.
         type: str
         required: true
       expires_in:

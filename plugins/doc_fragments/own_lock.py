@@ -7,12 +7,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   lock:
-    description: The environment's lock. The module takes it before it changes anything and gives it back at its end.
+    description: The environment's lock. The module takes it before it changes anything and releases it at its end.
     type: dict
     required: true
     suboptions:
       table: {description: "The DynamoDB table, which is that of Terraform's lock too.", type: str, required: true}
       name: {description: "The lock's name, which is the environment's.", type: str, required: true}
-      expires_in: {description: Seconds after which the lock of a run that died is free., type: int, default: 300}
+      expires_in: {description: Seconds after which the lock of an interrupted run is free., type: int, default: 300}
       wait: {description: Seconds to wait for a lock that somebody else has., type: int, default: 0}
 """

@@ -7,7 +7,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   power:
-    description: Where it is written whether the environment is on. Unset, that is not looked at.
+    description: Where it is written whether the environment is on. Unset, that is not checked.
     type: dict
     suboptions:
       bucket:

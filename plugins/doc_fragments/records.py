@@ -7,7 +7,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   records:
-    description: Where it is written what was begun and has not ended. Unset, it is not looked at; nor is a key that is unset.
+    description: Where incomplete work is recorded. Unset, it is not checked; nor is a key that is unset.
     type: dict
     suboptions:
       bucket: {description: The state bucket., type: str, required: true}

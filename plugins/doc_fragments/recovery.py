@@ -34,7 +34,7 @@ options:
       journal_key: {description: The journal of stops and starts., type: str, required: true}
       record_key: {description: "This work's own record: what was done so far, and what it left.", type: str, required: true}
       destroy_key:
-        description: Key of the record of a destroy, where that is another. While a redeploy has not got to its end, a restore makes no empty Redis.
+        description: Key of the record of a destroy, where that is another. While a redeploy is incomplete, a restore makes no empty Redis.
         type: str
   operator:
     description: "Who does this, for the records: the caller's ARN."
@@ -44,7 +44,7 @@ options:
     description: Seconds for the parts that take long.
     type: dict
     suboptions:
-      tasks: {description: For one-off tasks to end by themselves; then they are told to stop., type: int, default: 900}
+      tasks: {description: For one-off tasks to exit on their own; then they are asked to stop., type: int, default: 900}
       database: {description: For each change of a database., type: int, default: 7200}
       redis: {description: For each change of Redis., type: int, default: 3600}
   tags:
@@ -60,7 +60,7 @@ options:
     type: int
     default: 5
   log_lines:
-    description: How many log lines of a failed task are told.
+    description: How many log lines of a failed task are shown.
     type: int
     default: 20
 """

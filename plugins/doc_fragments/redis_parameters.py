@@ -102,7 +102,7 @@ options:
         type: list
         elements: str
       automatic_failover:
-        description: Whether a replica takes over by itself.
+        description: Whether a replica takes over automatically.
         type: bool
       multi_az:
         description: Whether the nodes are spread over zones.

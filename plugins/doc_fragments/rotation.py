@@ -20,7 +20,7 @@ options:
     elements: str
     required: true
   power:
-    description: Where it is written whether the environment is on. Nothing is rotated in one that is stopped. Unset, that is not looked at.
+    description: Where it is written whether the environment is on. Nothing is rotated in one that is stopped. Unset, that is not checked.
   record:
     description: Where rotations are recorded.
     type: dict

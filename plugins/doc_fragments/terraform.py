@@ -16,7 +16,7 @@ options:
       lock_timeout: {description: Seconds to wait for a state lock that somebody else holds., type: int, default: 60}
       parallelism: {description: How many operations Terraform runs at a time., type: int, default: 10}
       allow_destroy:
-        description: Addresses that may be destroyed beside those that the module's own work destroys.
+        description: Addresses that may be destroyed in addition to those that the module's own work destroys.
         type: list
         elements: str
         default: []

@@ -24,7 +24,7 @@ def scale_services(given: object, services: dict, name: str, order: list[str], s
     if strangers:
         raise AnsibleFilterError(f"There is no service {', '.join(strangers)} here; there are {', '.join(sorted(services))}. Nothing was changed.")
     if not wanted:
-        raise AnsibleFilterError(f"Nothing says what to scale. {_HOW}")
+        raise AnsibleFilterError(f"Nothing shows what to scale. {_HOW}")
     ordered = [*(key for key in order if key in wanted), *(key for key in sorted(wanted) if key not in order)]
     return [{"name": f"{name}-{key}", "key": key, **_parts(key, wanted[key])} for key in ordered]
 

@@ -16,7 +16,7 @@ _OF_ANSIBLE = {"changed", "failed", "warnings", "deprecations", "invocation", "e
 def status_document(result: Mapping[str, Any], host: str, plan: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """plan: None where none was asked for."""
     if "services" not in result or (plan is not None and "drift" not in plan):
-        return {"environment": host, "error": "it could not be read; its own task above tells why"}
+        return {"environment": host, "error": "it could not be read; its own task above shows why"}
     own = {key: value for key, value in result.items() if key not in _OF_ANSIBLE}
     first = {key: own.pop(key) for key in ("environment", "account", "region")}
     return {**first, **own, "drift": (plan or {}).get("drift")}

@@ -10,11 +10,11 @@ version_added: 0.1.0
 short_description: Values that were piped into ansible-playbook
 author: The atena.aws founders (@atena)
 description:
-  - Reads the standard input of the C(ansible-playbook) process up to its end, and returns a dictionary of values by name. It can be read once in a run.
-  - What comes is data - no template in it is looked at. Of a single value one line feed at its end is left out, as C(echo) adds it.
+  - Reads the standard input of the C(ansible-playbook) process completely, and returns a dictionary of values by name. It can be read once in a run.
+  - What comes is data - no template in it is checked. Of a single value one line feed at its end is left out, as C(echo) adds it.
   - "The gap it closes: tasks run in processes of their own, whose standard input is empty; and C(-e @/dev/stdin) takes redirected files, but no pipe."
 notes:
-  - It looks for the standard input in C(/proc), so that the controller has to be Linux.
+  - It searches for the standard input in C(/proc), so that the controller has to be Linux.
 options:
   _terms:
     description: The name of the one value that comes, or V(variables) for YAML or JSON with values by name.

@@ -13,9 +13,9 @@ description:
   - Returns a sentence for each unknown key of the collection's dictionaries, at every depth, and for each variable whose name is a typing error of one that
     the collection takes. The list is empty if there is none.
   - Other variables that begin with C(atena_) are a warning.
-  - A typing error is one or two letters that are wrong, missing, too many or swapped, one in a name of up to five letters. Looked at are the variables that
+  - A typing error is one or two letters that are wrong, missing, too many or swapped, one in a name of up to five letters. Checked are the variables that
     begin like the collection's, and all that are given for the run (C(-e), a survey). Those of Ansible, of AWX and C(atena_result) are passed over, and those
-    that the list C(atena_allowed_variables) names; C(*) stands for any text in it.
+    that the list C(atena_allowed_variables) names; C(*) matches any text in it.
   - No value is ever in a sentence.
   - "The gap it closes: Ansible takes any variable, and an argument specification knows neither dictionaries with keys of the user's own nor variables that it
     does not list."
@@ -25,7 +25,7 @@ options:
     type: list
     elements: str
   dictionaries:
-    description: More variables that are dictionaries, each with a dictionary that has all keys that it may have. What is below them is not looked at.
+    description: More variables that are dictionaries, each with a dictionary that has all keys that it may have. What is below them is not checked.
     type: dict
     default: {}
   names:
@@ -36,7 +36,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See that everything that is set is known
+- name: Check that everything that is set is known
   ansible.builtin.assert:
     that: query('atena.aws.unknown_inputs') | length == 0
     fail_msg: "{{ query('atena.aws.unknown_inputs') | join(' ') }}"

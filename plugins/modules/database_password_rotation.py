@@ -9,16 +9,16 @@ module: database_password_rotation
 version_added: 0.1.0
 short_description: Rotate the database's password between two users, so that running tasks always have a valid one
 description:
-  - Two database users take turns, neither of them the master user. The one that is not in use gets a new password; the services' address of the
-    database becomes its; they get new tasks, waited for as for any other rollout; then the other one is shut out. Tasks that still run with the
+  - Two database users alternate, neither of them the master user. The one that is not in use gets a new password; the services' address of the
+    database becomes its; they get new tasks, waited for as for any other rollout; then the other one is revoked. Tasks that still run with the
     old address have a valid user until they are replaced.
   - The first run moves the services from the master user to the first of the two, and then gives the master user another password.
   - What has to be said to the database is said by a program of the application's own (O(program)), run as a one-off task in the VPC. It reads its two
     secrets from Parameter Store; neither its command nor its overrides hold any.
-  - If the new tasks do not get well, the old address comes back and they are replaced once more. A run that was killed is taken up by the next one.
+  - If the new tasks fail their health checks, the old address comes back and they are replaced once more. A run that was killed is resumed by the next one.
   - The password of the master user is another one after each run. It is kept in O(admin_secret), which no service reads.
   - "The gap it closes: M(amazon.aws.rds_instance) changes the master user's password only, with no regard for who uses it; rotation by Secrets
-    Manager needs another store of secrets, functions of its own in the VPC, and tasks that fetch their secrets anew."
+    Manager needs another store of secrets, functions of its own in the VPC, and tasks that fetch their secrets again."
 author:
   - The atena.aws founders (@atena)
 options:
@@ -35,7 +35,7 @@ options:
     type: str
     default: DATABASE_ADMIN_URL
   next_secret:
-    description: The parameter with the next user's address while the rotation goes on. It is made, and deleted.
+    description: The parameter with the next user's address while the rotation is in progress. It is made, and deleted.
     type: str
     default: DATABASE_URL_NEXT
   users:
@@ -161,12 +161,12 @@ duration_seconds:
   returned: when something was done
   type: float
 reverted:
-  description: Names of the services that are well again with the old address.
+  description: Names of the services that are healthy again with the old address.
   returned: failure of the new tasks
   type: list
   elements: str
 not_reverted:
-  description: Names of the services that could not be proved stable with the old address. Look at these at once.
+  description: Names of the services that could not be confirmed stable after the rollback. Check these at once.
   returned: failure of the new tasks
   type: list
   elements: str
@@ -204,7 +204,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if len(module.params["users"]) != 2 or len(set(module.params["users"])) != 2:
-        module.fail_json(msg=f"users names two different database users that take turns, not {module.params['users']}. Nothing was changed.")
+        module.fail_json(msg=f"users names two different database users that alternate, not {module.params['users']}. Nothing was changed.")
     run_module(module, DatabaseRotation)
 
 

@@ -8,20 +8,21 @@ module: database_restore
 version_added: 0.1.0
 short_description: Replace an environment's database by a restored one, undo that, or delete the replaced one
 description:
-  - "Under the environment's lock, with every step on record: Terraform plans, and what it would refuse to apply at the end is not begun; a new instance is
-    restored beside the old one, which goes on serving; it gets the old one's backups and windows, and the password in C(DATABASE_URL) where that is the master
+  - "Under the environment's lock, with every step recorded: Terraform plans, and what it would refuse to apply at the end is not begun; a new instance is
+    restored alongside the old one, which keeps serving; it gets the old one's backups and windows, and the password in C(DATABASE_URL) where that is the master
     user's, as a restored instance has the one of then; a one-off task of the application's image counts what it holds, and what the old one holds. Then,
-    under Terraform's lock, the old one is renamed aside and the new one to its name, C(DATABASE_URL) gets its address, and Terraform lets go of the old one and
-    takes in the new one. At last the services get a new deployment that is waited for, and the application's health is asked."
+    under Terraform's lock, the old one is renamed aside and the new one to its name, C(DATABASE_URL) gets its address, and Terraform removes from
+    its state the old one and
+    imports the new one. At last the services get a new deployment that is waited for, and the application's health is asked."
   - The old instance stays, and can take its place again (O(mode=undone)), until it is deleted (O(mode=original_removed)), into a final snapshot.
-  - A run that was killed is finished by the next one. In check mode each step is told.
-  - "The gap it closes: M(amazon.aws.rds_instance) restores and renames one instance. It takes no settings over from another one, looks at no rows, and leaves
+  - A run that was killed is finished by the next one. In check mode each step is listed.
+  - "The gap it closes: M(amazon.aws.rds_instance) restores and renames one instance. It takes no settings over from another one, checks no rows, and leaves
     Terraform, the secret and the running tasks with an instance that is no longer there."
 author:
   - The atena.aws founders (@atena)
 options:
   mode:
-    description: Whether a restored database is to be there, the restore taken back, or what it left aside deleted.
+    description: Whether a restored database is to be there, the restore undone, or what it left aside deleted.
     type: str
     choices: [restored, undone, original_removed]
     default: restored
@@ -39,14 +40,14 @@ options:
     default: ""
   instance:
     description: >-
-      An instance that somebody restored by hand, under another name, and that is to take the environment's place: nothing is restored then, and taking it back
-      deletes nothing. One that has the environment's name already is M(atena.aws.terraform_apply)'s to take in.
+      An instance that somebody restored manually, under another name, and that is to take the environment's place: nothing is restored then, and undoing it
+      deletes nothing. One that has the environment's name already is M(atena.aws.terraform_apply)'s to import.
     type: str
     default: ""
   allow_unapplied:
     description:
-      - Whether to go on where Terraform would destroy or replace something, other than the database, for what the configuration says and nobody applied yet.
-      - Then the database alone is applied at the end, with what it stands on; the rest stays as it is.
+      - Whether to continue where Terraform would destroy or replace something, other than the database, for what the configuration says and nobody applied yet.
+      - Then the database alone is applied at the end, with what it depends on; the rest stays as it is.
     type: bool
     default: false
   database_url_parameter:
@@ -54,7 +55,7 @@ options:
     type: str
     required: true
   check_command:
-    description: What counts a database's rows, in a one-off task that is told the host in E(DATABASE_HOST). Unset means that nobody looks.
+    description: What counts a database's rows, in a one-off task that gets the host in E(DATABASE_HOST). Unset means that nobody looks.
     type: dict
     suboptions:
       service: {description: The service whose task definition and network it runs with., type: str, required: true}
@@ -102,7 +103,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells each step in its order, and what stands in the way. What the backup holds is not known before it is restored.
+    details: Lists each step in order, and what prevents it. What the backup holds is not known before it is restored.
   diff_mode:
     support: full
     details: Which instance has the database's name.
@@ -142,9 +143,9 @@ lines: {description: "What was restored, what it holds, what stays and how to de
 would: {description: "What would be done, a line each, in order.", returned: in check mode, type: list, elements: str}
 counted:
   description: "What the command counted, C(restored) and C(original), each C(migrations) and C(rows); C(original) is null where it could not be asked."
-  returned: when it was looked at
+  returned: when it was checked
   type: dict
-database_url: {description: What became of C(DATABASE_URL) - C(unchanged) or C(updated)., returned: when databases were swapped, type: str}
+database_url: {description: The outcome of C(DATABASE_URL) - C(unchanged) or C(updated)., returned: when databases were swapped, type: str}
 terraform_lines: {description: What Terraform changed when it had taken it in., returned: when databases were swapped, type: list, elements: str}
 health: {description: "C(healthy), C(status), C(content) and C(attempts) of the application's answer.", returned: when it was asked, type: dict}
 final_snapshot: {description: The snapshot of what was deleted., returned: "O(mode=original_removed)", type: str}

@@ -9,11 +9,12 @@ module: ecr_image
 version_added: 0.1.0
 short_description: Build a release's images, push them to ECR and return their digests
 description:
-  - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them. Each step of a build is told as it
+  - Builds all images at once, pushes each under O(tag), moves O(also_tags) to it, and returns the digests as ECR has them. Each step of a build is
+    reported as it
     begins.
   - A tag that is in ECR already is taken as it is, neither built nor pushed, so O(tag) should name the source, for example C(sha-<commit>).
     An image whose labels say that it was built from something else - the working tree in place of the commit, other O(include), another stage of the
-    Dockerfile - is built anew.
+    Dockerfile - is rebuilt.
   - With O(commit) the context is a clone that holds this commit, its submodules and the files that it stores in Git LFS, and no other file of the
     working tree. The clones are kept, so that a later build fetches only what is new, and used by one run at a time. Modes are git's, whatever
     the umask, so that Docker's layer cache holds.
@@ -44,7 +45,7 @@ options:
     elements: str
     default: []
   dirty:
-    description: Whether O(path) has changes that are not committed, so that O(tag) does not tell what is built; it is then built although it is there.
+    description: Whether O(path) has changes that are not committed, so that O(tag) does not show what is built; it is then built although it is there.
     type: bool
     default: false
   tag:
@@ -62,13 +63,14 @@ options:
     default: {}
   ca_bundle:
     description:
-      - Path of a file with certificates in PEM that an image may have, for verifying its database. It is looked for in what was built, and where it is the
-        image gets the label C(atena.ca-bundle) with its path, by which M(atena.aws.ecs_release) knows of it. Empty, it is not looked for.
+      - Path of a file with certificates in PEM that an image may have, for verifying its database. It is searched for in what was built, and where it is the
+        image gets the label C(atena.ca-bundle) with its path, by which M(atena.aws.ecs_release) knows of it. Empty, it is not searched for.
       - A Dockerfile may set that label itself.
     type: str
     default: ""
   labels:
-    description: Labels for every image, beside C(atena.build-from), C(atena.build-include) and C(atena.build-target), which tell what it was built from.
+    description: Labels for every image, in addition to C(atena.build-from), C(atena.build-include) and C(atena.build-target), which show what it was
+      built from.
     type: dict
     default: {}
   images:
@@ -179,7 +181,7 @@ origin:
       type: list
       elements: str
 says:
-  description: What the user should know, such as that an image was built anew, or that a submodule is left out.
+  description: What the user should know, such as that an image was rebuilt, or that a submodule is left out.
   returned: success
   type: list
   elements: str
@@ -345,7 +347,7 @@ def run(module: Module) -> dict[str, Any]:
         why = ecr_plan.why_anew(wanted[item["name"]], looked.origin, dirty=dirty) if params["tag"] in looked.there.digests else ""
         plans[item["name"]] = {**ecr_plan.plan(params["tag"], params["also_tags"], looked.there.digests, why), "why": why}
         if why:
-            says.append(f"{item['repository']}:{params['tag']} is there, but {why}: {'would be' if module.check_mode else 'was'} built anew.")
+            says.append(f"{item['repository']}:{params['tag']} is there, but {why}: {'would be' if module.check_mode else 'was'} rebuilt.")
         elif looked.unread:
             module.warn(f"{item['repository']}:{params['tag']} was taken as it is, without knowing whether it was built from the commit. {looked.unread}")
     missing = [item for item in images if plans[item["name"]]["build"]]

@@ -10,8 +10,8 @@ version_added: 0.1.0
 short_description: Run a command in a running ECS task
 description:
   - Runs a command of the container's shell in a running task through ECS Exec, shows its output as it comes, and fails unless it exits with 0.
-  - Takes a task of the service by itself, of the deployment that the service is at. Sees first that ECS Exec is switched on there and that its agent
-    runs, and says what helps if not.
+  - Takes a task of the service automatically, of the deployment that the service is at. Sees first that ECS Exec is switched on there and that its agent
+    runs, and shows what helps if not.
   - It speaks the protocol of Session Manager itself, so that no Session Manager plugin is needed. Clusters that encrypt their sessions with a KMS key
     of their own are refused. The command gets no input.
   - The exit code comes from the shell, since a session of ECS Exec has none. Standard output and standard error come together, as on a terminal.
@@ -33,7 +33,7 @@ options:
     type: str
   command:
     description:
-      - The command, as one types it into a shell. It is on record in CloudTrail and can be seen in the task's list of processes, so it is no place for
+      - The command, as one types it into a shell. It is recorded in CloudTrail and can be seen in the task's list of processes, so it is no place for
         a secret.
     type: str
     required: true
@@ -56,7 +56,7 @@ options:
     type: int
     default: 1000
   ssm_path:
-    description: Path of the secrets that are taken out of the output. Unset, or where they may not be read, passwords in URLs are.
+    description: Path of the secrets that are redacted from the lines. Unset, or where they may not be read, passwords in URLs are.
     type: str
 extends_documentation_fragment:
   - atena.aws.account
@@ -68,7 +68,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Finds the task and sees that the command could be run there, without running it.
+    details: Finds the task and checks that the command could be run there, without running it.
   diff_mode:
     support: none
   platform:
@@ -121,7 +121,7 @@ shown:
   returned: when it was started
   type: bool
 duration_seconds:
-  description: Seconds from the session's start to its end.
+  description: Seconds from the session's start until it ended.
   returned: when it was started
   type: float
 """

@@ -9,10 +9,10 @@ version_added: 0.1.0
 short_description: Release all services of an environment together, or none
 description:
   - Under the environment's lock - preflight, prepare a revision of each service, write it into the ledger, migrate from the new revision, update
-    all services, wait for all, ask the application's health. On any failure every service goes back to what it had and is proved stable there,
+    all services, wait for all, ask the application's health. On any failure every service is rolled back and confirmed stable,
     but for one that somebody else deployed meanwhile, which stays theirs; the release is then C(interrupted).
-  - With O(rollback_to) it brings all services back to an earlier release of the ledger in the same way, without a migration.
-  - What already runs is only looked at, without a writing call. A release whose run was killed is finished or taken back by the next one.
+  - With O(rollback_to) it rolls all services back to an earlier release of the ledger in the same way, without a migration.
+  - What already runs is only checked, without a writing call. A release whose run was killed is finished or rolled back by the next one.
   - "The gap it closes: M(community.aws.ecs_service) and M(community.aws.ecs_task) know one service or task, no order, no way back and no record."
 author:
   - The atena.aws founders (@atena)
@@ -28,14 +28,14 @@ options:
     description:
       - The commit that is released. One of O(release) and O(rollback_to) is needed.
       - Where images in O(services) have the tag C(sha-<release>), it may be the beginning of a commit, of at least 7 digits, or a release's id. The commit
-        that is meant is looked for in the ledger and among the tags of their repositories, and those images' tags follow it.
+        that is meant is searched for in the ledger and among the tags of their repositories, and those images' tags follow it.
     type: str
   rollback_to:
     description: >-
       C(previous), or what names an earlier release that succeeded - its id, its commit, or the beginning of one, of at least 7 characters.
     type: str
   allow_over_migration:
-    description: Whether to go back although migrations ran since, which the old code may not understand.
+    description: Whether to roll back although migrations ran since, which the old code may not understand.
     type: bool
     default: false
   services:
@@ -58,12 +58,12 @@ options:
         default: 1
       stable_seconds:
         description:
-          - How long the new tasks must stay up once all of them run and are healthy. A task that ends by itself within that time fails the release.
-            It runs beside the load balancer's wait, such as its deregistration delay, and does not add to it. 0 turns it off.
+          - How long the new tasks must stay up once all of them run and are healthy. A task that exits on its own within that time fails the release.
+            It runs in parallel with the load balancer's wait, such as its deregistration delay, and does not add to it. 0 turns it off.
         type: int
         default: 60
       health_path:
-        description: Where the application answers health checks. The preflight compares it with the target group's path. Unset, that is not looked at.
+        description: Where the application answers health checks. The preflight compares it with the target group's path. Unset, that is not checked.
         type: str
   migration:
     description: What runs from the new revision before any service changes. Unset, nothing does.
@@ -83,7 +83,7 @@ options:
         elements: str
         required: true
       timeout:
-        description: Seconds after which it is stopped and has failed. As long it is looked for where RunTask's answer is lost, or ECS does not answer.
+        description: Seconds after which it is stopped and has failed. As long it is searched for where RunTask's answer is lost, or ECS does not answer.
         type: int
         default: 900
       repeat_incomplete:
@@ -93,17 +93,17 @@ options:
         type: bool
         default: false
   schema:
-    description: Which migrations the commit knows (the git object of their directory); tells a roll-back whether it crosses one.
+    description: Which migrations the commit knows (the git object of their directory); shows a rollback whether it crosses one.
     type: str
     default: ""
   migration_source:
     description:
-      - Where O(schema) was looked for, as messages name it. With it, a release is warned of whose O(schema) is empty and on no record, since no roll-back can
+      - Where O(schema) was searched for, as messages name it. With it, a release is warned of whose O(schema) is empty and on no record, since no roll-back can
         be compared with it.
     type: str
     default: ""
   build:
-    description: What the images were built from, as RV(atena.aws.ecr_image#module:origin) has it, for the record. Empty, the commit's earlier record tells it.
+    description: What the images were built from, as RV(atena.aws.ecr_image#module:origin) has it, for the record. Empty, the commit's earlier record is used.
     type: dict
     default: {}
     suboptions:
@@ -118,7 +118,7 @@ options:
         elements: str
         default: []
   preflight:
-    description: What the preflight and the diagnosis look at beside the services.
+    description: What the preflight and the diagnosis check in addition to the services.
     type: dict
     default: {}
     suboptions:
@@ -145,7 +145,7 @@ options:
         description: Key of the power journal in that bucket.
         type: str
       records:
-        description: Where it is written what was begun and has not ended; unset, it is not looked at.
+        description: Where incomplete work is recorded; unset, it is not checked.
         type: dict
         suboptions:
           bucket: {description: The state bucket., type: str, required: true}
@@ -166,7 +166,7 @@ options:
         type: str
         default: evidence/
       playbook_command:
-        description: How its remedies name a playbook; C({playbook}) stands for its file name.
+        description: How its remedies name a playbook; C({playbook}) is replaced by its file name.
         type: str
         default: ansible-playbook {playbook}
   operator:
@@ -207,7 +207,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells which revisions it would register and roll out; the lock, the ledger and the preflight are left out.
+    details: Lists which revisions it would register and roll out; the lock, the ledger and the preflight are left out.
   diff_mode:
     support: full
     details: Names each field in which the new revision differs from the running one.
@@ -294,7 +294,7 @@ would_migrate:
 migration:
   description:
     - C(outcome) (C(succeeded), C(failed), or C(incomplete) of one that was stopped from outside), C(task_arn), C(exit_code), C(duration_seconds),
-      C(reason) and C(logs) of the migration; null if none ran, or if what became of it is not known.
+      C(reason) and C(logs) of the migration; null if none ran, or if the outcome is not known.
   returned: always
   type: dict
 counts_kept:
@@ -309,7 +309,7 @@ migrated_since:
   type: list
   elements: str
 migrations_unknown:
-  description: Those of RV(migrated_since) of which it is not known, since which migrations they or the target had is not on record.
+  description: Those of RV(migrated_since) of which it is not known, since which migrations they or the target had is not recorded.
   returned: when rolling back
   type: list
   elements: str
@@ -335,14 +335,14 @@ reverted:
   type: list
   elements: str
 not_reverted:
-  description: Services that could not be proved stable on what they had, and those in RV(taken_over).
+  description: Services that could not be confirmed stable on what they had, and those in RV(taken_over).
   returned: when a rollout failed
   type: list
   elements: str
 taken_over:
   description: >-
     For each service that somebody else deployed meanwhile, and that was left to them, what took over - C(deployment_id), C(task_definition), and as
-    far as that tells it C(release) and C(registered_by), the principal that registered it.
+    far as it is known C(release) and C(registered_by), the principal that registered it.
   returned: when a rollout failed
   type: dict
 evidence:

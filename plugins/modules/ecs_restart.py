@@ -10,10 +10,10 @@ version_added: 0.1.0
 short_description: Restart ECS services without a new release, and wait until they are stable
 description:
   - Forces a new deployment of each service with one UpdateService call, and waits until all of them run on new tasks and their targets are healthy.
-    New tasks read the values of their secrets anew.
+    New tasks read the values of their secrets again.
   - Refused are a service that never ran a release, and an environment that is stopped (O(power)). Then nothing at all is changed. A service without
     tasks is left alone.
-  - When new tasks fail, ECS keeps those of before until its circuit breaker has ended the deployment. There is nothing to bring back, since the task
+  - When new tasks fail, ECS keeps those of before until its circuit breaker has ended the deployment. There is nothing to roll back, since the task
     definition stays; the module fails with the reason, exit codes and last log lines.
   - "The gap it closes: M(community.aws.ecs_service) waits for nothing when it forces a new deployment, and needs the whole service's description."
 author:
@@ -27,7 +27,7 @@ options:
   stable_seconds:
     description:
       - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
-        ends by itself within that time is a failure.
+        exits on its own within that time is a failure.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -50,7 +50,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Let the API read its secrets anew
+- name: Let the API read its secrets again
   atena.aws.ecs_restart:
     cluster: atena-prod-cluster
     services: [atena-prod-api]
@@ -142,7 +142,7 @@ def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
         module.fail_json(msg=left, **{**result, "services": restart.entries()})
     except CallFailed as lost_sight:
         module.fail_json(
-            msg=f"{lost_sight} What became of the services is not known. status.yml shows how they stand.",
+            msg=f"{lost_sight} The outcome of the services is not known. status.yml shows their status.",
             **{**facts_of(lost_sight), **result, "services": restart.entries()},
         )
     text = failure_text(failed, evidence, [], {}).replace("The rollout failed.", "The restart failed.", 1)

@@ -10,7 +10,7 @@ version_added: 0.1.0
 short_description: Roll prepared task definitions out to ECS services, together or not at all
 description:
   - Updates each service with one UpdateService call in the order given, waits for all deployments it started together, and on the
-    failure of any one brings every service back to the task definition it had, waits until it is stable there, and fails with the reason.
+    failure of any one rolls every service back to the task definition it had, waits until it is stable there, and fails with the reason.
     A service that somebody else deployed meanwhile is left to them.
   - "The gap it closes: M(community.aws.ecs_service) waits for nothing on update, takes a rollback by ECS's circuit breaker for success,
     and resets an unset desired count to 0."
@@ -44,7 +44,7 @@ options:
         type: int
       previous:
         description:
-          - What to go back to on a failure, instead of what the service has now. For going on after a release that was interrupted.
+          - What to return to on a failure, instead of what the service has now. For resuming after a release that was interrupted.
         type: dict
         suboptions:
           task_definition:
@@ -56,7 +56,7 @@ options:
             type: int
             required: true
           is_first:
-            description: Whether the service had never run a release; then it goes back to count 0.
+            description: Whether the service had never run a release; then it returns to count 0.
             type: bool
             default: false
   wait_timeout:
@@ -66,7 +66,7 @@ options:
   stable_seconds:
     description:
       - How long the tasks of each new deployment must stay up once all of them run and are healthy; for what crashes only after a while. A task that
-        ends by itself within that time is a failure. It runs beside the load balancer's wait and does not add to it.
+        exits on its own within that time is a failure. It runs in parallel with the load balancer's wait and does not add to it.
     type: int
     default: 0
 extends_documentation_fragment:
@@ -133,14 +133,14 @@ reverted:
   type: list
   elements: str
 not_reverted:
-  description: Names of the services that could not be proved stable on what they had before, and those in RV(taken_over). Look at these at once.
+  description: Names of the services that could not be confirmed stable after the rollback, and those in RV(taken_over). Check these at once.
   returned: failure after an update
   type: list
   elements: str
 taken_over:
   description: >-
     For each service that somebody else deployed meanwhile, and that was left to them, what took over - C(deployment_id), C(task_definition), and as
-    far as that tells it C(release) and C(registered_by), the principal that registered it.
+    far as it is known C(release) and C(registered_by), the principal that registered it.
   returned: failure after an update
   type: dict
 failed_tasks:
@@ -186,7 +186,7 @@ def run(module: Module) -> dict[str, Any]:
         module.fail_json(msg=left, **{**result, "services": rollout.entries()})
     except CallFailed as lost_sight:
         module.fail_json(
-            msg=f"{lost_sight} The services were updated, but what became of it is not known. Run the playbook again: it goes on from there.",
+            msg=f"{lost_sight} The services were updated, but the outcome is not known. Run the playbook again: it resumes from there.",
             **{**facts_of(lost_sight), **result, "services": rollout.entries()},
         )
     lost = {**{name: failed.get(name, "") for name in rollout.taken}, **lost}

@@ -7,12 +7,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: ecs_run_task
 version_added: 0.1.0
-short_description: Run one ECS task to its end and return its exit codes and log
+short_description: Run one ECS task until it stops and return its exit codes and log
 description:
   - Starts one task with RunTask, waits until it is C(STOPPED), and fails unless every container exited with 0.
   - "The gap it closes: M(community.aws.ecs_task) drops RunTask's C(failures), returns a running match instead of running the task, reads
     no exit code, fails on a task that ends quickly, and has no logs (community.aws issue 2409)."
-  - It is an action, so every run is C(changed). Check mode says what it would run.
+  - It is an action, so every run is C(changed). Check mode shows what it would run.
 author:
   - The atena.aws founders (@atena)
 options:
@@ -157,7 +157,7 @@ outcome:
   type: str
   sample: succeeded
 beside:
-  description: What became of the containers that do not decide; empty if all ended well.
+  description: The outcome of the containers that do not decide; empty if all ended well.
   returned: when waited for
   type: str
 exit_codes:
@@ -232,7 +232,7 @@ def run(module: Module) -> dict[str, Any]:
             )
             succeeded, ended = following.finish()
     except Interrupted as interrupted:
-        left = f"The task {result['task_arn']} goes on by itself; it was not stopped." if result["task_arn"] else "Whether the task started is not known."
+        left = f"The task {result['task_arn']} continues; it was not stopped." if result["task_arn"] else "Whether the task started is not known."
         progress.say(f"{interrupted} {left}")
         module.fail_json(msg=f"{interrupted} {left}", **result)
     except CallFailed as failed:

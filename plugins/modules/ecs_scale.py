@@ -11,9 +11,9 @@ short_description: Set the desired counts and autoscaling bounds of ECS services
 description:
   - Sets the desired count of each service with one UpdateService call, and its Application Auto Scaling bounds where they are given, and waits until
     all services run what they should and their targets are healthy.
-  - A count outside of the bounds that a service has is refused unless bounds are given too, since Application Auto Scaling would bring it back.
+  - A count outside of the bounds that a service has is refused unless bounds are given too, since Application Auto Scaling would restore it.
     Refused as well are a service that never ran a release, and an environment that is stopped (O(power)). Then nothing at all is changed.
-  - When new tasks fail, the services that were to grow go back to the counts and bounds they had. Services that were to shrink go on doing so.
+  - When new tasks fail, the services that were to grow return to the counts and bounds they had. Services that were to shrink continue to do so.
   - "The gap it closes: M(community.aws.ecs_service) waits for nothing on update, needs the whole service's description to change its count, and knows
     no autoscaling bounds; M(community.aws.application_scaling_policy) sets bounds only together with a policy."
 author:
@@ -124,7 +124,7 @@ reverted:
   type: list
   elements: str
 not_reverted:
-  description: Names of the services that could not be proved stable on the count they had. Look at these at once.
+  description: Names of the services that could not be confirmed stable after the rollback. Check these at once.
   returned: failure after a change
   type: list
   elements: str
@@ -186,7 +186,7 @@ def run(module: Module, call: Caller, lock: Lock | NoLock) -> dict[str, Any]:
         module.fail_json(msg=left, **result)
     except CallFailed as lost_sight:
         module.fail_json(
-            msg=f"{lost_sight} What became of the services is not known. Run the playbook again: it goes on from there.", **{**facts_of(lost_sight), **result}
+            msg=f"{lost_sight} The outcome of the services is not known. Run the playbook again: it resumes from there.", **{**facts_of(lost_sight), **result}
         )
     reverted = [name for name in back if name not in lost]
     module.fail_json(

@@ -10,10 +10,10 @@ version_added: 0.1.0
 short_description: Show the logs of services together, as they come
 description:
   - Reads the CloudWatch log groups of services from a moment on, all together in the order of time, optionally what matches a filter pattern, and shows
-    each line when it is read. It goes on with what comes, when asked, and takes in log streams that begin meanwhile.
+    each line when it is read. It continues with new lines, when asked, and takes in log streams that begin meanwhile.
   - However many lines there are, no more than a page of each log group is in memory. The result has the last lines only.
   - Lines that are late by up to a minute are shown when they come; none is shown twice. What CloudWatch refuses for too many calls is asked again.
-  - Secrets are taken out of the lines, as far as the caller may read them (O(ssm_path)).
+  - Secrets are redacted from the lines, as far as the caller may read them (O(ssm_path)).
   - "The gap it closes: M(community.aws.cloudwatchlogs_log_group_info) describes log groups, and no module reads what is in them; a module shows nothing
     before it ends, and this one's action plugin does."
 author:
@@ -44,7 +44,7 @@ options:
     description: CloudWatch's filter pattern, such as C(ERROR), C(?ERROR ?WARN), C("a phrase") or C({ $.level = "error" }). Unset means every line.
     type: str
   follow:
-    description: Whether to go on with what comes, until it is interrupted.
+    description: Whether to continue with new lines, until it is interrupted.
     type: bool
     default: false
   follow_seconds:
@@ -68,10 +68,10 @@ options:
     type: int
     default: 100
   save_to:
-    description: A file that the lines are written to instead of being shown; made anew, readable for its owner. Not written in check mode.
+    description: A file that the lines are written to instead of being shown; recreated, readable for its owner. Not written in check mode.
     type: path
   ssm_path:
-    description: Path of the secrets that are taken out of the lines. Unset, or where they may not be read, passwords in URLs are.
+    description: Path of the secrets that are redacted from the lines. Unset, or where they may not be read, passwords in URLs are.
     type: str
 extends_documentation_fragment:
   - atena.aws.account
@@ -122,10 +122,10 @@ events:
       description: The service.
       type: str
     container:
-      description: The container; empty if the stream's name does not tell.
+      description: The container; empty if the stream's name does not show it.
       type: str
     task:
-      description: Id of the task; empty if the stream's name does not tell.
+      description: Id of the task; empty if the stream's name does not show it.
       type: str
     stream:
       description: The log stream.

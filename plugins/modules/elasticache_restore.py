@@ -13,10 +13,10 @@ description:
   - Makes a cache cluster or a replication group from a snapshot, with the parameters that were recorded or are given, waits until it is available, compares
     it with them and returns where it is reached. It fails if anything is not as recorded.
   - A cache that is there is left as it is - its parameters are compared with O(parameters), and nothing else is done. It is replaced only if O(replace) names
-    it, and deleted only when a snapshot proves that it can be made again (available, whole, of this very cache, and with the same metadata).
-  - What ElastiCache would refuse is told before anything is changed - an older version, Valkey as a cluster, a group in cluster mode as a single node, data
+    it, and deleted only when a snapshot is sufficient proof that it can be recreated (available, whole, of this very cache, and with the same metadata).
+  - What ElastiCache would refuse is reported before anything is changed - an older version, Valkey as a cluster, a group in cluster mode as a single node, data
     tiering without r6gd nodes, a missing AUTH token.
-  - A restore that failed (V(create-failed), V(restore-failed)) is told with ElastiCache's reason, and cleared away by the next run. A snapshot is never
+  - A restore that failed (V(create-failed), V(restore-failed)) is reported with ElastiCache's reason, and cleared away by the next run. A snapshot is never
     deleted by this module.
   - "The gap it closes: no module restores ElastiCache. M(community.aws.elasticache) knows neither snapshots nor replication groups, waits without end, and
     deletes without a snapshot."
@@ -30,14 +30,14 @@ options:
   state:
     description:
       - V(present) restores it.
-      - V(absent) deletes it, if the snapshot O(snapshot) proves that it can be made again. One that never came up can go without.
+      - V(absent) deletes it, if the snapshot O(snapshot) shows that it can be recreated. One that never came up can go without.
     type: str
     choices: [present, absent]
     default: present
   snapshot:
     description:
       - The snapshot to restore. Unset means the newest of O(source); one that is still being taken is waited for.
-      - For O(state=absent), the snapshot that proves that O(name) can be made again.
+      - For O(state=absent), the snapshot that is sufficient proof that O(name) can be recreated.
     type: str
   source:
     description:
@@ -49,7 +49,7 @@ options:
   replace:
     description:
       - Replaces a living cache. Must be equal to O(name), so that it cannot be meant by mistake.
-      - A snapshot of it is taken first and verified; then it is deleted, and made again. Each run with this option does so.
+      - A snapshot of it is taken first and verified; then it is deleted, and recreated. Each run with this option does so.
     type: str
   wait:
     description: Wait until it is available. Without, its parameters are not compared. A deletion is waited for in any case.
@@ -82,7 +82,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Bring Redis back from its newest snapshot, as it was
+- name: Restore Redis from its newest snapshot, as it was
   atena.aws.elasticache_restore:
     name: atena-prod-redis
     parameters: "{{ lookup('ansible.builtin.file', 'redis.json') | from_json }}"
@@ -95,7 +95,7 @@ EXAMPLES = r"""
     parameters:
       security_group_ids: [sg-0a1b2c3d]
 
-- name: Snapshot the second one, which proves that it may go
+- name: Snapshot the second one, which shows that it can be recreated
   atena.aws.elasticache_snapshot:
     source: atena-prod-redis-look
     name: atena-prod-redis-look-last
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 cache:
-  description: The cache, as M(atena.aws.elasticache_snapshot) tells it. Null if there is none, and in check mode if it would be made.
+  description: The cache, as M(atena.aws.elasticache_snapshot) returns it. Null if there is none, and in check mode if it would be made.
   returned: success, and on failure if it was made but is not as recorded
   type: dict
   contains:
@@ -160,7 +160,7 @@ port:
   returned: success
   type: int
 snapshot:
-  description: The snapshot that it was made from, or in check mode would be; the one that proved a deletion. Empty if nothing was restored or deleted.
+  description: The snapshot that it was made from, or in check mode would be; the one that a deletion relied on. Empty if nothing was restored or deleted.
   returned: success
   type: str
 taken:
@@ -318,7 +318,7 @@ def main() -> None:
     except CallFailed as failed:
         module.fail_json(**told(failed), **{**run.result, "changed": run.call.wrote})
     except Interrupted as interrupted:
-        left = f"{interrupted} What ElastiCache was told to do goes on by itself. Run this again."
+        left = f"{interrupted} What ElastiCache was asked to do continues. Run this again."
         progress.say(left)
         module.fail_json(msg=left, **{**run.result, "changed": run.call.wrote})
     if run.result["unknown"]:

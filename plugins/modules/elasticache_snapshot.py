@@ -13,7 +13,7 @@ description:
   - Takes a snapshot of a cache cluster or of a replication group and waits until it is available. What ElastiCache cannot snapshot is refused with the
     reason before anything is changed - Memcached, C(cache.t1.micro), a single node of a replication group, a cache that failed or is being deleted.
   - A cache that is busy (V(modifying), V(snapshotting), V(rebooting cluster nodes) …) is waited for. When the time is over, all stays as it is, and a
-    snapshot that is being taken goes on by itself.
+    snapshot that is being taken continues.
   - Of a replication group without cluster mode ElastiCache snapshots a node. The primary is taken, whose data are the freshest, and the snapshot gets
     the tag C(atena:source), by which it is found again when the group is gone.
   - "The gap it closes: M(community.aws.elasticache_snapshot) wants a cluster and a replication group at once, does not wait, has no check mode, cannot list
@@ -53,7 +53,7 @@ options:
     elements: str
     default: []
   restored:
-    description: The name of a snapshot that was restored, and so proved good. Then only older ones are pruned, and none if there is no such snapshot.
+    description: The name of a snapshot that was restored, and so is known to be good. Then only older ones are pruned, and none if there is no such snapshot.
     type: str
   wait:
     description: Wait until the snapshot is available, or gone.
@@ -91,7 +91,7 @@ EXAMPLES = r"""
     name: atena-prod-redis-20260131-1900
   register: taken
 
-- name: Keep the record of what makes it again
+- name: Keep the record of what recreates it
   ansible.builtin.copy:
     content: "{{ taken.cache.parameters | to_nice_json }}"
     dest: redis.json
@@ -149,7 +149,7 @@ cache:
       description: Its ARN.
       type: str
     created_at:
-      description: When it was made, ISO 8601. Tells it from a later one of the same name.
+      description: When it was made, ISO 8601. Distinguishes it from a later one of the same name.
       type: str
     nodes:
       description: The nodes of a group.
@@ -165,7 +165,7 @@ cache:
       description: The global datastore that a group belongs to, else empty.
       type: str
     parameters:
-      description: All that makes it again, as M(atena.aws.elasticache_restore) takes it. An AUTH token is not in it; tags are null unless it is available.
+      description: All that recreates it, as M(atena.aws.elasticache_restore) takes it. An AUTH token is not in it; tags are null unless it is available.
       type: dict
 """
 
@@ -286,7 +286,7 @@ def main() -> None:
     except CallFailed as failed:
         module.fail_json(**told(failed), changed=run.call.wrote)
     except Interrupted as interrupted:
-        left = f"{interrupted} A snapshot that was told to be taken, or to go, does so by itself. Run this again."
+        left = f"{interrupted} A snapshot that was asked to be created, or to go, does so in time. Run this again."
         progress.say(left)
         module.fail_json(msg=left, changed=run.call.wrote)
     module.exit_json(changed=run.changed, cache=run.cache, **({"diff": run.diff} if run.diff else {}), **result)

@@ -13,8 +13,8 @@ description:
   - The sizes are those of the environment as it is (describe calls), of a Terraform plan, or of the inventory. What is off comes from the power journal
     and the inventory.
   - Prices are a table of public list prices, or of AWS's Price List where O(refresh) may ask it. Nothing is a bill.
-  - "The gap it closes: no module of amazon.aws or community.aws tells prices, and estimators of Terraform plans see neither tasks that somebody scaled, nor
-    what a stopped environment goes on costing."
+  - "The gap it closes: no module of amazon.aws or community.aws returns prices, and estimators of Terraform plans see neither tasks that somebody scaled, nor
+    what a stopped environment still costs."
 author:
   - The atena.aws founders (@atena)
 options:
@@ -52,7 +52,7 @@ options:
       parallelism: {description: How many operations Terraform runs at a time., type: int, default: 10}
       file: {description: A plan that was saved before (C(terraform plan -out)) instead of a new one., type: path}
   counts:
-    description: How many tasks of a service to reckon with, by its key, whatever is there - what a second one would cost.
+    description: How many tasks of a service to calculate with, by its key, whatever is there - what a second one would cost.
     type: dict
     default: {}
   schedule:
@@ -61,7 +61,7 @@ options:
     type: dict
   refresh:
     description:
-      - Whether to ask AWS's Price List (C(pricing:GetProducts), in the partition's global region) for each price that is needed. What it does not tell,
+      - Whether to query AWS's Price List (C(pricing:GetProducts), in the partition's global region) for each price that is needed. What it does not return,
         or where it may not be asked, stays as the table has it, with a warning.
     type: bool
     default: false
@@ -147,8 +147,8 @@ lines:
     price: {description: For one unit; null if there is none., type: float}
     unit: {description: The unit., type: str, sample: GB-month}
     date: {description: The day for which the price is known., type: str}
-    source: {description: The page that tells it., type: str}
-    verified: {description: Whether a second source told the same., type: bool}
+    source: {description: The page that has it., type: str}
+    verified: {description: Whether a second source had the same., type: bool}
     region: {description: Whose price it is., type: str}
     quantities: {description: "Units a month as C(always_on), C(schedule), C(stopped), C(now).", type: dict}
     amounts: {description: The same in money; null without a price., type: dict}
@@ -159,11 +159,11 @@ change:
   returned: success
   type: dict
 comparison:
-  description: O(reference) beside ours for the sizes it was made for, or null. By way, C(estimate), C(amount) and C(rows), each with why it differs.
+  description: O(reference) compared with ours for the sizes it was made for, or null. By way, C(estimate), C(amount) and C(rows), each with why it differs.
   returned: success
   type: dict
 refreshed:
-  description: What AWS's Price List told, now and earlier (the last file of O(cost.prices)), as a table of prices, or null.
+  description: What AWS's Price List returned, now and earlier (the last file of O(cost.prices)), as a table of prices, or null.
   returned: success
   type: dict
 not_included:
@@ -270,7 +270,7 @@ def main() -> None:
     except (CallFailed, TerraformError, PricesUnusable) as failed:
         module.fail_json(**told(failed))
     except ValueError as wrong:
-        module.fail_json(msg="\n".join(f"The costs of {module.params['name']} cannot be reckoned: {line}" for line in str(wrong).splitlines()))
+        module.fail_json(msg="\n".join(f"The costs of {module.params['name']} cannot be calculated: {line}" for line in str(wrong).splitlines()))
 
 
 if __name__ == "__main__":

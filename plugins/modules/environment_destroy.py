@@ -8,12 +8,13 @@ module: environment_destroy
 version_added: 0.1.0
 short_description: Destroy an environment, keeping its data in snapshots from which it can be recreated
 description:
-  - "Under the environment's lock, with every step on record before and after it: services to 0 and every task STOPPED; the database started if it is stopped;
-    a last snapshot of Redis, verified; then Terraform lets go of image repositories and log groups and destroys all else, the database into a final snapshot
-    of a name that is new each time. What is left, and from which snapshots the environment can be made again, is recorded."
-  - Refuses without the environment's name in O(confirm), with a database that has deletion protection, and while an instance that a restore kept stands.
-  - A run that was killed is finished by the next one. In check mode it tells what would go and what would stay.
-  - A stop or a start that was killed stands in no way. Load balancer, NAT gateway and what belongs to them are taken into Terraform's state where it could
+  - "Under the environment's lock, with every step recorded before and after it: services to 0 and every task STOPPED; the database started if it is stopped;
+    a last snapshot of Redis, verified; then Terraform removes from its state image repositories and log groups and destroys all else, the database
+    into a final snapshot
+    of a name that is new each time. What is left, and from which snapshots the environment can be recreated, is recorded."
+  - Refuses without the environment's name in O(confirm), with a database that has deletion protection, and while an instance that a restore kept exists.
+  - A run that was killed is finished by the next one. In check mode it shows what would go and what would stay.
+  - A stop or a start that was killed prevents nothing. Load balancer, NAT gateway and what belongs to them are taken into Terraform's state where it could
     not write them down any more; a Redis that it does not know is deleted, with its last snapshot verified.
   - "The gap it closes: C(terraform destroy) stops no writer before it takes the snapshot, fails over images, loses the queue and the logs, and leaves no record
     of what was where."
@@ -118,7 +119,7 @@ def summary(result: dict[str, Any]) -> list[str]:
     name = result["name"]
     head = {
         "destroyed": f"Destroyed {name} in {result.get('duration_seconds', 0)} s",
-        "nothing_to_do": f"Nothing to do: there is nothing of {name} that destroy.yml takes away",
+        "nothing_to_do": f"Nothing to do: there is nothing of {name} that destroy.yml would delete",
         "predicted": f"Would destroy {name}, in this order:" if result["changed"] else f"Nothing to do: there is nothing of {name} to destroy",
     }
     return [head[result["outcome"]], *result.get("would", []), *result.get("lines", [])]

@@ -10,13 +10,13 @@ version_added: 0.1.0
 short_description: Gather information about why an environment does not work
 description:
   - Reads the services' events and deployments, tasks that run or ended within about the last hour with their stopped reasons, exit codes and last
-    log lines, targets' health, database, Redis, load balancer, security groups, routes, secrets and images, side by side; and names the causes
+    log lines, targets' health, database, Redis, load balancer, security groups, routes, secrets and images, in parallel; and names the causes
     that follow from them, each with its evidence and the command that fixes it.
   - "The gap it closes: no module of amazon.aws or community.aws reads a service's events or a task's stopped reason, or joins them with what they
     depend on; and ECS forgets a stopped task after about an hour."
-  - What cannot be read is told as such; it does not fail the task.
-  - No secret's value is returned or saved. Values are read to tell a set secret from a placeholder, to compare C(DATABASE_URL) and C(REDIS_URL)
-    with the endpoints, and to take them out of log lines, events and reasons. Where they cannot be read, log lines are left out.
+  - What cannot be read is reported as such; it does not fail the task.
+  - No secret's value is returned or saved. Values are read to distinguish a set secret from a placeholder, to compare C(DATABASE_URL) and C(REDIS_URL)
+    with the endpoints, and to remove them from log lines, events and reasons. Where they cannot be read, log lines are left out.
 author:
   - The atena.aws founders (@atena)
 options:
@@ -42,7 +42,7 @@ options:
     description: Identifier of the ElastiCache cluster. By default C(<name>-redis).
     type: str
   gates_bucket:
-    description: Bucket of the object that says what is off on purpose. Without it, a stopped environment is told by its parts.
+    description: Bucket of the object that shows what is off on purpose. Without it, a stopped environment is recognised by its parts.
     type: str
   gates_key:
     description: Key of that object.
@@ -54,7 +54,7 @@ options:
     description: Without O(url), the path that is asked at the load balancer's own name.
     type: str
   tasks:
-    description: ARNs of tasks that must be looked at, such as a migration's.
+    description: ARNs of tasks that must be examined, such as a migration's.
     type: list
     elements: str
     default: []
@@ -63,7 +63,7 @@ options:
     type: int
     default: 20
   playbook_command:
-    description: How the remedies name a playbook; C({playbook}) stands for its file name.
+    description: How the remedies name a playbook; C({playbook}) is replaced by its file name.
     type: str
     default: ansible-playbook {playbook}
   save_to:
@@ -79,7 +79,7 @@ options:
     type: str
     default: ''
   show:
-    description: Whether to print the text line by line, as it is, beside returning it. The action plugin of the same name does that.
+    description: Whether to print the text line by line, as it is, in addition to returning it. The action plugin of the same name does that.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -139,7 +139,7 @@ findings:
       contains:
         text: {description: "What the step does, or what a person has to do.", type: str}
         command: {description: "The command, in one line; empty if there is none.", type: str}
-        instead: {description: "Whether it takes the place of the steps before it.", type: bool}
+        instead: {description: "Whether it replaces the steps before it.", type: bool}
     evidence: {description: "What shows it: events, stopped reasons, exit codes, log lines.", type: list, elements: str}
 why:
   description: The first causes, each with the first lines of what shows it.

@@ -9,10 +9,10 @@ module: environment_guard
 version_added: 0.1.0
 short_description: Stop a database that AWS restarted after seven days
 description:
-  - AWS starts an RDS instance by itself that was stopped for seven days. If the power journal says that the environment is stopped, this stops the
+  - AWS starts an RDS instance automatically that was stopped for seven days. If the power journal says that the environment is stopped, this stops the
     instance again and notes it in the journal, under the environment's lock. It is made to be run by a scheduler, and quiet when there is nothing to do.
-  - "Whose start it was is told by the instance's events: an instance that a person started is left alone, and so is one of which no event of the last
-    14 days tells."
+  - "Whose start it was is determined from the instance's events: an instance that a person started is left alone, and so is one of which no event of the last
+    14 days shows it."
   - An instance that cannot be stopped yet, such as one that is starting, is waited for without the lock, or left to the next run.
   - "The gap it closes: M(amazon.aws.rds_instance) stops an instance whoever started it, and knows no record of what should be off."
 author:
@@ -24,7 +24,7 @@ options:
     required: true
   redis_id:
     description:
-      - The Redis cluster. In an environment that is on, its events of the last 14 days are looked at - a node that AWS replaced or restarted is empty, under
+      - The Redis cluster. In an environment that is on, its events of the last 14 days are checked - a node that AWS replaced or restarted is empty, under
         the same name and address. Empty, nobody looks.
     type: str
     default: ""
@@ -64,7 +64,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Looks once and tells; it neither waits nor takes the lock.
+    details: Checks once and reports; it neither waits nor takes the lock.
   diff_mode:
     support: full
   platform:
@@ -93,7 +93,7 @@ says:
   returned: success
   type: str
 status:
-  description: The instance's status when it was looked at last, before anything was done; empty if it was not looked at.
+  description: The instance's status when it was checked last, before anything was done; empty if it was not checked.
   returned: success
   type: str
 started_by:

@@ -9,11 +9,11 @@ module: environment_info
 version_added: 0.1.0
 short_description: Gather information about an environment
 description:
-  - Reads services, releases, targets' health, load balancer, database, Redis and secrets of one environment, side by side.
+  - Reads services, releases, targets' health, load balancer, database, Redis and secrets of one environment, in parallel.
   - "The gap it closes: the information modules of amazon.aws and community.aws answer for one kind of resource each, at most of a second a
-    task; none joins a service with its release and its targets. Missing parts are told as missing, not as errors."
-  - No secret's value is returned; values are read to tell a set one from a placeholder.
-  - What it costs (O(cost)) is an estimate from list prices; where the rights to read the parts of it are missing, that is told and nothing fails.
+    task; none joins a service with its release and its targets. Missing parts are reported as missing, not as errors."
+  - No secret's value is returned; values are read to distinguish a set one from a placeholder.
+  - What it costs (O(cost)) is an estimate from list prices; where the rights to read the parts of it are missing, that is reported and nothing fails.
 author:
   - The atena.aws founders (@atena)
 options:
@@ -31,14 +31,16 @@ options:
     type: str
     required: true
   power:
-    description: Where it is written whether the environment is on. Unset, C(power) is null, and what is off on purpose cannot be told from what is missing.
+    description: Where it is written whether the environment is on. Unset, C(power) is null, and what is off on purpose cannot be distinguished from
+      what is missing.
     type: dict
     suboptions:
       bucket: {description: The state bucket., type: str, required: true}
       gates_key: {description: Key of the gates., type: str, required: true}
       journal_key: {description: Key of the power journal., type: str, required: true}
   destroy_record:
-    description: Where destroy.yml writes down what it did. Unset, C(destroyed) is null, and what was destroyed cannot be told from what was never made.
+    description: Where destroy.yml writes down what it did. Unset, C(destroyed) is null, and what was destroyed cannot be distinguished from what was
+      never made.
     type: dict
     suboptions:
       bucket: {description: The state bucket., type: str, required: true}
@@ -142,7 +144,7 @@ cost:
   description: >-
     A month at the present rate (C(now)), always on (C(always_on)) and stopped (C(stopped)), with C(currency), C(unpriced) and C(borrowed) (prices that are
     another region's); C(error) alone where it cannot be
-    told; or null.
+    determined; or null.
   returned: success
   type: dict
 power:
@@ -154,19 +156,19 @@ power:
   type: dict
 destroyed:
   description: >-
-    When and by whom it was destroyed (C(state) - C(destroyed), or C(destroying) while that has not ended -, C(at), C(operator)), and the snapshots that
-    redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)), and the C(release) that ran; null of one that stands.
+    When and by whom it was destroyed (C(state) - C(destroyed), or C(destroying) while that is incomplete -, C(at), C(operator)), and the snapshots that
+    redeploy.yml begins with (C(database_snapshot), C(redis_snapshot)), and the C(release) that ran; null of one that exists.
   returned: success
   type: dict
 left:
   description: >-
     What a destroy left and AWS bills (C(database_snapshots) and C(redis_snapshots), by name, newest first, C(database_snapshots_gb), C(redis_snapshots_gb),
-    C(images_gb), C(log_stored_gb), and C(cost) of a month); null of an environment that stands.
+    C(images_gb), C(log_stored_gb), and C(cost) of a month); null of an environment that exists.
   returned: success
   type: dict
 unfinished:
   description: >-
-    What was begun and has not ended (C(work), C(since), C(operator), C(playbook) with its C(options), which finish it, C(besides)); or null.
+    What was begun and is incomplete (C(work), C(since), C(operator), C(playbook) with its C(options), which finish it, C(besides)); or null.
   returned: success
   type: list
   elements: dict
@@ -181,7 +183,7 @@ summary:
   type: list
   elements: str
 problems:
-  description: What needs attention; empty when all is well.
+  description: What needs attention; empty when everything is healthy.
   returned: success
   type: list
   elements: str
@@ -349,7 +351,7 @@ def read_left(module: AwsModule, call: Aws, result: dict[str, Any]) -> dict[str,
     try:
         found, basis = cost_read.left(call, module.params["name"], module.params["services"]), module.params["cost"]
     except CallFailed as failed:
-        module.warn(f"What the destroy left was not looked at: {failed}")
+        module.warn(f"What the destroy left was not checked: {failed}")
         return None
     try:
         return {**found, "cost": of_left(found, basis) if basis else None}

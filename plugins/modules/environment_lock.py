@@ -12,8 +12,8 @@ short_description: Acquire, release or force the lock on everything that writes 
 description:
   - The lock is one item in the DynamoDB table that the bootstrap made. It is changed by conditional writes only, so that of any number of
     runs that try at the same time one gets it. It names its holder, host and reason, and expires unless it is renewed.
-  - Nothing runs in the background. Modules that write (option C(lock)) prove that they hold the lock and renew it while they write; the
-    expiry covers the gaps between them. The lock of a run that died is taken over once it expired, with a warning that says whose it was.
+  - Nothing runs in the background. Modules that write (option C(lock)) verify that they hold the lock and renew it while they write; the
+    expiry covers the gaps between them. The lock of an interrupted run is taken over once it expired, with a warning that names its owner.
   - Time is DynamoDB's own, so that machines whose clocks differ agree on what has expired.
   - "The gap it closes: neither amazon.aws nor community.aws has a lock, and Terraform's own covers Terraform alone."
 author:
@@ -29,10 +29,9 @@ options:
     required: true
   state:
     description:
-      - V(held) takes it, or renews it if O(token) holds it already. Fails, naming the holder, if another one has it and does not give it back
-        within O(wait).
-      - V(released) gives it back, if O(token) still holds it; otherwise it does nothing.
-      - V(forced) takes it away from whoever holds it. For a run that is certainly dead - one that lives notices, and stops before it writes more.
+      - V(held) takes it, or renews it if O(token) holds it already. Fails, naming the holder, if another one has it and does not release it within O(wait).
+      - V(released) releases it, if O(token) still holds it; otherwise it does nothing.
+      - V(forced) forces its release from whoever holds it. For a run that is certainly dead - one that lives notices, and stops before it writes more.
     type: str
     choices: [held, released, forced]
     default: held
@@ -98,7 +97,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed:
-  description: Whether the lock was taken, given back or taken away; in check mode, would be. A renewal is no change.
+  description: Whether the lock was acquired, released or forcibly released; in check mode, would be. A renewal is no change.
   returned: always
   type: bool
 lock:
@@ -139,7 +138,7 @@ holder:
       description: When it expires unless it is renewed, ISO 8601.
       type: str
 says:
-  description: What happened besides, for people.
+  description: What happened also, for people.
   returned: success
   type: list
   elements: str

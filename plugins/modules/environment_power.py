@@ -9,13 +9,13 @@ version_added: 0.1.0
 short_description: Stop a whole environment to save money, and start it with its queue intact
 description:
   - Under the environment's lock, with every step in the power journal before and after it.
-  - "Stop: record counts, bounds and Redis's parameters; services to 0 and every task of the cluster STOPPED; then side by side the database (a snapshot
+  - "Stop: record counts, bounds and Redis's parameters; services to 0 and every task of the cluster STOPPED; then in parallel the database (a snapshot
     unless there is a fresh backup, stop) and Redis (snapshot, verified, deleted), while Terraform destroys the load balancer and the NAT gateway."
-  - "Start: side by side the database, Redis from its snapshot, and Terraform; Terraform adopts Redis; C(REDIS_URL) gets its address; when all is ready the
+  - "Start: in parallel the database, Redis from its snapshot, and Terraform; Terraform adopts Redis; C(REDIS_URL) gets its address; when all is ready the
     services come back with a new deployment that is waited for; health."
   - "Redis restored: a snapshot of what there is, verified; the gate closed and Redis deleted; the rest is what a start does. Only with the environment's name
     in O(redis.confirm)."
-  - A run that was killed is finished by the next one, or turned round by the opposite one. What is done already is only looked at, without a writing call.
+  - A run that was killed is finished by the next one, or turned round by the opposite one. What is done already is only checked, without a writing call.
   - "The gap it closes: no module stops more than one kind of resource, in an order in which nothing is lost, or keeps Terraform's plan empty meanwhile."
 author:
   - The atena.aws founders (@atena)
@@ -33,7 +33,7 @@ options:
     description: The ECS cluster; C(<name>-cluster) if unset.
     type: str
   services:
-    description: What a start brings back where the journal knows nothing.
+    description: What a start restores where the journal knows nothing.
     type: list
     elements: dict
     default: []
@@ -78,7 +78,7 @@ options:
       snapshots_kept: {description: How many of the stops' snapshots stay. Older ones go when a later one was restored., type: int, default: 7}
       snapshot: {description: "Restore this one instead of that of the last stop; with O(state=redis_restored), instead of the newest.", type: str, default: ""}
       without_queue:
-        description: C(true) starts with an empty Redis where there is no snapshot on record. The name of the one on record leaves that alone.
+        description: C(true) starts with an empty Redis where there is no recorded snapshot. The name of the recorded one leaves that alone.
         type: str
         default: ""
       confirm: {description: "The environment's name, typed by a person, for O(state=redis_restored).", type: str, default: ""}
@@ -91,7 +91,7 @@ options:
       command: {description: The command. It may be run more than once., type: list, elements: str, required: true}
       timeout: {description: Seconds after which it is stopped and has failed., type: int, default: 900}
   costs:
-    description: Figures that are told; none where C(running) is 0. The filter P(atena.aws.power_costs#filter) makes them.
+    description: Figures that are shown; none where C(running) is 0. The filter P(atena.aws.power_costs#filter) makes them.
     type: dict
     suboptions:
       running: {description: A month when always on., type: float, default: 0}
@@ -103,7 +103,7 @@ options:
     description: Seconds.
     type: dict
     suboptions:
-      tasks: {description: In which one-off tasks may end by themselves. Then they are told to stop., type: int, default: 900}
+      tasks: {description: In which one-off tasks may exit on their own. Then they are asked to stop., type: int, default: 900}
       database: {description: For each change of the database., type: int, default: 3600}
       redis: {description: For each change of Redis., type: int, default: 3600}
   tags:
@@ -136,7 +136,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Tells each step in its order; the lock is left out.
+    details: Lists each step in order; the lock is left out.
   diff_mode:
     support: full
     details: Gates, the database's state and the services' counts, before and after.
@@ -172,11 +172,11 @@ lines: {description: "How it is now - what is off and what still costs, or where
 would: {description: "What would be done, a line each, in order.", returned: in check mode, type: list, elements: str}
 redis_snapshot: {description: The snapshot that a stop took of Redis., returned: when it took one, type: str}
 redis_restored: {description: The snapshot that a start restored., returned: when it restored one, type: str}
-redis_empty: {description: Whether Redis was made anew., returned: when it was, type: bool}
-redis_url: {description: What became of C(REDIS_URL) - C(unchanged) or C(updated)., returned: when Redis or its gate was dealt with, type: str}
-reenqueued: {description: The command that brought jobs back into the queue., returned: when it ran, type: str}
+redis_empty: {description: Whether Redis was recreated., returned: when it was, type: bool}
+redis_url: {description: The outcome of C(REDIS_URL) - C(unchanged) or C(updated)., returned: when Redis or its gate was dealt with, type: str}
+reenqueued: {description: The command that re-enqueued jobs., returned: when it ran, type: str}
 database_snapshot: {description: The snapshot that a stop took of the database., returned: when it took one, type: str}
-restarts_at: {description: When AWS starts the database again by itself., returned: when stopped, type: str}
+restarts_at: {description: When AWS starts the database again automatically., returned: when stopped, type: str}
 address: {description: "Where the application answers - O(health.url), else the load balancer's own name.", returned: when services were started, type: str}
 alb_dns_name: {description: The load balancer's own name. It is another one after each start., returned: when services were started, type: str}
 health: {description: "C(healthy), C(status), C(content) and C(attempts) of the application's answer.", returned: when it was asked, type: dict}

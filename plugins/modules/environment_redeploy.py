@@ -8,11 +8,11 @@ module: environment_redeploy
 version_added: 0.1.0
 short_description: Determine the snapshots that an environment is recreated from, and record the end of it
 description:
-  - O(phase=begin) reads the record of the destroy, proves that the snapshots can be restored, looks which images and logs are still there, and returns the
+  - O(phase=begin) reads the record of the destroy, verifies that the snapshots can be restored, looks which images and logs are still there, and returns the
     variables for the one Terraform apply that makes the environment from them. O(phase=end) records that the application runs again.
-  - Refuses where a database exists that no redeploy made, and where no destroy is on record and no snapshot is named, since an empty database would be made.
-  - A redeploy that was killed is begun again and goes on with the same snapshots. Where its end is not on record, the database is gone, and newer snapshots
-    tell that it was there in between, it refuses and wants a snapshot named.
+  - Refuses where a database exists that no redeploy made, and where no destroy is recorded and no snapshot is named, since an empty database would be made.
+  - A redeploy that was killed is begun again and resumes with the same snapshots. Where its end is not recorded, the database is gone, and newer snapshots
+    show that it was there in between, it refuses and wants a snapshot named.
   - "The gap it closes: nothing else knows which snapshot belongs to the environment that was destroyed, so a C(terraform apply) makes an empty one."
 author:
   - The atena.aws founders (@atena)
@@ -36,11 +36,11 @@ options:
     type: str
     required: true
   database_snapshot:
-    description: A snapshot of the database in place of that on record; V(none) for an empty database.
+    description: A snapshot of the database in place of the recorded one; V(none) for an empty database.
     type: str
     default: ""
   redis_snapshot:
-    description: A snapshot of Redis in place of that on record; V(none) for an empty one.
+    description: A snapshot of Redis in place of the recorded one; V(none) for an empty one.
     type: str
     default: ""
   release:
@@ -87,9 +87,9 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-done: {description: "Whether it was made again already, to the end. Nothing is released then.", returned: "O(phase=begin)", type: bool}
+done: {description: "Whether it was recreated already, to the end. Nothing is released then.", returned: "O(phase=begin)", type: bool}
 release: {description: The release that it is made with; empty for the commit that is checked out., returned: "O(phase=begin)", type: str}
-counts: {description: "How often each service ran, by its name in ECS; empty where that is not on record.", returned: "O(phase=begin)", type: dict}
+counts: {description: "How often each service ran, by its name in ECS; empty where that is not recorded.", returned: "O(phase=begin)", type: dict}
 already_there: {description: Whether the database exists., returned: "O(phase=begin)", type: bool}
 terraform_variables:
   description: C(database_snapshot), C(database_sslmode), C(redis_snapshot) and C(kept), as C(infra/variables.tf) takes them.

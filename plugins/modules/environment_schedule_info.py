@@ -10,7 +10,7 @@ version_added: 0.1.0
 short_description: Gather information about an environment's working hours - next starts and stops, cron lines, AWX schedules, what is due now
 description:
   - Working hours are data, by IANA time zone and weekday, with holidays and 'keep on until'. Clock changes are accounted for.
-  - Cron lines and AWX schedules only wake the playbook C(schedule.yml) at every moment at which there may be something to do; RV(due) tells it whether
+  - Cron lines and AWX schedules only wake the playbook C(schedule.yml) at every moment at which there may be something to do; RV(due) shows whether
     there is. Cron lines are in UTC, so of a zone with summer time there are two for each local time, and the wrong one finds nothing due.
   - "The gap it closes: M(awx.awx.schedule) takes finished rules, cron knows no time zones and neither knows holidays."
 author:
@@ -115,7 +115,7 @@ cron:
       description: What it is for.
       type: str
     local:
-      description: The local time and weekdays that it stands for.
+      description: The local time and weekdays that it means.
       type: str
     valid:
       description: For which part of the year it is the right one; at other times it finds nothing due.

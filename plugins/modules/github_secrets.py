@@ -11,10 +11,10 @@ version_added: 0.1.0
 short_description: Set Actions secrets of a GitHub repository, and only those that differ
 description:
   - Seals each value with the repository's public key (libsodium's sealed box) and writes it through GitHub's REST API.
-  - GitHub never tells a secret's value. So what was written is remembered in the state bucket, as a slow salted hash with the time that GitHub gave
+  - GitHub never returns a secret's value. So what was written is remembered in the state bucket, as a slow salted hash with the time that GitHub gave
     it. A secret is written again when its value is another one, when somebody else wrote it since, or when nothing is remembered of it.
   - "The gap it closes: the versions of community.general from 10 on have no module for a repository's secrets, and M(ansible.builtin.uri) can
-    neither seal a value nor tell whether it has to be written."
+    neither seal a value nor show whether it has to be written."
 author:
   - The atena.aws founders (@atena)
 options:
@@ -80,7 +80,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 secrets:
-  description: What became of each secret; in check mode, what would.
+  description: The outcome of each secret; in check mode, what would.
   returned: success
   type: list
   elements: dict
@@ -141,7 +141,7 @@ def write(github: GitHub, wanted: dict[str, str], planned: list[dict[str, Any]],
 def work(module: Module, caller: Caller, lock: Lock | NoLock) -> dict[str, Any]:
     github = GitHub(module.params["api_url"], module.params["token"], module.params["repository"])
     wanted = {name: str(value) for name, value in module.params["secrets"].items()}
-    stored = StoredObject(caller, module.params["record"]["bucket"], module.params["record"]["key"], "what GitHub was told")
+    stored = StoredObject(caller, module.params["record"]["bucket"], module.params["record"]["key"], "what was sent to GitHub")
     document = stored.read() or {}
     # Of another repository it says nothing about this one.
     known = dict(document.get("secrets", {})) if document.get("repository") == github.repository else {}

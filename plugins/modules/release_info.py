@@ -11,8 +11,7 @@ version_added: 0.1.0
 short_description: List the recorded releases and the one that runs
 description:
   - Reads the ledger of releases, one JSON object each in the state bucket, newest first.
-  - Which one runs is judged by what the ECS services run now, and not by which record is the newest - a release that failed and was taken
-    back runs no longer.
+  - Which one runs is judged by what the ECS services run now, and not by which record is the newest - a release that failed and was rolled back runs no longer.
   - "The gap it closes: ECS knows task definition revisions, but not which of several services belong to one release, whether it succeeded,
     who did it, or whether a migration ran."
 author:
@@ -31,7 +30,7 @@ options:
     type: int
     default: 50
   cluster:
-    description: The ECS cluster, for telling which release runs. Unset, or where it has none of the services, none is marked.
+    description: The ECS cluster, to determine which release runs. Unset, or where it has none of the services, none is marked.
     type: str
   reference:
     description:
@@ -39,7 +38,7 @@ options:
     type: str
   repositories:
     description:
-      - ECR repositories of the caller's own registry, whose images with a tag C(sha-<commit>) count beside the ledger, so that O(reference) may be a
+      - ECR repositories of the caller's own registry, whose images with a tag C(sha-<commit>) count in addition to the ledger, so that O(reference) may be a
         commit that was built and never released. A commit that is given in full is then taken at its word.
     type: list
     elements: str
@@ -133,7 +132,7 @@ releases:
       description: The image of each service, by digest.
       type: dict
     services:
-      description: The services, as C(name), C(task_definition), C(desired_count) and C(previous), which is what they go back to.
+      description: The services, as C(name), C(task_definition), C(desired_count) and C(previous), which is what they roll back to.
       type: list
       elements: dict
     migration:
@@ -151,11 +150,11 @@ releases:
       description: The version of each secret.
       type: dict
     reverted:
-      description: Services that were taken back.
+      description: Services that were rolled back.
       type: list
       elements: str
     not_reverted:
-      description: Services that should have been taken back and were not.
+      description: Services that should have been rolled back and were not.
       type: list
       elements: str
     evidence:
@@ -173,7 +172,7 @@ previous:
   returned: success
   type: str
 interrupted:
-  description: Id of a release that has begun and not ended - one that goes on at this moment, or whose run died; empty if there is none.
+  description: Id of a release that has begun and not ended - one that is in progress, or whose run was interrupted; empty if there is none.
   returned: success
   type: str
 lines:
@@ -187,21 +186,21 @@ commit:
   type: str
 release:
   description: The record that O(reference) names, like those in RV(releases) but for C(running).
-  returned: when O(reference) is set, and names a release on record
+  returned: when O(reference) is set, and names a recorded release
   type: dict
 migrated_since:
   description: Ids of the releases after RV(release) whose migrations may have changed the schema that its code knows.
-  returned: when O(reference) is set, and names a release on record
+  returned: when O(reference) is set, and names a recorded release
   type: list
   elements: str
 migrations_unknown:
-  description: Those of RV(migrated_since) of which it is not known, since which migrations they or RV(release) had is not on record.
-  returned: when O(reference) is set, and names a release on record
+  description: Those of RV(migrated_since) of which it is not known, since which migrations they or RV(release) had is not recorded.
+  returned: when O(reference) is set, and names a recorded release
   type: list
   elements: str
 obstacle:
-  description: Why going back to RV(release) has to be asked for, in words; empty if nothing is in the way, or if it is what runs.
-  returned: when O(reference) is set, and names a release on record
+  description: Why rolling back to RV(release) has to be asked for, in words; empty if nothing is in the way, or if it is what runs.
+  returned: when O(reference) is set, and names a recorded release
   type: str
 """
 

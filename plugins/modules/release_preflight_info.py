@@ -9,13 +9,13 @@ module: release_preflight_info
 version_added: 0.1.0
 short_description: Verify that a release can succeed before it starts
 description:
-  - "Reads, side by side, everything that a release of ECS services needs, and judges all of it at once: images and their CPU architecture,
-    secrets, execution and task roles, log groups, load balancer, ports and health check, the rollout's deadline, ways out of the subnets,
+  - "Reads, in parallel, everything that a release of ECS services needs, and judges all of it at once: images and their CPU architecture,
+    secrets, execution and task roles, log groups, load balancer, ports and health check, the rollout's deadline, egress of the subnets,
     security groups, database, how the application verifies it, Redis, the power gates and the lock. Each finding has its remedy."
-  - "The gap it closes: no module tells beforehand why a task will not start; ECS tells it one cause at a time, after minutes, in events
+  - "The gap it closes: no module reports beforehand why a task will not start; ECS reports one cause at a time, after minutes, in events
     and stopped reasons."
   - What the caller may not read is a warning, never taken for fine. Nothing is written; no secret's value is returned.
-  - Not looked at are network ACLs, policies of VPC endpoints, of keys and of repositories, and references to Secrets Manager (a warning says so).
+  - Not checked are network ACLs, policies of VPC endpoints, of keys and of repositories, and references to Secrets Manager (with a warning).
 author:
   - The atena.aws founders (@atena)
 options:
@@ -66,7 +66,7 @@ options:
     description: Identifier of the ElastiCache cluster; unset means that there is none to check.
     type: str
   ca_bundles:
-    description: Whether a release tells containers where their image has a certificate bundle, as the option of M(atena.aws.ecs_release) has it.
+    description: Whether a release passes containers the path where their image has a certificate bundle, as the option of M(atena.aws.ecs_release) has it.
     type: bool
     default: true
   rollout_timeout:
@@ -79,13 +79,13 @@ options:
     description: Key of that object.
     type: str
   journal_key:
-    description: Key of the power journal in O(gates_bucket), which tells of a stop or start that has not ended.
+    description: Key of the power journal in O(gates_bucket), which shows of a stop or start that is incomplete.
     type: str
   destroy_record_key:
-    description: Key of the record of a destroy in O(gates_bucket), which tells that the environment is gone on purpose.
+    description: Key of the record of a destroy in O(gates_bucket), which shows that the environment is gone on purpose.
     type: str
   lock_table:
-    description: DynamoDB table of the environment's lock; unset, it is not looked at.
+    description: DynamoDB table of the environment's lock; unset, it is not checked.
     type: str
   own_token:
     description: Token of the lock that this run holds itself.

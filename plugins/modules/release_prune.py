@@ -12,10 +12,10 @@ short_description: Delete old task definition revisions and images that no relea
 description:
   - Deregisters revisions of the services' task definition families, and deletes images of their ECR repositories, that are both older than
     O(min_age_days) and not among the newest O(keep_newest).
-  - It never takes what a service or a task of the cluster has, what the last O(kept_releases) releases on record have, what an unfinished release
-    may go back to, a template, an image with a tag that begins with C(kept-), or an image that a remaining revision needs. The images inside a
+  - It never takes what a service or a task of the cluster has, what the last O(kept_releases) recorded releases have, what an unfinished release
+    may return to, a template, an image with a tag that begins with C(kept-), or an image that a remaining revision needs. The images inside a
     multi-platform image stay and go with it. What cannot be judged stays.
-  - A deregistered revision can still be looked at, and what runs from it runs on. A deleted image does not come back.
+  - A deregistered revision can still be read, and what runs from it runs on. A deleted image does not come back.
   - "The gap it closes: M(community.aws.ecs_taskdefinition) deregisters one revision that is named, M(community.aws.ecs_ecr) deletes no image, and
     ECR's own lifecycle rules know neither what runs nor what may be gone back to."
 author:
@@ -34,7 +34,7 @@ options:
     elements: str
     required: true
   kept_releases:
-    description: How many of the last commits that were released stay ready to go back to.
+    description: How many of the last commits that were released stay ready to return to.
     type: int
     default: 10
   keep_newest:
@@ -56,7 +56,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Judges the same and takes nothing away.
+    details: Judges the same and deletes nothing.
   diff_mode:
     support: full
     details: Names every revision and image.
@@ -100,7 +100,7 @@ task_definitions:
       description: Its number.
       type: int
     release:
-      description: The commit that it was registered for; empty if its tags do not tell.
+      description: The commit that it was registered for; empty if its tags do not show it.
       type: str
     registered_at:
       description: When, ISO 8601.
@@ -220,7 +220,7 @@ def main() -> None:
     )
     for option, least in (("kept_releases", 1), ("keep_newest", 1), ("min_age_days", 0)):
         if module.params[option] < least:
-            module.fail_json(msg=f"{option} is {module.params[option]}; it must be {least} at the least. Nothing was taken away.")
+            module.fail_json(msg=f"{option} is {module.params[option]}; it must be {least} at the least. Nothing was deleted.")
     call = Caller(module)
     done = {"changed": False, "task_definitions": [], "images": []}
     try:

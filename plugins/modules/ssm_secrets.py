@@ -10,8 +10,8 @@ module: ssm_secrets
 version_added: 0.1.0
 short_description: Set the secrets of one environment in Parameter Store
 description:
-  - Looks at all O(names) below O(path), checks all O(values) before it writes any, writes what differs as C(SecureString), and tells for
-    each whether it is set, its version and its date. No value is ever returned.
+  - Checks all O(names) below O(path), checks all O(values) before it writes any, writes what differs as C(SecureString), and reports for each
+    whether it is set, its version and its date. No value is ever returned.
   - "The gap it closes: M(community.aws.ssm_parameter) handles one parameter at a time, so that a bad second value is found after the
     first was written; it takes a denied read for 'not there' and then overwrites; and it always sets a tier."
   - Nothing is ever deleted.
@@ -36,7 +36,7 @@ options:
   named:
     description:
       - Names of O(values) that are written whatever they are. Of any other a value that the parameter had before, and that was changed since, is left alone
-        and told, as it comes from a file that is older than the change. Unset names all.
+        and reported, as it comes from a file that is older than the change. Unset names all.
     type: list
     elements: str
   placeholder:
@@ -52,7 +52,7 @@ options:
     type: bool
     default: false
   advice:
-    description: Added to that error, to say how values can be given.
+    description: Added to that error, to show how values can be given.
     type: str
     default: ""
   description:

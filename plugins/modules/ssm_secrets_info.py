@@ -37,7 +37,7 @@ options:
     elements: str
     default: []
   optional:
-    description: Names that may be there beside those, as what other playbooks made.
+    description: Names that may be there in addition to those, as what other playbooks made.
     type: list
     elements: str
     default: []
@@ -50,7 +50,7 @@ options:
     type: str
     default: CHANGE_ME
   record:
-    description: Where rotations are recorded. Unset, none is told.
+    description: Where rotations are recorded. Unset, none is reported.
     type: dict
     suboptions:
       bucket:
@@ -114,7 +114,7 @@ secrets:
       description: When its value was last changed, ISO 8601; null if it does not exist.
       type: str
     last_modified_by:
-      description: ARN of who changed it; empty where AWS does not tell.
+      description: ARN of who changed it; empty where AWS does not report it.
       type: str
     services:
       description: The services whose running task definition reads it.

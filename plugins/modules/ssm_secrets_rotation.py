@@ -10,17 +10,17 @@ version_added: 0.1.0
 short_description: Rotate secrets, and revert them if the services that read them fail
 description:
   - Writes new values to parameters, starts new tasks of only the services that read them, and waits for these as for any other rollout. If they
-    do not get well, the old values are written again and new tasks started once more.
-  - While it goes on, the version that the services had carries a label in Parameter Store. A run that was killed leaves it, and the next one goes on
-    from there, with the values that it is given or with those that are written already.
-  - Values that are there already are nothing to rotate. No value is ever returned; one that turns up in a task's log lines is taken out.
+    fail their health checks, the old values are written again and new tasks started once more.
+  - While it is in progress, the version that the services had carries a label in Parameter Store. A run that was killed leaves it, and the next one
+    resumes from there, with the values that it is given or with those that are written already.
+  - Values that are there already are nothing to rotate. No value is ever returned; one that turns up in a task's log lines is redacted.
   - "The gap it closes: M(community.aws.ssm_parameter) writes one value and leaves the tasks with the old one; M(community.aws.ecs_service) with
     C(force_new_deployment) waits for nothing; and neither knows the other's way back."
 author:
   - The atena.aws founders (@atena)
 options:
   names:
-    description: Names of the secrets that may be rotated, without the path. Of all of them it is looked whether an earlier rotation did not end.
+    description: Names of the secrets that may be rotated, without the path. Of all of them it is looked whether an earlier rotation is incomplete.
     type: list
     elements: str
     required: true
@@ -133,12 +133,12 @@ duration_seconds:
   returned: when something was done
   type: float
 reverted:
-  description: Names of the services that are well again with the old values.
+  description: Names of the services that are healthy again with the old values.
   returned: failure of the new tasks
   type: list
   elements: str
 not_reverted:
-  description: Names of the services that could not be proved stable with the old values. Look at these at once.
+  description: Names of the services that could not be confirmed stable with the old values. Check these at once.
   returned: failure of the new tasks
   type: list
   elements: str

@@ -12,12 +12,12 @@ short_description: Plan with Terraform, inspect the plan, and apply exactly that
 description:
   - Runs C(terraform init) when something it depends on changed, plans into a private file, reads the plan, refuses to destroy or
     replace anything that O(allow_destroy) does not name, applies that very file, and removes it.
-  - "The gap it closes: M(community.general.terraform) applies without looking at what the plan destroys, locks (so writes) while it
+  - "The gap it closes: M(community.general.terraform) applies without checking what the plan destroys, locks (so writes) while it
     only checks, leaves its plan file behind, passes variables as process arguments and returns Terraform's raw text."
   - In check mode it plans without a lock, so nothing is written anywhere but in the working copy's C(.terraform).
   - Variables are read from the working copy, for instance from C(terraform.auto.tfvars.json), so that no value is a process's argument.
-  - An interruption (Ctrl-C, SIGTERM) is passed to Terraform once; the module waits until Terraform wrote its state and released its lock, and
-    then gives back O(lock), so that the next run need not wait for it to expire.
+  - An interruption (Ctrl-C, SIGTERM) is passed to Terraform once; the module waits until Terraform wrote its state and released its lock, and then
+    releases O(lock), so that the next run need not wait for it to expire.
   - A run that lost O(lock) to another one applies nothing; one that loses it during the apply stops Terraform in the same good order.
   - What an apply did and could not write to the remote state, such as when its credentials expired meanwhile, Terraform leaves in C(errored.tfstate) in
     the working copy. It is pushed at once where that can work, else by the next run, before it plans; then the file is removed. Terraform itself
@@ -33,7 +33,7 @@ options:
     required: true
   allow_destroy:
     description:
-      - Addresses that may be destroyed or replaced, such as C(aws_nat_gateway.main[0]). C(*) stands for any text; brackets mean themselves.
+      - Addresses that may be destroyed or replaced, such as C(aws_nat_gateway.main[0]). C(*) matches any text; brackets mean themselves.
       - An object with C(skip_destroy), such as an earlier revision of a task definition, is only forgotten by Terraform, and needs no permission.
     type: list
     elements: str
@@ -71,8 +71,8 @@ options:
   power_journal:
     description:
       - The journal that stops and starts of the environment keep. While it names a snapshot of Redis that was not restored, a plan that creates
-        a Redis is refused - it would be an empty one; so is one that makes a Redis in the place of one that was deleted outside of Terraform. Unset, that is
-        not looked at.
+        a Redis is refused - it would be an empty one; so is one that makes a Redis in place of one that was deleted outside of Terraform. Unset, that is
+        not checked.
     type: dict
     suboptions:
       bucket:
@@ -85,11 +85,11 @@ options:
         required: true
   destroy_record:
     description:
-      - The record that a destroy of the environment keeps. From its beginning until the environment was made again, a plan that creates a database is
+      - The record that a destroy of the environment keeps. From its beginning until the environment was recreated, a plan that creates a database is
         refused - it would be an empty one, while the rows wait in a snapshot; and after its end one that creates a Redis, while the queue does. Unset, that
-        is not looked at.
-      - With O(destroy_record.redeploying), a plan that creates the database or Redis from another snapshot than the one on record, or from none, is refused.
-        Another run may have written the working copy anew since its variables named the snapshots.
+        is not checked.
+      - With O(destroy_record.redeploying), a plan that creates the database or Redis from another snapshot than the recorded one, or from none, is refused.
+        Another run may have written the working copy again since its variables named the snapshots.
     type: dict
     suboptions:
       bucket:
@@ -106,17 +106,18 @@ options:
         default: false
   search_left_behind:
     description:
-      - Before a plan that creates things is applied, look for each of them in AWS. What is there and has the tags Project, Stage and ManagedBy of the plan is
-        taken into the state instead, by C(import) blocks that lie beside the configuration for the time of the plan - an apply that was killed, or whose calls
+      - Before a plan that creates things is applied, find each of them in AWS. What is there and has the tags Project, Stage and ManagedBy of the plan is
+        taken into the state instead, by C(import) blocks that lie in addition to the configuration for the time of the plan - an apply that was
+        killed, or whose calls
         got no answer, leaves such things, and creating them again would fail for ever, or make and pay for them twice.
       - What is there under a name that AWS gives only once, without those tags, is refused, and named, unless O(take_in) has its address.
-      - The state's lock that a Terraform of this machine held when it was killed is given back under O(lock), if none works on this state here any more. The
-        digest of the state, which a run that was killed right after it had written the state could not write, is mended, if nobody holds the state's lock.
-      - A database that is taken in gets the password that is in DATABASE_URL, and DATABASE_URL and REDIS_URL the addresses of what is there.
+      - The state's lock that a Terraform of this machine held when it was killed is released under O(lock), if none works on this state here any more. The
+        digest of the state, which a run that was killed right after it had written the state could not write, is repaired, if nobody holds the state's lock.
+      - A database that is imported gets the password that is in DATABASE_URL, and DATABASE_URL and REDIS_URL the addresses of what is there.
     type: bool
     default: false
   take_in:
-    description: Addresses that O(search_left_behind) takes in whatever their tags, such as C(aws_db_instance.main) of a database that was restored by hand.
+    description: Addresses that O(search_left_behind) imports whatever their tags, such as C(aws_db_instance.main) of a database that was restored manually.
     type: list
     elements: str
     default: []
@@ -157,7 +158,7 @@ EXAMPLES = r"""
       - aws_nat_gateway.main[0]
       - aws_route.private_nat[*]
 
-- name: Keep a plan, so that somebody can look at it
+- name: Keep a plan, so that somebody can check it
   atena.aws.terraform_apply:
     project_path: /home/ana/.local/state/atena/atena-prod/infra
     save_plan: /home/ana/plans/atena-prod.tfplan
@@ -257,7 +258,7 @@ saved_plan:
   returned: success
   type: str
 taken_in:
-  description: "What was in AWS and not in the state, and was taken in: its identity, as Terraform imports it, by address. In check mode, what would be."
+  description: "What was in AWS and not in the state, and was imported: its identity, as Terraform imports it, by address. In check mode, what would be."
   returned: success
   type: dict
   sample: {"aws_elasticache_cluster.main[0]": atena-prod-redis}
@@ -295,8 +296,8 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform.unrecorded imp
 
 
 _LOST_REDIS = (
-    "start.yml says which snapshots of it there are, and restores one: start.yml -e start_redis_snapshot=<name>. To begin with an empty queue, on purpose: "
-    "start.yml -e start_without_queue=true, which also brings back what the database knows (atena_reenqueue_command)."
+    "start.yml shows which snapshots of it there are, and restores one: start.yml -e start_redis_snapshot=<name>. To begin with an empty queue, on purpose: "
+    "start.yml -e start_without_queue=true, which also re-enqueues what the database knows (atena_reenqueue_command)."
 )
 
 
@@ -342,7 +343,7 @@ def reckoner(module: Module) -> Callable[[dict[str, Any]], dict[str, Any] | None
         try:
             return cost_plan.difference(plan, prices.load(basis["prices"]), basis["region"], usage(basis), basis["described"])
         except prices.PricesUnusable as unusable:
-            module.warn(f"What this costs is not told: {unusable}")
+            module.warn(f"What this costs is not known: {unusable}")
             return None
 
     return reckon
@@ -387,7 +388,7 @@ def free_state(module: Module, terraform: Terraform) -> None:
     lock = StateLock(Caller(module), backend["dynamodb_table"], backend["bucket"], backend["key"])
     holder = lock.read()
     if holder and module.params["lock"] and left_by_the_dead(holder, terraform) and lock.release(holder["ID"]):
-        module.warn(f"The lock of Terraform's state was given back that a Terraform of this machine held since {holder['Created']}: it was killed.")
+        module.warn(f"The lock of Terraform's state was released that a Terraform of this machine held since {holder['Created']}: it was killed.")
     if lock.mend_if_free():
         module.warn(f"{MENDED[0].upper()}{MENDED[1:]}.")
 

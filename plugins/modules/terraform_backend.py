@@ -124,7 +124,7 @@ def read(call: Caller, service: str, operation: str, doing: str, **arguments: An
 
 def read_bucket(call: Caller, bucket: str, account_id: str, region: str) -> dict[str, Any] | None:
     try:
-        there = read(call, "s3", "head_bucket", f"look for the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
+        there = read(call, "s3", "head_bucket", f"find the bucket {bucket}", Bucket=bucket, ExpectedBucketOwner=account_id)
         if there is None:
             return None
     except Denied as error:
@@ -155,7 +155,7 @@ def read_bucket(call: Caller, bucket: str, account_id: str, region: str) -> dict
 
 
 def read_table(call: Caller, table: str) -> dict[str, Any] | None:
-    answer = read(call, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
+    answer = read(call, "dynamodb", "describe_table", f"find the table {table}", TableName=table)
     if answer is None:
         return None
     description = answer["Table"]
@@ -178,11 +178,11 @@ def read_gates(call: Caller, bucket: str, key: str) -> dict[str, str] | None:
             return json.loads(answer["Body"].read())
         except ValueError as error:
             raise CallFailed(f's3://{bucket}/{key} is not JSON. It should read {{"power": "on", "redis": "present"}}.') from error
-    versions = call.pages("s3", "list_object_versions", f"look for earlier versions of {key}", "Versions", Bucket=bucket, Prefix=key)
+    versions = call.pages("s3", "list_object_versions", f"find earlier versions of {key}", "Versions", Bucket=bucket, Prefix=key)
     if any(version["Key"] == key for version in versions):
         raise CallFailed(
-            f"s3://{bucket}/{key} says what is switched off in this environment; it was there and somebody deleted it. Writing the first one "
-            "again could rebuild what is off on purpose, so nothing was done. Bring its last version back: remove the delete marker."
+            f"s3://{bucket}/{key} shows what is switched off in this environment; it was there and somebody deleted it. Writing the first one "
+            "again could rebuild what is off on purpose, so nothing was done. Restore its last version: remove the delete marker."
         )
     return None
 
@@ -213,12 +213,12 @@ def await_table(call: Caller, table: str) -> None:
     """Until it is active. Not by botocore's waiter, which sends each call once."""
     deadline = Deadline(120)
     for pause in pauses(5):
-        answer = read(call, "dynamodb", "describe_table", f"look for the table {table}", TableName=table)
+        answer = read(call, "dynamodb", "describe_table", f"find the table {table}", TableName=table)
         status = answer["Table"]["TableStatus"] if answer else "not listed"
         if status == "ACTIVE":
             return
         if deadline.passed:
-            raise CallFailed(f"The table {table} is still {status} after two minutes. Run bootstrap.yml again: it goes on from there.")
+            raise CallFailed(f"The table {table} is still {status} after two minutes. Run bootstrap.yml again: it resumes from there.")
         time.sleep(pause)
 
 

@@ -11,7 +11,7 @@ version_added: 0.1.0
 short_description: Create a private working copy of a Terraform configuration for one environment
 description:
   - Copies the configuration's files, removes from the copy what the source no longer has, and writes the backend and the variables
-    beside them, so that plain C(terraform init) and C(terraform plan) work there too. Environments do not share a data directory, so
+    in addition to them, so that plain C(terraform init) and C(terraform plan) work there too. Environments do not share a data directory, so
     any number can be planned at a time.
   - What Terraform itself keeps there (C(.terraform), C(.terraform.lock.hcl), C(errored.tfstate)) is left alone, but for the locked versions when others
     are asked for.

@@ -33,7 +33,7 @@ _TABLE, _TABLE_GAPS = re.compile(r"\S {2,}(?=\S)"), 3
 # What a line is about, by the words that the reports use for it.
 _BAD = re.compile(r"NOT (?:SET|confirmed|proved)|FAILED|Needs attention|needs attention")
 _DOUBTFUL = re.compile(r"^Warning\b|NO PRICE|NO snapshot|STOPPED|unfinished")
-_GOOD = re.compile(r"^(?:All well|Healthy|Nothing to do|Released|Stopped|Started|Restored|Destroyed|Rolled back)\b")
+_GOOD = re.compile(r"^(?:Healthy|Healthy|Nothing to do|Released|Stopped|Started|Restored|Destroyed|Rolled back)\b")
 
 
 # --- The terminal -----------------------------------------------------------------------------------------------------
@@ -56,18 +56,6 @@ def width() -> int:
 
 
 # --- Folding ----------------------------------------------------------------------------------------------------------
-def _fold_command(command: str, room: int) -> list[str]:
-    """A command that is longer than a line, as a shell reads it: the lines but the last end with a backslash."""
-    lines, current = [], ""
-    for word in command.split(" "):
-        if current and len(current) + 1 + len(word) > room - 2:
-            lines.append(f"{current} \\")
-            current = f"  {word}"
-        else:
-            current = f"{current} {word}" if current else word
-    return [*lines, current]
-
-
 def fold(text: str, room: int) -> list[str]:
     """The text in lines of at most `room` characters. Nothing within backticks is parted; a longer word has a line of its own, whole."""
     if len(text) <= room:

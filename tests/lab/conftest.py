@@ -38,7 +38,7 @@ RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+fai
 
 def pytest_addoption(parser):
     parser.addoption("--claims", type=Path, help="run only the files that no other lab has taken, by what is in this directory")
-    parser.addoption("--outcomes", type=Path, help="write down there what became of each test, and which playbooks were typed")
+    parser.addoption("--outcomes", type=Path, help="write down there the outcome of each test, and which playbooks were typed")
     parser.addoption("--tier", choices=tiers.TIERS, default=tiers.ALL, help="which tests: tiers.py (default: all that do not take hours)")
     parser.addoption("--also", action="append", default=[], metavar="FILE", help="with --tier core: this file's tests, too")
 

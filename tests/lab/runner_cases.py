@@ -36,8 +36,8 @@ class Case:
 ELSEWHERE = {"ci-setup"}
 
 CASES = [
-    Case("status", "All well."),
-    Case("preflight", "stands in the way of a release", {"preflight_fail_on": "failed"}, soak=True),
+    Case("status", "Healthy."),
+    Case("preflight", "prevents a release", {"preflight_fail_on": "failed"}, soak=True),
     Case("deploy", "Would release", lambda releases: {"deploy_release": releases.earlier}, check=True, changed=True, soak=True),
     Case("deploy", "Released", lambda releases: {"deploy_release": releases.earlier}, changed=True),
     # The one before is now the later one: back where it began. A workflow hands the commit to this job too, and it must mean nothing here.
@@ -64,7 +64,7 @@ CASES = [
     Case("bootstrap", "nothing to change", soak=True),
     Case("migrate", "Ran node packages/database/dist/migrate.js", {"migrate_task_definition": ""}, changed=True, soak=True),
     Case("diagnose", "In S3: s3://", {"diagnose_log_lines": "5"}, soak=True),
-    Case("prune", "Nothing to take away", {"prune_min_age_days": "3650", "prune_keep_newest": "1000"}, soak=True),
+    Case("prune", "Nothing to delete", {"prune_min_age_days": "3650", "prune_keep_newest": "1000"}, soak=True),
     Case("stop", "Stopped", {"stop_allow_destroy": ""}, changed=True, soak=True),
     Case("start", "Started", {"start_without_queue": "", "start_redis_snapshot": "", "start_allow_destroy": ""}, changed=True, soak=True),
     Case("restore-database", "atena-prod-db", {"restore_database_confirm": "", "restore_database_time": "latest"}, check=True, changed=True, soak=True),

@@ -59,14 +59,14 @@ def test_what_site_did_is_not_done_again(lab, playbook):
 @pytest.mark.parametrize(
     ("playbook", "arguments", "says"),
     [
-        ("status.yml", (), "All well."),
+        ("status.yml", (), "Healthy."),
         ("cost.yml", (), "always on"),
         ("diagnose.yml", (), ""),
         ("releases.yml", (), "deploy succeeded"),
         ("preflight.yml", (), "can succeed"),
         ("lock.yml", (), "is not locked"),
         ("logs.yml", ("-e", "logs_since=1h"), ""),
-        ("schedule.yml", (), "it is started and stopped by hand"),
+        ("schedule.yml", (), "it is started and stopped manually"),
         ("guard.yml", (), ""),
     ],
 )

@@ -95,7 +95,7 @@ def test_status_tells_everything_on_one_screen_with_drift_by_resource_and_attrib
         logs.put_retention_policy(logGroupName=GROUP, retentionInDays=30)
     for words in ("atena-prod-api: 1 of 1 running", "ago; atena-prod-api:", "redis: available", "lock: atena-prod is not locked.", "cost: $"):
         assert words in run.text, run.output
-    assert "All well, but for what differs from the configuration." in run.text and run.changed == 0
+    assert "Healthy, but for what differs from the configuration." in run.text and run.changed == 0
     told = json.loads(path.read_text())
     assert told["drift"] == ['aws_cloudwatch_log_group.service["api"]: retention_in_days is 3, the configuration says 30 (changed outside of Terraform)']
     assert told["environment"] == "atena-prod" and told["problems"] == [] and told["services"][0]["waits_for"] == ""
@@ -131,7 +131,7 @@ def test_status_is_the_same_from_an_interpreter_of_its_own(lab, tmp_path):
 def test_many_environments_are_one_table_with_a_line_each(lab, inventory, tmp_path):
     path = tmp_path / "status.json"
     run = lab.playbook("status.yml", "-e", f"status_save={path}", inventory=inventory).must_fail()
-    assert "belong to account" in run.text, "the one of another account fails by itself"
+    assert "belong to account" in run.text, "the one of another account fails automatically"
     table = run.output[run.output.index("Show the status]") :]
     rows = [line.strip(" -'\"") for line in table.splitlines()]
     assert sum(row.startswith("environment ") for row in rows) == 1

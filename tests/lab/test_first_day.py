@@ -39,7 +39,7 @@ def test_terraform_plans_nothing_afterwards(lab):
 
 def test_status_says_that_all_is_well(lab):
     run = lab.playbook("status.yml").must_succeed()
-    assert "All well." in run.text
+    assert "Healthy." in run.text
     assert lab.app.commit in run.output
     assert run.changed == 0
 

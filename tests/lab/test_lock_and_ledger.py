@@ -174,7 +174,7 @@ def test_a_playbook_waits_for_another_run_and_then_does_its_work(others, lab):
     others.acquire("deploy", OTHER)
     with Wire(lab.endpoint) as wire:
         process = start("secrets.yml", "-e", "atena_lock_wait_seconds=600", environment={"AWS_ENDPOINT_URL": wire.endpoint})
-        until(lambda: [entry for entry in wire.calls if entry.lock], "its look at the lock")
+        until(lambda: [entry for entry in wire.calls if entry.lock], "its check the lock")
         assert others.release()
         output = folded(process.communicate(timeout=300)[0])
     assert process.returncode == 0, output
@@ -403,7 +403,7 @@ def test_a_release_is_found_by_the_beginning_of_its_commit(ledger, call):
     for letter in "abc":
         ledger.save(records.ended(ledger.create(begun(letter)), "succeeded"))
     assert again(call, ledger).find("bbbbbbb").release == "b" * 40
-    with pytest.raises(CallFailed, match="No release on record is called 'ddddddd'") as unknown:
+    with pytest.raises(CallFailed, match="No recorded release is called 'ddddddd'") as unknown:
         again(call, ledger).find("ddddddd")
     assert "cccccccccccc" in str(unknown.value)
 
@@ -436,7 +436,7 @@ def test_release_info_tells_what_runs_and_what_was_before(released, ledger, lab)
 
 def test_release_info_refuses_a_release_that_is_not_on_record(released, ledger):
     result, failed = run_module("release_info", bucket=ledger.bucket, prefix=ledger.prefix, reference="ddddddd")
-    assert failed and "No release on record is called 'ddddddd'" in result["msg"] and "the migration failed" in result["msg"]
+    assert failed and "No recorded release is called 'ddddddd'" in result["msg"] and "the migration failed" in result["msg"]
 
 
 def test_releases_yml_lists_them_and_marks_the_one_that_runs(released, ledger, lab):

@@ -60,7 +60,7 @@ def test_errors_of_all_services_come_in_the_order_of_time_without_the_secrets(la
     writer.write("api", f"ERROR first {mark}", ago=50)
     writer.write("workers", f"Traceback second {mark}", ago=40)
     writer.write("api", f"ERROR third {mark} postgresql://atena:hunter2@db:5432/atena and lab-admin-token", ago=30)
-    writer.write("workers", f"all is well {mark}", ago=20)
+    writer.write("workers", f"everything is healthy {mark}", ago=20)
     with Wire(lab.endpoint) as wire:
         run = lab.playbook("logs.yml", "-e", "logs_errors=true", "-e", "logs_json=yes", environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
     assert (run.changed, wire.writes()) == (0, [])
@@ -211,7 +211,7 @@ def test_a_restart_that_fails_leaves_the_tasks_of_before_and_says_why(lab, secre
     assert "The restart failed" in run.text
     assert f"SECRET_MISSING, {API}" in run.text and "ADMIN_TOKEN" in run.text
     assert "playbooks/secrets.yml`" in run.text, "what to do, to be pasted"
-    assert f"Tasks that run beside those of the failed deployments: {API} 1 of 1." in run.text
+    assert f"Tasks that run in addition to those of the failed deployments: {API} 1 of 1." in run.text
     assert before in tasks(lab)
     assert lab.app.get("/health")[0] == 200
     assert lab.lock() is None

@@ -117,7 +117,7 @@ def test_three_nights(power, monkeypatch):
 
     fill(power)
     stopped, started = night(power, playbook("stop.yml"), start)
-    for words in ("they come back to atena-prod-api 1, atena-prod-workers 1", "Still costs, a month: about $7", "AWS starts the database again by itself at"):
+    for words in ("they come back to atena-prod-api 1, atena-prod-workers 1", "Still costs, a month: about $7", "starts the database again automatically at"):
         assert words in stopped.text
     assert "Redis: restored from the snapshot" in started.text
     again(lab, "start.yml", "Nothing to do: atena-prod is started")
@@ -224,7 +224,7 @@ def test_without_a_snapshot_on_record_a_start_asks_first(power):
     journal = s3.get_object(**key)["Body"].read()
     s3.delete_object(**key)
     refused = power.fails("started")
-    assert "no snapshot on record" in refused and power.snapshots()[-1] in refused and "start_without_queue=true" in refused
+    assert "no recorded snapshot" in refused and power.snapshots()[-1] in refused and "start_without_queue=true" in refused
     assert power.gates["power"] == "off" and power.cache() is None
     s3.put_object(**key, Body=journal)
     power.run("started")

@@ -206,11 +206,11 @@ def test_a_redis_whose_node_aws_replaced_is_told_of_and_gets_its_jobs_back_once(
     words = f"Redis {lab.name}-redis came back empty at "
     assert words in lab.playbook("guard.yml").must_succeed().text
     told = lab.playbook("status.yml").must_succeed().text
-    assert words in told and "start.yml brings back what the database knows" in told and "All well" not in told
+    assert words in told and "start.yml re-enqueues what the database knows" in told and "Healthy" not in told
     assert f"REDIS_EMPTY, {lab.name}-redis:" in lab.playbook("diagnose.yml").must_succeed().text
     hook = ("-e", json.dumps({"atena_reenqueue_command": ["node", "packages/workers/dist/reenqueue.js"]}))
     run = lab.playbook("start.yml", *hook).must_succeed()
-    assert run.changed == 1 and "Brought back into the queue by" in run.text, run.output
+    assert run.changed == 1 and "Re-enqueued by" in run.text, run.output
     until(lambda: lab.app.get("/jobs")[1]["delayed"] >= 5)
     again = lab.playbook("start.yml").must_succeed()
     assert again.changed == 0 and "Nothing to do" in again.text

@@ -75,7 +75,7 @@ def test_prune_takes_what_nothing_needs_and_only_that(lab, elsewhere):
     with Wire(lab.endpoint) as wire:
         again = lab.playbook("prune.yml", *STRICT, environment={"AWS_ENDPOINT_URL": wire.endpoint}).must_succeed()
     assert again.changed == 0
-    assert "Nothing to take away" in again.text
+    assert "Nothing to delete" in again.text
     assert wire.writes(besides_lock=True) == []
 
     assert lab.app.version == lab.app.commit
@@ -86,7 +86,7 @@ def test_prune_takes_what_nothing_needs_and_only_that(lab, elsewhere):
 def test_by_default_what_is_young_stays(lab):
     run = lab.playbook("prune.yml").must_succeed()
     assert run.changed == 0
-    assert "Nothing to take away" in run.text
+    assert "Nothing to delete" in run.text
 
 
 def test_counts_that_would_keep_nothing_are_refused(lab):

@@ -264,7 +264,7 @@ class TestAnswersThatWereLost:
         said = " ".join(told)
         assert f"Release: {ran}, which ran before" in said and recovery.record("destroyed")["release"] == ran
         for address in ("aws_vpc.main", "aws_db_instance.main", "aws_elasticache_cluster.main[0]", "aws_ssm_parameter.database_url", "aws_security_group."):
-            assert re.search(rf"{re.escape(address)}\S*: is there already \(\S+\), and is taken in", said), said[-6000:]
+            assert re.search(rf"{re.escape(address)}\S*: is there already \(\S+\), and is imported", said), said[-6000:]
         assert recovery.query("SELECT * FROM notes ORDER BY id") == rows and recovery.has(ids)
         with waiting.redis() as connection:
             assert connection("GET", "mark") == b"before the destroy"
@@ -371,7 +371,7 @@ class TestRestoringTheDatabase:
     def cleared_away(self, recovery, kept: str) -> None:
         """The old one goes when its name is typed; while it stands nothing is destroyed. (Other names: tests/unit/recovery/test_recovery_runs.py.)"""
         run = recovery.lab.playbook("destroy.yml", "-e", f"destroy_confirm={NAME}").must_fail()
-        assert f"{kept} still stands" in run.text
+        assert f"{kept} still exists" in run.text
         run = recovery.lab.playbook("restore_database.yml", "-v", "-e", f"restore_database_remove_original={kept}").must_succeed()
         as_documented(run, *RESTORE)
         assert recovery.instances() == [recovery.database_id] and f"{kept}-final" in recovery.snapshots()
@@ -406,7 +406,7 @@ class TestRestoringTheDatabase:
         dies(recovery, "restore_database.yml", "rds:ModifyDBInstance", *confirmed, number=2)
         sentence, command = "a restore of the database began at", f"restore_database.yml -e restore_database_confirm={NAME}"
         told = recovery.lab.playbook("status.yml").must_succeed().text
-        assert sentence in told and f"{command} finishes it" in told and "All well" not in told
+        assert sentence in told and f"{command} finishes it" in told and "Healthy" not in told
         told = recovery.lab.playbook("diagnose.yml").must_succeed().text
         assert f"WORK_INCOMPLETE, {NAME}:" in told and sentence[1:] in told and f"playbooks/{command}" in told
         assert f"{command} finishes it" in recovery.lab.playbook("preflight.yml").must_fail().text
@@ -433,7 +433,7 @@ class TestRestoringTheDatabase:
         assert re.search(r"aws_subnet\.private\[\S+\] would be replaced", run.text) and "infra.yml" in run.text and "Nothing was changed." in run.text
         assert [made for made in wire.writes() if "dynamodb:" not in str(made)] == []
         assert recovery.instances() == [recovery.database_id] and recovery.has(ids)
-        assert "All well" in lab.playbook("status.yml").must_succeed().text
+        assert "Healthy" in lab.playbook("status.yml").must_succeed().text
         # In an emergency the application comes first. Here the database stands on what is to be replaced, so that nothing at all is applied.
         run = lab.playbook("restore_database.yml", *confirmed, *other, "-e", "restore_allow_unapplied=true").must_succeed()
         assert re.search(r"Not applied, as asked: .*aws_subnet\.private", run.text), run.output
@@ -466,7 +466,7 @@ class TestKilledBetweenTheStateAndItsDigest:
         state = lab.client("s3").get_object(Bucket=recovery.bucket, Key="atena/prod/terraform.tfstate")["Body"].read()
         assert items[""] and items["-md5"]["Digest"]["S"] != hashlib.md5(state).hexdigest(), "it was not killed there"
         run = lab.playbook("infra.yml", *LOCK).must_succeed()
-        assert "was given back that a Terraform of this machine held" in run.text and "ended the digest of the state" in run.text
+        assert "was released that a Terraform of this machine held" in run.text and "ended the digest of the state" in run.text
         recovery.plan_is_empty()
 
 
@@ -528,7 +528,7 @@ class TestRestoredByHand:
         assert recovery.instances() == []
         final = next(name for name in recovery.snapshots() if name.startswith(f"{NAME}-db-final-"))
         refused = lab.playbook("redeploy.yml").must_fail().text
-        assert "nobody can tell which rows" in refused and final in refused and "Nothing was changed" in refused
+        assert "it is not known which rows" in refused and final in refused and "Nothing was changed" in refused
         named = ("-e", f"redeploy_database_snapshot={final}", "-e", "redeploy_redis_snapshot=none")
         lab.playbook("redeploy.yml", *named, timeout=900).must_succeed()
         assert recovery.query(self.ROWS) == rows and recovery.has(ids)

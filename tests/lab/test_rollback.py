@@ -65,9 +65,9 @@ def test_a_release_by_what_the_list_prints_of_its_commit(lab, commits):
     "playbook, release, words",
     [
         ("deploy.yml", "0" * 40, "ECR has no image"),
-        ("deploy.yml", "0" * 12, "No release on record and no image in ECR is called"),
+        ("deploy.yml", "0" * 12, "No recorded release and no image in ECR is called"),
         ("deploy.yml", "0" * 4, "is too short"),
-        ("rollback.yml", "0" * 40, "No release on record is called"),
+        ("rollback.yml", "0" * 40, "No recorded release is called"),
     ],
 )
 def test_an_unknown_release_is_refused_before_anything_changes(lab, commits, playbook, release, words):

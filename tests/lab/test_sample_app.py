@@ -108,7 +108,7 @@ def test_a_migration_that_fails_leaves_nothing_and_says_why(app, tmp_path):
     assert app.query("SELECT count(*) FROM schema_migrations") == [(3,)]
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["told to stop", "killed"])
+@pytest.mark.parametrize("killed", [False, True], ids=["stop requested", "killed"])
 def test_a_migration_that_ends_in_the_middle_leaves_no_lock(app, tmp_path, killed):
     endless = tmp_path / "app"
     shutil.copytree(APP, endless)

@@ -93,7 +93,7 @@ def test_what_finds_no_place_goes_back_with_its_bounds(lab, registered):
     [
         (["-e", "scale=app=2"], "There is no service app here; there are api, workers"),
         (["-e", "scale=api=two"], "api's count is 'two'"),
-        ([], "Nothing says what to scale"),
+        ([], "Nothing shows what to scale"),
         (["-e", '{"scale": {"api": {"count": 1, "max": 4}}}'], "has no bounds: it is not registered"),
     ],
 )

@@ -21,7 +21,7 @@ def given(hours, **more):
 def test_without_hours_it_says_that_nothing_happens_by_itself(lab):
     run = lab.playbook("schedule.yml", "-e", "schedule_act=true").must_succeed()
     assert run.changed == 0
-    assert "has no working hours: it is started and stopped by hand" in run.text
+    assert "has no working hours: it is started and stopped manually" in run.text
 
 
 def test_it_shows_the_next_ten_actions_and_asks_aws_nothing(lab):
@@ -105,7 +105,7 @@ def test_what_is_due_is_done_once_and_the_scheduler_keeps_the_database_off_meanw
 
         # Its hours began long before it was stopped by hand, as far as they know: what was decided since stands.
         stands = act(around(now, -60, 120), 1)
-        assert stands.changed == 0 and "What somebody decided since stands" in stands.text
+        assert stands.changed == 0 and "What somebody decided since remains in force" in stands.text
         start = act(around(now, 20, 80), 21)
         assert "Due: start of" in start.text and start.changed
         assert (power(lab), database(lab)) == ("on", "available")

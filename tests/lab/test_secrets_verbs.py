@@ -339,7 +339,7 @@ def test_a_value_that_makes_nobody_well_goes_back(lab, tmp_path):
         run = secrets_yml(lab, *arguments, given=bad, directory=tmp_path).must_fail()
     assert value(lab, "REDIS_URL") == good and labelled(lab, "REDIS_URL") == [] and lab.revisions() == running
     assert {entry["REDIS_URL"] for service in (API, WORKERS) for entry in environment_of(lab, service)} == {good}
-    assert "The new value was not taken up." in run.text and "The old value is in place again." in run.text
+    assert "The new value was not adopted." in run.text and "The old value is in place again." in run.text
     assert visitor.failed == [] and visitor.asked > 20
     assert shown(run.output, bad) == []
     assert record(lab)[0]["outcome"] == "reverted" and lab.lock() is None
@@ -354,7 +354,7 @@ def test_a_rotation_that_was_killed_is_finished_by_the_next_run(lab, tmp_path):
     killed_after(lab, "ssm:PutParameter", "secrets.yml", *arguments, "-e", f"@{tmp_path / 'given.json'}")
     assert len(labelled(lab, "CLAUDE_API_KEY")) == 1 and lab.app.get("/health")[0] == 200
     run = lab.playbook("secrets.yml", *LOCK, *arguments, "-e", '{"atena_secrets": {}}').must_succeed()
-    assert "CLAUDE_API_KEY: an earlier rotation did not end; finished with version" in run.text
+    assert "CLAUDE_API_KEY: an earlier rotation is incomplete; finished with version" in run.text
     assert value(lab, "CLAUDE_API_KEY") == fresh["CLAUDE_API_KEY"] and labelled(lab, "CLAUDE_API_KEY") == []
     assert {entry["CLAUDE_API_KEY"] for service in (API, WORKERS) for entry in environment_of(lab, service)} == set(fresh.values())
     assert all(deployments(lab)[name] != before[name] for name in before)
@@ -467,7 +467,7 @@ def test_the_next_one_is_killed_twice_and_still_no_request_fails(lab, database, 
         assert second != first and database.admits(first) and database.admits(second)
         run = rotate(lab, *LOCK).must_succeed()
     assert visitor.failed == [] and visitor.asked > 20
-    assert "an earlier rotation from atena_app_a to atena_app_b did not end; finished" in run.text
+    assert "an earlier rotation from atena_app_a to atena_app_b is incomplete; finished" in run.text
     assert value(lab, "DATABASE_URL") == second and urlsplit(second).username == "atena_app_b"
     assert (database.admits(second), database.admits(first), database.admits(admin)) == (True, False, False)
     database.ask("ALTER TABLE made_by_a_migration ADD COLUMN more int; DROP TABLE made_by_a_migration")

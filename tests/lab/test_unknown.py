@@ -50,7 +50,7 @@ def test_a_migration_whose_start_is_never_answered_is_found_and_not_run_twice(la
         lost = faults.drop("ecs:RunTask", carried_out=True)
         run = lab.playbook("deploy.yml", environment=NO_PAUSES).must_succeed()
         assert faults.hits(lost)
-    assert "Looking whether the task was started." in run.text
+    assert "Checking whether the task was started." in run.text
     is_released(lab, slow)
 
 

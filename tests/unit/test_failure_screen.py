@@ -58,16 +58,16 @@ def test_verbatim_lines_are_not_touched(here):
 
 
 def test_of_several_environments_each_report_names_its_own(here):
-    shown = here.run([{"atena.aws.report": {"lines": "All well."}}], hosts="one,two,").stdout
-    assert "\none\nAll well.\n" in shown and "\ntwo\nAll well.\n" in shown
+    shown = here.run([{"atena.aws.report": {"lines": "Healthy."}}], hosts="one,two,").stdout
+    assert "\none\nHealthy.\n" in shown and "\ntwo\nHealthy.\n" in shown
 
 
 def test_there_is_colour_where_ansible_has_it_and_none_with_no_color(here):
-    tasks = [{"atena.aws.report": {"lines": ["All well."]}}]
+    tasks = [{"atena.aws.report": {"lines": ["Healthy."]}}]
     environment = {**here.ansible.environment, "ANSIBLE_FORCE_COLOR": "1"}
     assert "\x1b[" not in here.run(tasks).stdout
     here.ansible = Program(environment)
-    assert re.search(r"\x1b\[0;32mAll well\.\x1b\[0m", here.run(tasks).stdout)
+    assert re.search(r"\x1b\[0;32mHealthy\.\x1b\[0m", here.run(tasks).stdout)
 
 
 class Program:

@@ -289,7 +289,7 @@ def test_known_keys_are_those_that_the_specification_tells():
         keys = shape.shape if isinstance(shape, inputs.Each) else shape
         words = re.findall(r"C\((\w+)\)", json.dumps(told[name].get("description")))
         if name.startswith("atena_") and name != "atena_recovery_timeouts":
-            assert set(keys) - set(words) == set(), f"{name} does not tell of a key"
+            assert set(keys) - set(words) == set(), f"{name} does not list a key"
 
 
 def test_other_lists_of_the_same_keys():

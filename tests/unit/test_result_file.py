@@ -136,7 +136,7 @@ def test_the_first_failure_is_the_reason_and_what_was_known_stays():
     grown = outcome()
     grown.task("atena.aws.ecs_release", {**RELEASED, "msg": "the rollout failed"}, True, False)
     grown.failed("Release", {"msg": "the rollout failed"})
-    grown.failed("Give the lock back", {"msg": "nor that"})
+    grown.failed("Releases the lock", {"msg": "nor that"})
     document = grown.document(LATER)
     assert (document["outcome"], document["reason"], document["changed"]) == ("failed", "the rollout failed", True)
     assert document["ids"]["release_id"] == RELEASED["release_id"]

@@ -22,7 +22,7 @@ environments:
 """
 TASKS = [
     {"ansible.builtin.include_role": {"name": "atena.aws.rollback", "tasks_from": "ask"}},
-    {"name": "Go back", "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} goes back: {{ __rollback_answer.user_input | default('not asked') }}"}},
+    {"name": "Roll back", "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} rolls back: {{ __rollback_answer.user_input | default('not asked') }}"}},
 ]
 
 
@@ -34,7 +34,7 @@ def plays(tmp_path, ansible):
 def test_of_several_none_goes_back_where_one_has_to_be_asked(plays):
     done = plays.play(TASKS)
     assert done.returncode == 2, done.stdout
-    assert "goes back" not in done.stdout
+    assert "rolls back" not in done.stdout
     assert "Nothing was changed in any of them" in done.stdout
     assert "atena-two: Migrations ran since 3f2a was released (r2)." in said(done.stdout)
     assert "atena-three: Whether they changed the schema is not known (r2)." in said(done.stdout)
@@ -46,7 +46,7 @@ def test_of_several_none_goes_back_where_one_has_to_be_asked(plays):
 def test_and_all_do_where_nothing_is_in_the_way_or_somebody_said_so(plays, arguments):
     done = plays.play(TASKS, *arguments)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count("goes back: not asked") == (1 if "--limit" in arguments else 3)
+    assert done.stdout.count("rolls back: not asked") == (1 if "--limit" in arguments else 3)
 
 
 @pytest.mark.parametrize("host", ["atena-two", "atena-three"])
@@ -54,4 +54,4 @@ def test_one_is_asked(plays, host):
     """Without a terminal nobody answers, and the release then refuses by itself."""
     done = plays.play(TASKS, "--limit", host)
     assert "Not waiting for response to prompt" in done.stderr
-    assert f"{host} goes back: " in done.stdout and "not asked" not in done.stdout
+    assert f"{host} rolls back: " in done.stdout and "not asked" not in done.stdout

@@ -43,8 +43,8 @@ def test_bounds_come_with_or_without_a_count():
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("", "Nothing says what to scale"),
-        ({}, "Nothing says what to scale"),
+        ("", "Nothing shows what to scale"),
+        ({}, "Nothing shows what to scale"),
         ({"app": 2}, "There is no service app here; there are api, mail, workers"),
         ("api", "'api' is not of the form service=count"),
         ('{"api": 2', "is not JSON"),

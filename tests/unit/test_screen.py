@@ -10,7 +10,7 @@ STATUS = [
     "atena-prod-api: 2 of 2 tasks, release 3f2a91c0d4e5 of 2 h ago, 2 of 2 targets healthy",
     "database: available, postgres 15.4",
     "database: its certificate is by rds-ca-rsa2048-g1",
-    "All well.",
+    "Healthy.",
 ]
 COMMAND = "`ansible-playbook -i inventories/prod playbooks/deploy.yml -e release=3f2a91c0d4e5`"
 
@@ -23,7 +23,7 @@ def test_labels_make_two_columns():
         "                 ago, 2 of 2 targets healthy",
         "database:        available, postgres 15.4",
         "database:        its certificate is by rds-ca-rsa2048-g1",
-        "All well.",
+        "Healthy.",
     ]
 
 

@@ -58,7 +58,7 @@ def test_every_playbook_that_is_named_is_found_with_its_roles_in_a_fresh_clone(t
     assert "atena.aws.environment : " in output
 
 
-@pytest.mark.skipif(not AWX, reason="the collection awx.awx is not installed here: what is below extensions/awx was not looked for")
+@pytest.mark.skipif(not AWX, reason="the collection awx.awx is not installed here: what is below extensions/awx was not searched for")
 def test_so_is_each_that_needs_the_collection_of_awx(tasks):
     named, code, output = tasks
     below = [name for name in named if name.startswith("extensions/awx/")]

@@ -83,7 +83,7 @@ def resolve(reference: str, known: Mapping[str, Iterable[str]], *, nobody: str, 
             return commit
     found = {commit for commit, names in known.items() if means(reference, commit, names)} if reference else set()
     if len(reference) < SHORTEST:
-        raise _not_one(f"'{reference}' is too short: at least {SHORTEST} characters tell commits apart", listed(found))
+        raise _not_one(f"'{reference}' is too short: at least {SHORTEST} characters distinguish commits", listed(found))
     if len(found) == 1:
         return found.pop()
     problem = f"'{reference}' names releases of {len(found)} commits; write more of it" if found else f"{nobody} is called '{reference}'"

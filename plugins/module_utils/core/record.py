@@ -96,7 +96,7 @@ def damaged(where: str, what: str, cause: object) -> CallFailed:
     """The failure of reading an object that is not what it should be. where: s3://bucket/key."""
     bucket, _slash, key = where.removeprefix("s3://").partition("/")
     return CallFailed(
-        f"{where} is not {what}: {cause}. Nobody but this collection writes there: bring its earlier version back, which "
+        f"{where} is not {what}: {cause}. Nobody but this collection writes there: restore its earlier version, which "
         f"`aws s3api list-object-versions --bucket {bucket} --prefix {key}` names."
     )
 

@@ -91,10 +91,10 @@ class StoredObject:
         except NotFound as error:
             if error.what != "Key":
                 raise
-            raise error.saying(f"{self.where} was deleted while this run was going on. Bring its last version back.") from error
+            raise error.saying(f"{self.where} was deleted while this run was in progress. Restore its last version.") from error
         if not etag:
             raise Conflict(
-                f"{self.where} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things stand: "
+                f"{self.where} was changed by another run meanwhile; nothing was written over it. This run no longer knows the current status: "
                 "see lock.yml and status.yml, then run it again.",
                 "PreconditionFailed",
             )

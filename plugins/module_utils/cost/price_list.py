@@ -96,7 +96,7 @@ def fetch(call: Aws, region: str, keys: list[str], today: datetime.date) -> tupl
         service, filters = asked
         known = json.dumps(asked)
         if known not in answers:
-            doing = f"ask AWS's Price List for {service} in {region}"
+            doing = f"query AWS's Price List for {service} in {region}"
             products = call.pages("pricing", "get_products", doing, "PriceList", ServiceCode=service, Filters=filters, FormatVersion="aws_v1")
             answers[known] = [_decoded(product) for product in products]
         price = price_of(key, answers[known])

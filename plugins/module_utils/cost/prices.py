@@ -27,7 +27,7 @@ def read(path: str) -> dict:
     except OSError as error:
         raise PricesUnusable(f"The prices in {path} could not be read: {error.strerror}.") from error
     except ValueError as error:
-        raise PricesUnusable(f"{path} is not JSON: {error}. Remove it, or bring its last good version back.") from error
+        raise PricesUnusable(f"{path} is not JSON: {error}. Remove it, or restore its last good version.") from error
     if not isinstance(table, dict) or table.get("format") != FORMAT or not isinstance(table.get("regions"), dict):
         raise PricesUnusable(f"{path} is no price table of format {FORMAT}: {{format, currency, items, regions}}.")
     return table

@@ -69,7 +69,8 @@ class Report:
         if len(self.basis["prices"]) > 1 and os.path.exists(kept):
             newer = prices.merged(prices.read(kept), newer)
         self.table, self.refreshed = prices.merged(self.table, newer), newer
-        return [f"AWS's Price List told no one price of {', '.join(untold)} in {self.region}; these stay as the table has them."] if untold else []
+        words = f"AWS's Price List did not return exactly one price of {', '.join(untold)} in {self.region}; these stay as the table has them."
+        return [words] if untold else []
 
     def told(self, sizes: dict, before: dict | None = None, reference: str | None = None) -> dict:
         """The module's result. before: the sizes to tell the difference to."""

@@ -94,7 +94,7 @@ def change(cost: dict | None) -> list[str]:
         parts = ", ".join(f"{line['resource']} {line['item']} {signed(line['difference'])}" for line in cost["lines"])
         text.append(
             f"Costs: {signed(cost['difference'])} a month, from ${cost['before']:.2f} to ${cost['after']:.2f} always on ({parts}). "
-            "An estimate from list prices; cost.yml tells each"
+            "An estimate from list prices; cost.yml lists each"
         )
     if cost["lines"] and cost["borrowed"]:
         text.append(f"Costs: no price of this region is known of {', '.join(cost['borrowed'])}; {prices.OTHERWISE}'s are in them")

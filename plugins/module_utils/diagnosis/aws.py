@@ -118,7 +118,7 @@ def _database_state(view: View, entry: Database) -> tuple[str, str, list[Step]] 
         return "DATABASE_FULL", "The database's disk is full", steps
     if status in DATABASE_SERVES:
         return None
-    steps = [Step("It passes by itself: wait"), view.step("Then check again", "status.yml")]
+    steps = [Step("It is temporary: wait"), view.step("Then check again", "status.yml")]
     if status not in _DATABASE_PASSES:
         events = f"aws rds describe-events --source-type db-instance --source-identifier {entry.id} --duration 1440"
         steps = [Step("Read the reason in its events", events)]
@@ -133,7 +133,7 @@ def redis(view: View) -> Iterator[Found]:
         if not view.is_off:
             yield _redis_missing(view, entry)
     elif entry.status not in REDIS_SERVES:
-        steps = [Step("It passes by itself: wait"), view.step("Then check again", "status.yml")]
+        steps = [Step("It is temporary: wait"), view.step("Then check again", "status.yml")]
         yield Found("REDIS_NOT_READY", entry.id, f"Redis is {entry.status}", steps, evidence=shown(f"ElastiCache: status {entry.status}"))
     elif entry.came_back_empty_at:
         steps = [view.step("Enqueue again what the database has (atena_reenqueue_command)", "start.yml")]
@@ -183,7 +183,7 @@ def load_balancer(view: View) -> Iterator[Found]:
         yield Found("LOAD_BALANCER_MISSING", name, "The load balancer does not exist, so nobody reaches the application", steps, concerns=concerns)
         return
     if entry.state not in ("active", "active_impaired"):
-        steps = [Step("It passes by itself: wait some minutes")] if entry.state == "provisioning" else [view.step("Create it again", "infra.yml")]
+        steps = [Step("It is temporary: wait some minutes")] if entry.state == "provisioning" else [view.step("Create it again", "infra.yml")]
         yield Found("LOAD_BALANCER_NOT_READY", name, f"The load balancer is {entry.state or 'in an unknown state'}", steps, concerns=concerns)
     for service in balanced:
         for _side, group in view.target_groups(service):

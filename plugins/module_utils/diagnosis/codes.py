@@ -58,7 +58,7 @@ _E, _D, _R, _N, _T, _I, _A, _H = (
     *("The environment", "The database", "Redis", "The network", "Tasks do not start", "The image and its program", "The application", "Health"),
 )
 _REBUILD = "Correct the application, then `deploy.yml`; or return to the previous release: `rollback.yml`"
-_PASSES = "It passes by itself: wait, then `status.yml`"
+_PASSES = "It is temporary: wait, then `status.yml`"
 _REWRITE = "`infra.yml -e infra_replace=aws_ssm_parameter.{}`, which has Terraform write it again, then `restart.yml`"
 
 CODES = (
@@ -269,7 +269,7 @@ CODES = (
     # --- Symptoms ---
     Code("CONTAINER_NOT_STARTED", _T, explains=("HEALTH_CHECK_NO_ANSWER", *_UNAVAILABLE), lasts=REVISION),
     Code("TASK_NOT_STARTED", _T, "The task ended before a container ran", _REBUILD, explains=("HEALTH_CHECK_NO_ANSWER", *_UNAVAILABLE), lasts=REVISION),
-    Code("TASK_EXITED", _I, "A container ended by itself", _REBUILD, explains=("HEALTH_CHECK_NO_ANSWER", "JOBS_STALLED", *_UNAVAILABLE), lasts=REVISION),
+    Code("TASK_EXITED", _I, "A container exited on its own", _REBUILD, explains=("HEALTH_CHECK_NO_ANSWER", "JOBS_STALLED", *_UNAVAILABLE), lasts=REVISION),
     Code("CONTAINER_UNHEALTHY", _H, explains=_UNAVAILABLE, lasts=REVISION),
     Code(
         "HEALTH_CHECK_NO_ANSWER",

@@ -90,7 +90,7 @@ def secret(view: View, parameters: list[str]) -> list[Step]:
     if outside:
         names = ", ".join(outside)
         steps.append(Step(f"{names} is outside {path}: correct the path in the task definition, or create it with `aws ssm put-parameter`"))
-    return [*steps, view.step("ECS retries by itself; a release that was rolled back has to be released again", "deploy.yml")]
+    return [*steps, view.step("ECS retries automatically; a release that was rolled back has to be released again", "deploy.yml")]
 
 
 def of_words(view: View, sentence: str) -> list[Step]:

@@ -63,7 +63,7 @@ def problems(name: str, key: str, count: int, registered: dict | None, given: di
         return [f"{name}: bounds from {least} to {most} are none; min must be 0 or more and max no less than min."]
     if least <= count <= most:
         return []
-    whose = "given here" if named else "that Application Auto Scaling has, which would bring it back"
+    whose = "given here" if named else "that Application Auto Scaling has, which would restore it"
     fitting = f'{{"scale": {{"{key}": {{"count": {count}, "min": {min(least, count)}, "max": {max(most, count)}}}}}}}'
     return [f"{name}: {count} is outside of the bounds from {least} to {most} {whose}. Choose a count within, or give bounds too: -e '{fitting}'"]
 

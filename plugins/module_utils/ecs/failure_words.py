@@ -39,14 +39,14 @@ AWS_WORDS = (
     Words(
         "SPOT_INTERRUPTED",
         r"spotinterruption|spot task was interrupted|spot interruption",
-        "AWS took back the Spot capacity that the task ran on",
+        "AWS reclaimed the Spot capacity that the task ran on",
         "ECS starts another task when there is capacity. For a service that must not be interrupted, use FARGATE instead of FARGATE_SPOT.",
     ),
     Words(
         "TASK_RETIRED",
         r"terminationnotice|performing maintenance on the underlying infrastructure|task retirement|fargate.*being retired",
         "AWS retired the host that the task ran on",
-        "ECS starts another task by itself. A one-off task has to be run again.",
+        "ECS starts another task automatically. A one-off task has to be run again.",
     ),
     Words(
         "IMAGE_PULL_LIMITED",
@@ -59,7 +59,7 @@ AWS_WORDS = (
         "AWS_THROTTLED",
         r"throttl|requestlimitexceeded|slow ?down\b|rate exceeded|toomanyrequests",
         "AWS throttles the account's calls",
-        "ECS tries again by itself. If it lasts, find out what else in the account calls AWS so often (CloudTrail), or request a higher quota.",
+        "ECS retries automatically. If it lasts, find out what else in the account calls AWS so often (CloudTrail), or request a higher quota.",
     ),
     Words(
         "IMAGE_WRONG_ARCHITECTURE",
@@ -77,7 +77,7 @@ AWS_WORDS = (
         "EGRESS_MISSING",
         rf"(cannotpull|pull image|pull command|resourceinitializationerror|logging driver|logger args).*({_NO_ANSWER})",
         "The task cannot reach AWS from its subnet (ECR, SSM or CloudWatch Logs)",
-        "Check the way out of the private subnets: NAT gateway, route to it, and the tasks' security group on port 443. infra.yml puts them back.",
+        "Check the egress of the private subnets: NAT gateway, route to it, and the tasks' security group on port 443. infra.yml puts them back.",
     ),
     Words(
         "IMAGE_MISSING",
@@ -89,7 +89,7 @@ AWS_WORDS = (
         "IMAGE_NOT_PULLED",
         r"cannotpull|pull image",
         "The image could not be pulled",
-        "The image could not be pulled: check that it was pushed to ECR, and the way out of the private subnets (NAT gateway).",
+        "The image could not be pulled: check that it was pushed to ECR, and the egress of the private subnets (NAT gateway).",
     ),
     Words(
         "LOGS_DENIED",
@@ -144,7 +144,7 @@ AWS_WORDS = (
         "CONTAINER_UNHEALTHY",
         r"container health checks",
         "The container's own health check failed",
-        "Run the command of the container's health check by hand in the image, and read the container's log.",
+        "Run the command of the container's health check manually in the image, and read the container's log.",
     ),
     Words(
         "COMMAND_NOT_FOUND",
@@ -182,7 +182,7 @@ AWS_WORDS = (
         "TASK_SETUP_FAILED",
         r"timeout waiting for (network interface|ephemeralstorage) provisioning|internalerror|agenterror|host is unreachable",
         "AWS could not set the task up",
-        "ECS tries again by itself. If it stays so, look at the AWS Health Dashboard.",
+        "ECS retries automatically. If it stays so, check the AWS Health Dashboard.",
     ),
     Words("CLUSTER_MISSING", r"^(missing|inactive)\b", "The task definition or the cluster does not exist", "Run infra.yml first, and check the names."),
 )
@@ -273,7 +273,9 @@ LOG_WORDS = (
     Line("REDIS_EVICTION", "redis", r"Eviction policy is \S+ It should be", "", "Redis may throw jobs away when its memory is full"),
     Line("BULLMQ_WITHOUT_IOREDIS", "image", r"BullMQ could not load the optional 'ioredis' package", "", "BullMQ 6 has no ioredis, so no job is done"),
     Line("JOBS_STALLED", "workers", r"job stalled more than allowable limit", "", "BullMQ gave up jobs whose worker ended or lost its lock"),
-    Line("NPM_IS_PROCESS_1", "process", r"npm (error|ERR!) signal SIGTERM", "", "npm is the container's first process, so the program is not told of a stop"),
+    Line(
+        "NPM_IS_PROCESS_1", "process", r"npm (error|ERR!) signal SIGTERM", "", "npm is the container's first process, so the program is not notified of a stop"
+    ),
     Line("NPM_SCRIPT_MISSING", "image", r"npm (error|ERR!) Missing script", "", "The container's command names a script that package.json does not have"),
     Line("DATABASE_CONNECTIONS_ENDED", "database", _ENDED, "", "The database ended the application's connections", consequence=True),
     Line("REDIS_HOST_UNKNOWN", "redis", _NO_NAME, _REDIS, "The name in REDIS_URL has no address", consequence=True),
@@ -300,7 +302,7 @@ LOG_WORDS = (
 
 # Exit codes with a meaning of their own (128 + n is 'ended by signal n').
 EXIT_CODES = {
-    0: "ended by itself without an error, which a service must not",
+    0: "exited on its own without an error, which a service must not",
     126: "the command is no program, or may not be run",
     127: "the command was not found in the image",
     134: "the program aborted (SIGABRT), as Node.js does when its heap is full",
@@ -336,7 +338,7 @@ def what_lines_say(texts: Sequence[str]) -> list[Line | None]:
 # The same of a container that was asked to stop: its exit code tells how it ended, not why.
 _EXIT_CODES_OF_A_STOP = {
     0: "it ended when it was asked to stop",
-    137: "it did not end within its stopTimeout, and was killed",
+    137: "it did not stop within its stopTimeout, and was killed",
     143: "it ended by the SIGTERM that asked it to stop",
 }
 

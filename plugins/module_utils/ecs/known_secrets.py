@@ -41,7 +41,7 @@ def redactor_of(call: Aws, path: str | None) -> tuple[Redactor, str]:
     try:
         parameters = parameter_store.parameters_below(call, path)
     except CallFailed as failed:
-        return Redactor([]), f"Of what is shown, only passwords in URLs are taken out; the secrets are not known here. {failed}"
+        return Redactor([]), f"Of what is shown, only passwords in URLs are redacted; the secrets are not known here. {failed}"
     return _knowing(call, parameters)
 
 
@@ -64,5 +64,5 @@ def _knowing(call: Aws, parameters: list[dict[str, Any]]) -> tuple[Redactor, str
     try:
         values += earlier_values(call, parameters)
     except CallFailed as failed:
-        unknown = f"Of what is shown, the values that secrets had before they were changed are not taken out; they are not known here. {failed}"
+        unknown = f"Of what is shown, the values that secrets had before they were changed are not redacted; they are not known here. {failed}"
     return Redactor(values), unknown

@@ -150,7 +150,7 @@ def assess(service: dict, ours: Started, targets: list[str], is_balanced: bool, 
         if theirs:
             return TAKEN, f"{name}: another deployment took over ({named(theirs)}): {theirs.get('rolloutStateReason') or 'it was started after ours'}"
         if found or why or newer(service, ours):
-            return FAILED, f"{name}: ECS went back to {named(now)}: {why or now.get('rolloutStateReason') or 'no reason given'}"
+            return FAILED, f"{name}: ECS rolled back to {named(now)}: {why or now.get('rolloutStateReason') or 'no reason given'}"
         return UNSEEN, f"{name}: ECS shows {named(now)}, which is older than our deployment {ours.id}, and not that one"
     if found is None:
         return UNSEEN, f"{name}: waiting for ECS to list the deployment"

@@ -193,7 +193,7 @@ class RolloutRun:
         for name in self.updated:
             lost = self._lost_tasks(name, ended)
             if lost:
-                found[name] = f"{name}: {len(lost)} task(s) of the new deployment started and then ended by themselves; ECS would go on replacing them"
+                found[name] = f"{name}: {len(lost)} task(s) of the new deployment started and then exited on their own; ECS would keep replacing them"
         return found
 
     def _lost_tasks(self, name: str, stopped: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -222,13 +222,13 @@ class RolloutRun:
                 with shielded():
                     answer = self.call.once("ecs", "update_service", f"update the service {name}", cluster=self.cluster, service=name, **arguments)
                     self._follow(name, ecs_rollout.started(answer["service"], service, self._ours(name)))
-                self.view.tell(f"{name}: told to run {self._revision(answer['service'])}")
+                self.view.tell(f"{name}: updated to run {self._revision(answer['service'])}")
                 return
             except CallFailed as failed:
                 if not failed.unsure or attempt == _ATTEMPTS - 1:
                     raise
                 unsure = True
-                self.view.tell(f"{failed} Whether it was done is not known: looking again.")
+                self.view.tell(f"{failed} Whether it was done is not known: checking again.")
                 time.sleep(pace(0, 5, shortest=0.5 * 2**attempt))
 
     def _current(self, name: str) -> dict[str, Any]:
@@ -396,7 +396,7 @@ class RolloutRun:
                 # The services go on all the same: worth a second look, until the time is over.
                 if deadline.passed or isinstance(unread, _FINAL):
                     raise
-                self.view.tell(f"{unread} Looking again.")
+                self.view.tell(f"{unread} Checking again.")
                 time.sleep(max(1.0, pace(deadline.elapsed, self.wait_delay)))
                 continue
             failed = {name: reason for name, (state, reason) in states.items() if state in (ecs_rollout.FAILED, ecs_rollout.TAKEN)}
@@ -480,8 +480,8 @@ class RolloutRun:
             return "No service was changed."
         sent = [f"{name} (deployment {self.deployments[name]})" for name in self.updated if self.deployments[name]]
         return (
-            f"These services were told to change: {', '.join(sent) or 'none'}. ECS goes on with that by itself and nothing was brought back. "
-            "Run the playbook again: it goes on from there."
+            f"These services were asked to change: {', '.join(sent) or 'none'}. ECS continues with that and nothing was rolled back. "
+            "Run the playbook again: it resumes from there."
         )
 
 
@@ -569,7 +569,7 @@ def mixed_text(taken: Mapping[str, Mapping[str, str]] | None) -> str:
         return ""
     lines = [f"Left as somebody else deployed it: {name}: {taken_words(entry)}." for name, entry in taken.items()]
     lines.append(
-        "So the services may run different releases now. CloudTrail's UpdateService events tell who that was. When you agree which release it shall be, "
+        "So the services may run different releases now. CloudTrail's UpdateService events show who that was. When you agree which release it shall be, "
         "deploy.yml or rollback.yml brings all services to it."
     )
     return "\n".join(lines)
@@ -594,7 +594,7 @@ def failure_of(
         failure.state.append(f"Back on what they had before, and stable: {', '.join(reverted)}.")
     for name, reason in lost.items():
         if name not in (taken or {}):
-            failure.state.append(f"NOT proved stable on what it had before: {name}: {reason}")
+            failure.state.append(f"Rollback not confirmed for {name}: {reason}")
     failure.state.extend(mixed_text(taken).splitlines())
     return failure
 

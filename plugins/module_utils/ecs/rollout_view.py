@@ -102,7 +102,7 @@ def ended_badly(task: dict, deployment_id: str) -> bool:
 def failure(service_name: str, task: dict) -> str:
     """Why a task ended, in a line."""
     ended = outcome(task)
-    reason = ended["reason"] or task.get("stoppedReason") or "it ended by itself with exit code 0, which a service's task never should"
+    reason = ended["reason"] or task.get("stoppedReason") or "it exited on its own with exit code 0, which a service's task never should"
     # That a container was essential is why the task ended with it, and no news.
     return f"{service_name}: task {task_id(task['taskArn'])[:_SHORT]} failed: {reason.partition('; ECS says: Essential container')[0]}"
 

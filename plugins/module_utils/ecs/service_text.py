@@ -22,7 +22,7 @@ def waits_for(service: dict, deployment: dict) -> str:
     if all(counts) and deployment.get("rolloutState", "COMPLETED") == "COMPLETED":
         return ""
     event = next((event["message"] for event in service.get("events", [])), "")
-    return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has told nothing yet"
+    return "; ".join(part for part in (deployment.get("rolloutStateReason", ""), event) if part) or "ECS has reported nothing yet"
 
 
 def service_line(service: dict, now: datetime.datetime | None = None) -> str:

@@ -112,7 +112,7 @@ def start(call: Call, arguments: dict[str, Any], *, patience: float = 0, delay: 
         if deadline.passed:
             raise lost.saying(f"{lost} Whether {name} was started is not known: it may run, as {arguments['startedBy']}.")
         if say:
-            say(f"{lost} Looking whether the task was started.")
+            say(f"{lost} Checking whether the task was started.")
         time.sleep(pace(deadline.elapsed, delay, shortest=1.0))
 
 
@@ -142,7 +142,7 @@ def _started(call: Aws, arguments: Mapping[str, Any]) -> str | None:
 
 def started_by(call: Aws, cluster: str, name: str) -> list[str]:
     """ARNs of the tasks with this startedBy: those that run, then those that ended within about the last hour."""
-    doing = f"look for tasks that {name} started"
+    doing = f"find tasks that {name} started"
     return [
         arn
         for status in ("RUNNING", "STOPPED")
@@ -224,7 +224,7 @@ class TaskRun:
             if state == "STOPPED":
                 return task, timed_out
             if self._deadline.passed and timed_out:
-                raise CallFailed(f"The task {self.arn} ran out of its {self.wait_timeout} s, was told to stop, and has not stopped since. Look at it.")
+                raise CallFailed(f"The task {self.arn} ran out of its {self.wait_timeout} s, was asked to stop, and has not stopped since. Check it.")
             if self._deadline.passed:
                 timed_out = True
                 self._tell(f"{self.name}: takes too long, and is being stopped")
@@ -241,7 +241,7 @@ class TaskRun:
         except (Unanswered, Throttled) as failed:
             if self._deadline.passed and timed_out:
                 raise
-            self._tell(f"{failed} Looking again.")
+            self._tell(f"{failed} Checking again.")
             return {}
         return found[0] if found else {}
 

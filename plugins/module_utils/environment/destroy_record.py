@@ -49,8 +49,8 @@ def says(stands: Standing) -> str:
     """The sentence about it, with what to do."""
     by = f", by {stands.operator}" if stands.operator else ""
     if stands.state == DESTROYING:
-        return f"a destroy began at {stands.at}{by}, and has not ended: run destroy.yml again; redeploy.yml then makes the environment again"
+        return f"a destroy began at {stands.at}{by}, and is incomplete: run destroy.yml again; redeploy.yml then recreates the environment"
     rows = f"its rows are in the snapshot {stands.database_snapshot}" if stands.database_snapshot else "it had no rows"
     queue = f", its queue in {stands.redis_snapshot}" if stands.redis_snapshot else ""
     ran = f". It ran the release {stands.release}" if stands.release else ""
-    return f"DESTROYED at {stands.at}{by}; {rows}{queue}{ran}. redeploy.yml makes it again"
+    return f"DESTROYED at {stands.at}{by}; {rows}{queue}{ran}. redeploy.yml recreates it"

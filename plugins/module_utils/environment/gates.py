@@ -34,11 +34,11 @@ class Switched(Record):
 def read_as(found: dict[str, Any] | None, where: str) -> Switched:
     """The gates, from the object as it is stored. Raises CallFailed if one cannot go by it."""
     if found is None:
-        raise CallFailed(f"{where} does not exist: nobody can tell what is switched on. Run bootstrap.yml.")
+        raise CallFailed(f"{where} does not exist: it is not known what is switched on. Run bootstrap.yml.")
     try:
         return Switched.of(found)
     except ValueError as error:
-        raise damaged(where, "the gates, which say what is switched on", error) from error
+        raise damaged(where, "the gates, which show what is switched on", error) from error
 
 
 def wanted(power: str, redis: str, snapshot: str = "") -> Switched:

@@ -88,11 +88,11 @@ def obstacle(records: Sequence[ReleaseRecord], target: ReleaseRecord, source: st
     changed = [record.id for record in migrated_since(records, target) if record.id not in unknown]
     says, since = [], f"since {target.short} was released"
     if changed:
-        says.append(f"Migrations ran {since} ({', '.join(changed)}), and going back does not undo them: the old code would meet the newer schema.")
+        says.append(f"Migrations ran {since} ({', '.join(changed)}), and a rollback does not undo them: the old code would meet the newer schema.")
     if unknown:
         where = f"only where git finds {source} (atena_migration_source) in its commit" if source else "for none, as atena_migration_source is empty"
         says.append(
-            f"Whether the migrations that ran {since} ({', '.join(unknown)}) changed the schema is not known: which ones a release has is on record {where}. "
+            f"Whether the migrations that ran {since} ({', '.join(unknown)}) changed the schema is not known: which ones a release has is recorded {where}. "
             "With atena_migration_source set to the directory that the application has its migrations in, releases from the next one on are compared."
         )
     return " ".join(says)
@@ -136,7 +136,7 @@ def _took(record: ReleaseRecord) -> str:
 def lines(records: Sequence[ReleaseRecord], running: ReleaseRecord | None = None) -> list[str]:
     """A table for people; `*` marks what runs (see running_of)."""
     if not records:
-        return ["No release is on record."]
+        return ["No release is recorded."]
     head = ("", "release", "kind", "outcome", "started", "took", "migration", "operator", "id", "")
     rows = [
         (
@@ -257,10 +257,10 @@ class Ledger:
         except NotFound as error:
             if error.what != "Key":
                 raise
-            raise error.saying(f"{self._where(identity)} was deleted while this release was going on. Bring its last version back.") from error
+            raise error.saying(f"{self._where(identity)} was deleted while this release was in progress. Restore its last version.") from error
         raise Conflict(
-            f"{self._where(identity)} was changed by another run meanwhile; nothing was written over it. This run no longer knows how things "
-            "stand: see releases.yml and lock.yml, then run it again.",
+            f"{self._where(identity)} was changed by another run meanwhile; nothing was written over it. This run no longer knows the current "
+            "status: see releases.yml and lock.yml, then run it again.",
             "PreconditionFailed",
         )
 
@@ -303,7 +303,7 @@ class Ledger:
         Raises CallFailed if there is none, or if they are of different commits, and lists what there is.
         """
         found = self.named(reference)
-        commit = commits.resolve(reference, names_of(found), nobody="No release on record", listed=lambda _: lines(found or self.recent(10)))
+        commit = commits.resolve(reference, names_of(found), nobody="No recorded release", listed=lambda _: lines(found or self.recent(10)))
         of_it = [record for record in found if record.release == commit]
         return last_good(of_it) or of_it[0]
 

@@ -155,7 +155,7 @@ def standing_text(name: str, lock: Held | None, now: float) -> str:
     if lock is None:
         return f"{name} is not locked."
     if lock.damaged:
-        return f"{name} is locked by {whose(lock)}, but the lock's item is damaged: its expires_at is no moment, so that it never expires by itself."
+        return f"{name} is locked by {whose(lock)}, but the lock's item is damaged: its expires_at is no moment, so that it never expires."
     if expired(lock, now):
         return f"{name} is not locked. {whose(lock)} held the lock last; it expired at {iso(lock.expires_at)}, and the next run takes it over."
     until = f"in {lock.expires_at - int(now)} s, at {iso(lock.expires_at)}"
@@ -165,7 +165,7 @@ def standing_text(name: str, lock: Held | None, now: float) -> str:
 def damaged_text(lock: Held, table: str) -> str:
     return (
         f"The lock of {lock.name} cannot be read: the item {PREFIX}{lock.name} in the table {table} has an expires_at that is no moment. It belongs to "
-        f"{whose(lock)}. Nothing was changed. When that run has ended, take the lock away: lock.yml -e lock_force={lock.name}"
+        f"{whose(lock)}. Nothing was changed. When that run has ended, force its release: lock.yml -e lock_force={lock.name}"
     )
 
 
@@ -181,7 +181,7 @@ def lost_text(name: str, now: Held | None) -> str:
     whom = f"It is now held by {whose(now)}." if now else "It was released by force, or it expired and another run had it meanwhile."
     return (
         f"This run lost the lock of the environment {name}. {whom} So it stopped before it would write anything more. See what the other run does or did "
-        "(lock.yml, releases.yml, status.yml), and run this again afterwards; it goes on from what is there."
+        "(lock.yml, releases.yml, status.yml), and run this again afterwards; it resumes from there."
     )
 
 
@@ -322,8 +322,8 @@ class Lock:
         except CallFailed as failed:
             left = round(self.expires_in - (self._monotonic() - (self._renewed if self._renewed is not None else self._monotonic())))
             warn(
-                f"The lock of {self.name} could not be given back: {failed} It expires by itself in {max(left, 1)} s. Until then other runs are refused; they "
-                f"wait for it with -e atena_lock_wait_seconds={max(left, 1) + 30}, and lock.yml -e lock_force={self.name} takes it away."
+                f"The lock of {self.name} could not be released: {failed} It expires in {max(left, 1)} s. Until then other runs are refused; they "
+                f"wait for it with -e atena_lock_wait_seconds={max(left, 1) + 30}, and lock.yml -e lock_force={self.name} forces its release."
             )
 
     def force_release(self) -> Held | None:

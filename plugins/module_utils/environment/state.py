@@ -56,12 +56,12 @@ def why_not_on(state: Power | None) -> str:
         return ""
     gates, recorded = state.gates, journal_standing(state.journal)[0]
     if gates is None:
-        return "The environment has no gates object, so nobody can tell whether it is on. Run bootstrap.yml."
+        return "The environment has no gates object, so it is not known whether it is on. Run bootstrap.yml."
     if recorded in _UNFINISHED:
         verb = _UNFINISHED[recorded]
-        return f"A {verb} of the environment did not end. Run {verb}.yml again: it goes on where it stopped."
+        return f"A {verb} of the environment is incomplete. Run {verb}.yml again: it resumes from there."
     if recorded == power_journal.STOPPED or gates.get("power") != "on":
-        return "The environment is stopped: there is nothing to reach or to use for a task. Run start.yml first; it brings back the counts from before."
+        return "The environment is stopped: there is nothing to reach or to use for a task. Run start.yml first; it restores the counts from before."
     if gates.get("redis") != "present":
-        return f"A start of the environment did not end (Redis: {gates.get('redis')}). Run start.yml again: it goes on where it stopped."
+        return f"A start of the environment is incomplete (Redis: {gates.get('redis')}). Run start.yml again: it resumes from there."
     return ""

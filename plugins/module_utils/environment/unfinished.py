@@ -25,15 +25,15 @@ OPTIONS = {
 }
 # {state: (what it is, the playbook and its options, what may be done instead or comes after)}; {name} is the environment's.
 _WORKS = {
-    STOPPING: ("stop", "stop.yml", (), "start.yml turns it round"),
-    STARTING: ("start", "start.yml", (), "stop.yml turns it round"),
+    STOPPING: ("stop", "stop.yml", (), "start.yml reverses it"),
+    STARTING: ("start", "start.yml", (), "stop.yml reverses it"),
     RESTORING: (
         "restore of the database",
-        *("restore_database.yml", ("restore_database_confirm={name}",), "-e restore_database_undo={name} takes it back"),
+        *("restore_database.yml", ("restore_database_confirm={name}",), "-e restore_database_undo={name} undoes it"),
     ),
     UNDOING: ("undo of a restore of the database", "restore_database.yml", ("restore_database_undo={name}",), ""),
-    DESTROYING: ("destroy", "destroy.yml", ("destroy_confirm={name}",), "redeploy.yml then makes the environment again"),
-    REDEPLOYING: ("redeploy", "redeploy.yml", (), "it goes on with the same snapshots"),
+    DESTROYING: ("destroy", "destroy.yml", ("destroy_confirm={name}",), "redeploy.yml then recreates the environment"),
+    REDEPLOYING: ("redeploy", "redeploy.yml", (), "it resumes with the same snapshots"),
 }
 # Works in which nobody should release: databases change their names, or go; counts are on their way to 0, or back. A redeploy releases by itself.
 IN_THE_WAY = tuple(_WORKS[state][0] for state in (STOPPING, STARTING, RESTORING, UNDOING, DESTROYING))
@@ -72,7 +72,7 @@ def _entry(work: str, since: str, operator: str, playbook: str, options: list[st
 def began(entry: dict) -> str:
     """What it is, without the way on."""
     by = f", by {entry['operator']}" if entry["operator"] else ""
-    return f"{'an' if entry['work'].startswith('undo') else 'a'} {entry['work']} began at {entry['since']}{by}, and has not ended"
+    return f"{'an' if entry['work'].startswith('undo') else 'a'} {entry['work']} began at {entry['since']}{by}, and is incomplete"
 
 
 def way_on(entry: dict, command: str) -> str:

@@ -56,7 +56,7 @@ def container_of(task: dict, wanted: str | None, otherwise: str) -> tuple[str, s
         return otherwise, ""
     if len(names) == 1:
         return names[0], ""
-    return "", f"The task {task_id(task['taskArn'])} has several containers ({', '.join(names)}); say which one."
+    return "", f"The task {task_id(task['taskArn'])} has several containers ({', '.join(names)}); name one."
 
 
 # --- Whether it can be had --------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def why_no_task(service: dict) -> str:
     name = service["serviceName"]
     if service["desiredCount"] == 0:
         return f"No task of {name} runs: its desired count is 0. Run start.yml if the environment is stopped, deploy.yml if it has no release, or scale.yml."
-    return f"No task of {name} runs, though it should have {service['desiredCount']}. Run diagnose.yml: it tells why."
+    return f"No task of {name} runs, though it should have {service['desiredCount']}. Run diagnose.yml: it shows why."
 
 
 def why_not(task: dict, service: dict | None, cluster: dict, container: str) -> str:
@@ -75,7 +75,7 @@ def why_not(task: dict, service: dict | None, cluster: dict, container: str) -> 
     if settings.get("kmsKeyId"):
         return (
             f"The cluster {cluster.get('clusterName', '')} encrypts its sessions with a KMS key of its own ({settings['kmsKeyId']}), which only AWS's client "
-            "can do. Use `aws ecs execute-command` with the Session Manager plugin, or take kmsKeyId out of the cluster's configuration."
+            "can do. Use `aws ecs execute-command` with the Session Manager plugin, or remove kmsKeyId from the cluster's configuration."
         )
     if not task.get("enableExecuteCommand"):
         if service is not None and service.get("enableExecuteCommand"):

@@ -164,11 +164,11 @@ class ExecRun:
                     self.channel.receive(0.2)
                 except SessionEnded:
                     return ", and was ended"
-        return ", and was told to end; whether it did is not known"
+        return ", and was asked to end; whether it did is not known"
 
     def _without_end(self, said: str) -> str:
         """Why there is no exit code: what AWS said, what the shell said, and what became of the task."""
-        words = [f"The session ended before the command told its exit code{f': {said}' if said else ''}".rstrip(".") + "."]
+        words = [f"The session ended before the command returned its exit code{f': {said}' if said else ''}".rstrip(".") + "."]
         if self.output and self.output.around:
             words.append(f"What was said instead: {' / '.join(self.output.around)}")
         try:

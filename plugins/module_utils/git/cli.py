@@ -44,11 +44,12 @@ _REMEDIES = (
     ("No space left on device", "The disk is full. Free some space, or set atena_work_dir to another disk."),
     (
         "transport 'file' not allowed",
-        "git fetches no submodule from a path of this machine by itself. Fetch it in the checkout (git -c protocol.file.allow=always submodule update --init"
+        "git fetches no submodule from a path of this machine automatically. Fetch it in the checkout (git -c protocol.file.allow=always submodule "
+        "update --init"
         " --recursive): it is then taken from there.",
     ),
     ("promisor", "The checkout is a partial clone that lacks objects of this commit: `git fetch --refetch --no-filter` there brings them."),
-    ("index-pack died", "Objects are missing or damaged in the repository it comes from: `git fsck` there says which."),
+    ("index-pack died", "Objects are missing or damaged in the repository it comes from: `git fsck` there shows which."),
 )
 
 

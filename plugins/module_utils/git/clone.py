@@ -145,8 +145,8 @@ class Clone:
         submodule = self._described(outer).get(path)
         if submodule is None:
             raise Refused(
-                f"The commit {outer} has another repository at {path}, and its .gitmodules does not say where that is from: the image would be without it. "
-                f"Add it there (git submodule add <url> {path}), or take it out (git rm --cached {path}). Nothing was built."
+                f"The commit {outer} has another repository at {path}, and its .gitmodules does not show where that is from: the image would be without it. "
+                f"Add it there (git submodule add <url> {path}), or remove it (git rm --cached {path}). Nothing was built."
             )
         if submodule.get("update") == "none":
             return [f"The submodule {path} is not in the image: .gitmodules says `update = none`."]
@@ -193,7 +193,7 @@ class Clone:
 
     def _filtered(self) -> dict[str, list[str]]:
         """{filter: [paths]} as .gitattributes says."""
-        if not self._git(["ls-files", "-z", "--", ".gitattributes", "**/.gitattributes"], "look for .gitattributes"):
+        if not self._git(["ls-files", "-z", "--", ".gitattributes", "**/.gitattributes"], "find .gitattributes"):
             return {}
         told = self._git(["check-attr", "--stdin", "-z", "filter"], "read .gitattributes", given=self._git(["ls-files", "-z"], "list the commit's files"))
         words = told.split("\0")

@@ -37,8 +37,8 @@ def whole(path: str, commit: str) -> str:
     if commits.is_whole(commit) or not _BEGINNING.fullmatch(commit):
         return commit
     top, _prefix = repository_of(path)
-    found = git_cli.run(["-C", top, "rev-parse", f"--disambiguate={commit}"], f"look for the commit {commit} in {top}").split()
-    kinds = {name: git_cli.run(["-C", top, "cat-file", "-t", name], f"look what {name} is").strip() for name in found}
+    found = git_cli.run(["-C", top, "rev-parse", f"--disambiguate={commit}"], f"find the commit {commit} in {top}").split()
+    kinds = {name: git_cli.run(["-C", top, "cat-file", "-t", name], f"find out what {name} is").strip() for name in found}
     named = sorted(name for name, kind in kinds.items() if kind == "commit")
     if len(named) == 1:
         return named[0]
@@ -56,7 +56,7 @@ def absent(path: str, commit: str, files: list[str]) -> list[str]:
 
     def has(name: str) -> bool:
         try:
-            git_cli.run(["-C", top, "cat-file", "-e", f"{commit}:{os.path.normpath(os.path.join(prefix, name))}"], "look for a file")
+            git_cli.run(["-C", top, "cat-file", "-e", f"{commit}:{os.path.normpath(os.path.join(prefix, name))}"], "find a file")
         except GitFailed:
             return False
         return True

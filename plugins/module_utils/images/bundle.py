@@ -61,8 +61,8 @@ def of_image(call: Call, reference: str, region: str) -> Said | None:
 
 def _unknown(match: Any) -> str:
     return (
-        f"Whether {match['repository']}@{match['digest']} has a certificate bundle is not known (atena_ca_bundle; empty, nobody asks), so its containers are "
-        "told what those of the running release are told."
+        f"Whether {match['repository']}@{match['digest']} has a certificate bundle is not known (atena_ca_bundle; empty, nobody asks), so its containers get "
+        "what those of the running release have."
     )
 
 

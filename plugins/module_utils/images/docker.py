@@ -93,7 +93,7 @@ def content(image: str, path: str, platform: str = "") -> str:
     """What a file in a local image holds; '' if it has none of that path. Nothing of the image is run."""
     made = run(["create", *(["--platform", platform] if platform else []), image, "none"], f"look into the image {image}").split()[-1]
     try:
-        return run(["cp", "--follow-link", f"{made}:{path}", "-"], f"look for {path} in the image {image}")
+        return run(["cp", "--follow-link", f"{made}:{path}", "-"], f"find {path} in the image {image}")
     except DockerFailed:
         return ""  # docker's words for a file that is not there differ by version; an engine that ended fails what comes next
     finally:

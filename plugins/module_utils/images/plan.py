@@ -54,14 +54,14 @@ def together(origins: list[dict]) -> dict:
 def why_anew(wanted: dict, found: dict, *, dirty: bool = False) -> str:
     """Why an image that has the tag is not what is asked for; '' if it is. What has no label is taken as it is."""
     if found["from"] and found["from"] != wanted["from"]:
-        was = "the working tree, so that the commit does not tell what is in it" if found["from"] == WORKING_TREE else "the commit alone"
+        was = "the working tree, so that the commit does not show what is in it" if found["from"] == WORKING_TREE else "the commit alone"
         return f"it was built from {was}"
     if found["from"] and sorted(found["include"]) != sorted(wanted["include"]):
         return f"it was built with {', '.join(found['include']) or 'nothing'} of the working tree, and not with {', '.join(wanted['include']) or 'nothing'}"
     if found["from"] and found["target"] != wanted["target"]:
         was = f"the stage {found['target']}" if found["target"] else "the last stage"
         return f"it was built to {was} of the Dockerfile, and not to {wanted['target'] or 'the last one'}"
-    return "the working tree has changes that are not committed, so that the tag does not tell what is in it" if dirty else ""
+    return "the working tree has changes that are not committed, so that the tag does not show what is in it" if dirty else ""
 
 
 def plan(tag: str, also_tags: list[str], digests: dict[str, str], why: str = "") -> dict:

@@ -24,7 +24,7 @@ class There(NamedTuple):
 
 def there(call: Call, repository: str, tags: list[str]) -> There:
     """Raises CallFailed."""
-    doing, asked = f"look for {repository}:{', '.join(tags)}", [{"imageTag": tag} for tag in tags]
+    doing, asked = f"find {repository}:{', '.join(tags)}", [{"imageTag": tag} for tag in tags]
     answer = call("ecr", "batch_get_image", doing, repositoryName=repository, imageIds=asked, acceptedMediaTypes=MEDIA_TYPES)
     found = {image["imageId"].get("imageTag", ""): image for image in answer.get("images", [])}
     absent = set()
@@ -40,5 +40,5 @@ def there(call: Call, repository: str, tags: list[str]) -> There:
 
 
 def _digest(call: Call, repository: str, tag: str) -> dict[str, str]:
-    answer = call("ecr", "describe_images", f"look for {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])
+    answer = call("ecr", "describe_images", f"find {repository}:{tag}", repositoryName=repository, imageIds=[{"imageTag": tag}])
     return {tag: answer["imageDetails"][0]["imageDigest"]}

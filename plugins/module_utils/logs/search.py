@@ -111,7 +111,7 @@ class LogSearch:
                 # What was refused for too many calls, or not answered, is asked again; nothing is lost by that.
                 if first or not isinstance(failed, (Unanswered, Throttled)):
                     raise
-                self._say(f"{failed} Looking again.")
+                self._say(f"{failed} Checking again.")
             yield None, None
             first = False
             if seconds and deadline.passed:

@@ -100,7 +100,7 @@ def too_late(identifier: str, status: str, goal: str, seconds: float) -> str:
     if goal == STOP and status in _LONG:
         why = f"That can take hours, and RDS refuses to stop it meanwhile. It serves and costs on; {goal}.yml run later stops it."
     else:
-        why = f"Look at it in the RDS console, or give it more time (atena_power_timeouts.database); {goal}.yml goes on from there."
+        why = f"Check it in the RDS console, or give it more time (atena_power_timeouts.database); {goal}.yml resumes from there."
     return f"The database {identifier} was still {status} after {clock(seconds)}. {why}"
 
 
@@ -198,7 +198,7 @@ class Database:
             self._branches.guard()
             try:
                 self.call("rds", operation, f"{goal} the database {self.identifier}", DBInstanceIdentifier=self.identifier)
-                self._say(f"told to {goal}")
+                self._say(f"asked to {goal}")
             except Conflict as failed:
                 # It changed its state between the look and the call; the call was carried out and its answer lost; or the look was behind, which it can be
                 # for seconds: one that shows the state in which this would work is a contradiction, but no proof.
@@ -229,7 +229,7 @@ class Database:
             if deadline.passed:
                 raise CallFailed(
                     f"The snapshot {name} of {self.identifier} was still {status} after {clock(deadline.elapsed)}, and the database was not stopped. "
-                    "Run this again: it goes on waiting for it."
+                    "Run this again: it resumes waiting for it."
                 )
             if found is None and not sent:
                 self._take(name, tags)
@@ -249,7 +249,7 @@ class Database:
                 return  # the answer to the first attempt was lost
             if "SnapshotQuotaExceeded" in failed.code:
                 raise failed.saying(
-                    f"{failed} The database was not stopped. Delete manual snapshots that nobody needs, ask AWS for a higher quota, or keep fewer "
+                    f"{failed} The database was not stopped. Delete manual snapshots that nobody needs, request a higher quota, or keep fewer "
                     "(atena_power_database_snapshots_kept)."
                 ) from failed
             raise

@@ -66,7 +66,7 @@ def judge(journal: PowerRecord | None, instance: dict | None, events: list[dict]
     if stands.state != power_journal.STOPPED:
         verb = "stop" if stands.state == power_journal.STOPPING else "start"
         by = f"by {stands.operator} since {stands.since}"
-        return Verdict(UNFINISHED, f"Nothing was done: a {verb} is going on, or did not end ({by}). If nothing runs, run {verb}.yml again.")
+        return Verdict(UNFINISHED, f"Nothing was done: a {verb} is in progress, or is incomplete ({by}). If nothing runs, run {verb}.yml again.")
     if instance is None:
         return Verdict(ABSENT, f"Nothing to do: there is no database {identifier}.")
     status = instance["DBInstanceStatus"]
@@ -87,7 +87,7 @@ def judge(journal: PowerRecord | None, instance: dict | None, events: list[dict]
         return Verdict(LATER, f"{identifier} is {status} and cannot be stopped yet. Run guard.yml again later.", WAIT_FOR_IT, **told)
     if who == UNKNOWN:
         says = (
-            f"{identifier} runs, though the environment is stopped, and none of its events of the last 14 days says who started it. It is left alone: "
+            f"{identifier} runs, though the environment is stopped, and none of its events of the last 14 days shows who started it. It is left alone: "
             "stop.yml stops it, start.yml starts the rest."
         )
         return Verdict(UNCLEAR, says, **told)
@@ -98,7 +98,7 @@ def judge_redis(identifier: str, lost_at: str) -> Verdict:
     """What to do about the Redis of an environment that is on. lost_at: when it came back empty, '' if it did not or somebody has dealt with that."""
     if not lost_at:
         return Verdict(NOT_STOPPED, "Nothing to do: the environment is not recorded as stopped.")
-    return Verdict(EMPTIED, f"{losses.says(identifier, lost_at)}. start.yml brings back what the database knows (atena_reenqueue_command).")
+    return Verdict(EMPTIED, f"{losses.says(identifier, lost_at)}. start.yml re-enqueues what the database knows (atena_reenqueue_command).")
 
 
 def after_stop(journal: dict, verdict: Verdict, restarts_at: datetime.datetime | None, now: datetime.datetime) -> dict:

@@ -111,7 +111,8 @@ def at_start(record: dict | None, gates: power_gates.Switched, cache: dict | Non
             )
         if half_replaced(record, cache) and without_queue != waiting:
             return REFUSE, (
-                f"A restore was going to put the snapshot {waiting} in the place of what is in {cache['id']}, and died before it deleted {cache['id']}. To "
+                f"A restore was going to put the snapshot {waiting} in place of what is in {cache['id']}, and was interrupted before it deleted "
+                f"{cache['id']}. To "
                 f"finish that: restore_redis.yml -e restore_redis_snapshot={waiting}; to keep what is in it: -e start_without_queue={waiting}"
             )
         return (KEEP if gates.redis == power_gates.PRESENT else ADOPT), ""

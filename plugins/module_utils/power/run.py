@@ -165,13 +165,13 @@ class PowerRun:
         done = [step["step"] for step in record.get("steps", []) if step["outcome"] == power_journal.DONE]
         safe = "Run" if self.terraform.unrecorded else "Nothing is lost: run"
         return (
-            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). {safe} {self.PLAYBOOK} "
-            f"again and it goes on from there{self._or_else()}."
+            f"The {self.VERB} is incomplete (done and recorded: {', '.join(dict.fromkeys(done)) or 'nothing'}). {safe} {self.PLAYBOOK} "
+            f"again and it resumes from there{self._or_else()}."
         )
 
     def _or_else(self) -> str:
         """What else may be done than to go on, as the end of that sentence."""
-        return f", or {self.OPPOSITE} to turn round"
+        return f", or {self.OPPOSITE} to reverse it"
 
     def _took(self) -> float:
         return round(time.monotonic() - self.begin, 1)
@@ -185,7 +185,7 @@ class PowerRun:
             found = self.result["health"] = application.ask(self.say, sleep=self.branches.sleep, hide=self._without_secrets, idle=idle)
             step.says = f"{found['status']} {found['content']}"
             if not found["healthy"]:
-                raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml tells more.")
+                raise CallFailed(f"All services are stable, but {application.words(found)}. diagnose.yml shows more.")
 
     def _without_secrets(self, text: str) -> str:
         """What an application that is not well says of itself, which goes on record too. Its secrets are read when it first says something."""

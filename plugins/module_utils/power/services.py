@@ -104,13 +104,13 @@ class Down:
                 stray = [task for task in stray if task["lastStatus"] != UNSEEN]  # StopTask does not find it either
                 for task in stray:
                     told[task["taskArn"]] = name_of(task)
-                    self._say(f"tasks: {name_of(task)} takes too long and is told to stop")
+                    self._say(f"tasks: {name_of(task)} takes too long and is asked to stop")
                     reason = f"atena.aws: the environment is stopped, after {clock(patience)}"
                     self.call("ecs", "stop_task", f"stop the task {task['taskArn']}", cluster=self.cluster, task=task["taskArn"], reason=reason)
                 if not stray and deadline.elapsed > patience + _STOP_PATIENCE:
                     raise CallFailed(
                         f"These tasks of {self.cluster} do not stop: {', '.join(names)}. Their services are at 0, the database and Redis were not touched. "
-                        "Look at them (diagnose.yml); stop.yml goes on from there, and start.yml brings the services back."
+                        "Check them (diagnose.yml); stop.yml resumes from there, and start.yml restores the services."
                     )
                 self._still(services_of(self.call, self.cluster))
             if names != last or deadline.elapsed - spoke >= _SILENCE:

@@ -31,7 +31,7 @@ from ansible_collections.atena.aws.plugins.module_utils.redis import (
 from ansible_collections.atena.aws.plugins.module_utils.secrets import address as address_secret, store as parameter_store
 from ansible_collections.atena.aws.plugins.module_utils.secrets.redis_url import RedisUrl
 
-_NO_COMMAND = "no command is set that brings back what the database knows (atena_reenqueue_command)"
+_NO_COMMAND = "no command is set that re-enqueues what the database knows (atena_reenqueue_command)"
 
 
 # --- Decisions --------------------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ def remaining(seen: dict, redis: tuple[str, str], hook: str = "", lost_at: str =
         words = {databases.ACT: "would start it", databases.WAIT: "would wait until it can be started, and start it", databases.REFUSE: f"WOULD FAIL: {reason}"}
         add("database", f"The database {database['DBInstanceIdentifier']} ({status}): {words[doing]}")
     if action == power_redis.RESTORE:
-        add("redis", f"Side by side with that: would restore Redis from the snapshot {which}, with the parameters that it had")
+        add("redis", f"In parallel: would restore Redis from the snapshot {which}, with the parameters that it had")
     elif action == power_redis.ADOPT:
         add("redis", f"Would wait for Redis {seen['redis']['id']} ({seen['redis']['status']}), which is there")
     elif action == power_redis.CREATE:
@@ -66,16 +66,16 @@ def remaining(seen: dict, redis: tuple[str, str], hook: str = "", lost_at: str =
     if was_off or off or missing:
         made = " and ".join(missing) or "what is missing"
         adopts = "; then adopt Redis (gate redis=adopt, present)" if action in (power_redis.RESTORE, power_redis.ADOPT) else ""
-        add("power", f"Side by side with that: would open the gate (power on) and have Terraform make {made}, with route and listener{adopts}")
+        add("power", f"In parallel: would open the gate (power on) and have Terraform make {made}, with route and listener{adopts}")
     if was_off or any(entry["step"] in ("redis", "power") for entry in found):
         add("redis_url", "Would update REDIS_URL if Redis has another address than before (it is never shown)")
         counts = power_text.counts((record or {}).get("services") or {})
         known = f": {counts}" if (record or {}).get("services") else ", which the inventory names"
-        add("services", f"When all of that is ready: would bring the services back to their counts{known}, with a new deployment, and wait for it")
+        add("services", f"When all of that is ready: would restore the services' counts{known}, with a new deployment, and wait for it")
         add("health", "Would ask the application's health")
     if hook and (action == power_redis.CREATE or lost_at):
         because = f"{losses.says('', lost_at)}. " if lost_at else ""
-        add("reenqueue", f"{because}Would run {hook}, which brings back into the queue what the database knows")
+        add("reenqueue", f"{because}Would run {hook}, which re-enqueues what the database knows")
     elif lost_at:
         add("reenqueue", f"{losses.says('', lost_at)}. Would record that this was seen: {_NO_COMMAND}")
     return found
@@ -154,7 +154,7 @@ class Start(PowerRun):
     def _no_snapshot(self) -> str:
         snapshots = redis_snapshot.list_snapshots(self.call, self.params["redis_id"])
         return (
-            "There is no Redis, and no snapshot on record to restore it from: this is a first start, or the record is lost. "
+            "There is no Redis, and no recorded snapshot to restore it from: this is a first start, or the record is lost. "
             f"{power_redis.may_still_be(snapshots)} To start with an empty queue, on purpose: -e start_without_queue=true"
         )
 
@@ -244,7 +244,7 @@ class Start(PowerRun):
             step.records(redis={"address": cache["address"], "restored_created_at": cache["created_at"]})
         self.result["redis_restored"] = name
         for difference in redis_restore.differences(cache, redis["parameters"]):
-            self.note(f"Redis is not as recorded: {difference}. Terraform says what it does about that.")
+            self.note(f"Redis is not as recorded: {difference}. Terraform shows what it does about that.")
 
     def _await_redis(self) -> None:
         """A cluster that is there: left by a stop that did not get to its end, or restored by a start that did not."""
@@ -253,7 +253,7 @@ class Start(PowerRun):
             cache = redis_read.find(self.call, self.params["redis_id"], tags=False)
             standing = redis_read.standing(cache["status"]) if cache else redis_read.LEAVING
             if standing in (redis_read.LEAVING, redis_read.FAILED):
-                raise CallFailed(f"Redis {self.params['redis_id']} is {cache['status'] if cache else 'gone'}. Run start.yml again: it looks anew.")
+                raise CallFailed(f"Redis {self.params['redis_id']} is {cache['status'] if cache else 'gone'}. Run start.yml again: it checks again.")
             return [] if standing == redis_read.READY else [f"Redis is {redis_read.status_of(cache)}"]
 
         self.wait_for(reasons, lambda found: f"{found[0]} all the time; run start.yml again.", self.params["timeouts"]["redis"])
@@ -363,7 +363,7 @@ class Start(PowerRun):
             succeeded, ended = task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()
             if not succeeded:
                 step.failing = another
-                raise CallFailed(f"All is on, but the jobs could not be brought back. {task_run.failure_text(arn, ended)}")
+                raise CallFailed(f"All is on, but the jobs could not be re-enqueued. {task_run.failure_text(arn, ended)}")
             step.says = " ".join(hook["command"])
             step.records(redis={"reenqueue": ""})
         self.result["reenqueued"] = " ".join(hook["command"])

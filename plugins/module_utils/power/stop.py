@@ -43,7 +43,7 @@ def remaining(seen: dict, backup_needed: bool) -> list[dict]:
     add_database(seen["database"], backup_needed, add)
     if power_redis.at_stop(cache) != power_redis.NOTHING:
         first = "take a snapshot of it, verify that, and only then " if power_redis.at_stop(cache) == power_redis.SNAPSHOT else ""
-        add("redis", f"Side by side with that: Redis {cache['id']} ({cache['status']}): would {first}delete it; Terraform only lets go of it")
+        add("redis", f"In parallel: Redis {cache['id']} ({cache['status']}): would {first}delete it; Terraform only removes it from its state")
     standing = [word for word, there in (("the load balancer", parts["load_balancer"]), ("the NAT gateway", parts["nat_gateway"])) if there]
     open_gates = gates.power != power_gates.OFF or gates.redis != power_gates.ABSENT
     if open_gates or standing or half_done:
@@ -115,7 +115,7 @@ class Stop(PowerRun):
         with self.journal.step("tasks", leads_on=True) as step:
             stopped = down.all_stopped(self.params["timeouts"]["tasks"])
             if stopped:
-                self.note(f"Told to stop, because they did not end by themselves: {', '.join(stopped)}")
+                self.note(f"Stop requested, because they did not stop on their own: {', '.join(stopped)}")
         self.branches.side_by_side({"Database": self._database, "Redis, load balancer and NAT gateway": self._redis_and_power})
         self.end_record(power_journal.STOPPED)
         self.result["lines"] = power_text.stopped(self.result, self.journal.held, self.costs)
@@ -203,7 +203,7 @@ class Stop(PowerRun):
         identifier = self.params["redis_id"]
         cache = redis_read.find(self.call, identifier, tags=False)
         if cache is None:
-            raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop went on, before it had a snapshot.")
+            raise CallFailed(f"Redis {identifier} was deleted by somebody while this stop was in progress, before it had a snapshot.")
         name = power_redis.snapshot_name(cache, datetime.datetime.now(datetime.UTC))
         with self.journal.step("redis_snapshot", leads_on=True) as step:
             snapshot = redis_snapshot.create(self.call, cache, name, self.redis_patience, tags={**self.params["tags"], **_TAGS})
@@ -211,7 +211,7 @@ class Stop(PowerRun):
             cache = redis_read.find(self.call, identifier) or cache
             wrong = redis_snapshot.problems(snapshot, cache)
             if wrong:
-                raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Redis was not touched.")
+                raise CallFailed(f"The snapshot {name} is not sufficient to recreate Redis: {'; '.join(wrong)}. Redis was not touched.")
             changes, note = power_redis.after_snapshot(self.journal.held, cache, name, self.ran)
             step.says = name
             step.records(redis=changes)
@@ -234,7 +234,7 @@ class Stop(PowerRun):
             names = sorted(name_of(task) for task in tasks_of(self.call, self.cluster))
             if names:
                 raise CallFailed(
-                    f"Tasks were started while this stop went on: {', '.join(names)}. What they put into Redis is not in its snapshot, so that "
+                    f"Tasks were started while this stop was in progress: {', '.join(names)}. What they put into Redis is not in its snapshot, so that "
                     f"{cache['id']} was not deleted. Run stop.yml again: it stops them and takes another one."
                 )
             redis_restore.delete(self.call, cache, proof, self.redis_patience)

@@ -41,11 +41,11 @@ POWER_RESOURCES = (
 REDIS_RESOURCE = "aws_elasticache_cluster.main[0]"
 # A Terraform that was left alone on another machine, which cannot be looked at from here, has ended after so many seconds.
 _LEFT_ALONE = 900
-MENDED = "mended the digest of the state, which the run that was killed could not write any more"
+MENDED = "repaired the digest of the state, which the run that was killed could not write any more"
 # Of an apply that is a stop's, a start's, a destroy's or a restore's.
 _NO_DATABASE = (
     "What is done here never makes a database: the one of this environment is gone, or Terraform does not know it. If it is there, such as one that was "
-    "restored by hand: infra.yml takes it in. To make the environment again, with the rows of a snapshot: redeploy.yml. To have an empty one, on purpose: "
+    "restored manually: infra.yml imports it. To recreate the environment, with the rows of a snapshot: redeploy.yml. To have an empty one, on purpose: "
     "infra.yml first."
 )
 
@@ -67,7 +67,8 @@ def lock_info(identity: str, path: str, operation: str, now: datetime.datetime) 
 def taken_text(info: dict, waited: float, project: str) -> str:
     return (
         f"The Terraform state is locked: {info.get('Who', 'somebody')} has held the lock since {info.get('Created', 'an unknown time')} for "
-        f"{info.get('Operation', 'something')}{f' (waited {round(waited)} s)' if waited else ''}. If that run still goes on, wait for it. If it died, and only "
+        f"{info.get('Operation', 'something')}{f' (waited {round(waited)} s)' if waited else ''}. If that run is still active, wait for it. If it was "
+        f"killed, and only "
         f"then, release the lock: terraform -chdir={project} force-unlock {info.get('ID', 'ID')}"
     )
 
@@ -163,7 +164,7 @@ class StateLock:
         if f'"{identity}"' not in info:
             return False
         try:
-            self._table("delete_item", "give back", ConditionExpression="Info = :info", ExpressionAttributeValues={":info": {"S": info}})
+            self._table("delete_item", "release", ConditionExpression="Info = :info", ExpressionAttributeValues={":info": {"S": info}})
         except Conflict as failed:
             if failed.code != "ConditionalCheckFailedException":
                 raise
@@ -181,10 +182,10 @@ class StateLock:
             return False
         state = answer["Body"].read()
         digest, key = hashlib.md5(state, usedforsecurity=False).hexdigest(), f"{self.path}-md5"
-        item = self._table("get_item", "read the digest beside", key, ConsistentRead=True).get("Item")
+        item = self._table("get_item", "read the digest", key, ConsistentRead=True).get("Item")
         if not item or item.get("Digest", {}).get("S") == digest:
             return False
-        self._table("put_item", "mend the digest beside", Item={"LockID": {"S": key}, "Digest": {"S": digest}})
+        self._table("put_item", "repair the digest", Item={"LockID": {"S": key}, "Digest": {"S": digest}})
         return True
 
 
@@ -236,7 +237,7 @@ class PowerTerraform:
         if self.lock.mend_digest():
             self._tell(MENDED)
         self.lock.release(left["id"])
-        self._tell(f"gave back the lock of the state that {left['host']} held since {left['at']}: that run was killed")
+        self._tell(f"released the lock of the state that {left['host']} held since {left['at']}: that run was killed")
         return True
 
     def _outlive(self, left: dict, found: dict) -> None:
@@ -255,7 +256,7 @@ class PowerTerraform:
             if deadline.passed:
                 raise CallFailed(taken_text(found, deadline.elapsed, str(self.terraform.directory)))
             if not told:
-                where = f"goes on here (process {left_here[0]})" if here else f"may go on at {left['host']}"
+                where = f"runs here (process {left_here[0]})" if here else f"may still run at {left['host']}"
                 self._tell(f"the Terraform of the run that was killed {where}; waiting for its end")
                 told = True
             self._branches.sleep(1 if here else 5)
@@ -327,7 +328,7 @@ class PowerTerraform:
         with self._working() as scratch:
             self.terraform.checked(f"forget {', '.join(known)}", "state", "rm", "-lock=false", *known, scratch=scratch)
         for address in known:
-            self._tell(f"{address}: let go, not destroyed")
+            self._tell(f"{address}: removed from the state, not destroyed")
         return True
 
     def take_in(self, missing: list[tuple[str, str]], why: str = "which a run that was killed had made") -> None:
@@ -335,7 +336,7 @@ class PowerTerraform:
         for address, identity in missing:
             with self._working() as scratch:
                 self.terraform.checked(f"import {address}", "import", "-input=false", "-lock=false", address, identity, scratch=scratch)
-            self._tell(f"{address}: taken in ({identity.rsplit('/', 1)[-1]}), {why}")
+            self._tell(f"{address}: imported ({identity.rsplit('/', 1)[-1]}), {why}")
 
     def plan(self) -> list[Change]:
         """What an apply would change now. Nothing is locked and nothing written."""

@@ -42,7 +42,7 @@ def stopped(result: dict, record: dict, costs: dict) -> list[str]:
         lines.append(f"Database backup: {database['snapshot']}{' (taken by this stop)' if result.get('database_snapshot') else ''}")
     lines += still_costs(costs)
     if database.get("restarts_at"):
-        lines.append(f"AWS starts the database again by itself at {database['restarts_at']} (it does so after seven days); guard.yml stops it again")
+        lines.append(f"AWS starts the database again automatically at {database['restarts_at']} (it does so after seven days); guard.yml stops it again")
     return lines
 
 
@@ -51,11 +51,11 @@ def started(result: dict, record: dict) -> list[str]:
     if result.get("redis_restored"):
         lines.append(f"Redis: restored from the snapshot {result['redis_restored']}, at {(record.get('redis') or {}).get('address', '')}")
     elif result.get("redis_empty"):
-        lines.append("Redis: made anew, EMPTY, as was allowed" if not result.get("redis_lost_at") else f"Redis: came back empty at {result['redis_lost_at']}")
+        lines.append("Redis: recreated, EMPTY, as was allowed" if not result.get("redis_lost_at") else f"Redis: came back empty at {result['redis_lost_at']}")
     if result.get("redis_url") == "updated":
         lines.append("REDIS_URL: updated, because the address changed")
     if result.get("reenqueued"):
-        lines.append(f"Brought back into the queue by {result['reenqueued']}")
+        lines.append(f"Re-enqueued by {result['reenqueued']}")
     if result.get("address"):
         lines.append(f"Address: {result['address']}")
     if result.get("alb_dns_name", "") not in result.get("address", ""):

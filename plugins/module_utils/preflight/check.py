@@ -56,7 +56,7 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
     if unread(gates):
         return [not_determined("gates", subject, gates)]
     if gates is None:
-        return [bad("gates", subject, "does not exist: nobody can tell what is switched on.", "Run bootstrap.yml.")]
+        return [bad("gates", subject, "does not exist: it is not known what is switched on.", "Run bootstrap.yml.")]
     if facts.get("destroyed"):
         return [_destroyed(facts["destroyed"])]
     power, redis = gates.get("power"), gates.get("redis")
@@ -69,7 +69,7 @@ def check_gates(facts: dict, request: dict) -> list[dict]:
         if redis == "present":
             findings.append(good("gates", "redis", "present"))
         elif redis == "adopt":
-            findings.append(bad("gates", "redis", "adopt: a start of the environment has not ended.", "Run start.yml again: it goes on where it stopped."))
+            findings.append(bad("gates", "redis", "adopt: a start of the environment is incomplete.", "Run start.yml again: it resumes from there."))
         else:
             findings.append(bad("gates", "redis", f"{redis}: there is no Redis.", _START))
     return findings
@@ -90,8 +90,8 @@ def _unfinished(journal: dict | None) -> list[dict]:
     verb = {"stopping": "stop", "starting": "start"}.get((journal or {}).get("state", ""))
     if journal is None or verb is None:
         return []
-    says = f"a {verb} of the environment, begun at {journal['since']}, has not ended."
-    return [bad("gates", "power journal", says, "Run start.yml: it goes on where that stopped, or turns it round.")]
+    says = f"a {verb} of the environment, begun at {journal['since']}, is incomplete."
+    return [bad("gates", "power journal", says, "Run start.yml: it resumes from there, or reverses it.")]
 
 
 def _begun(found: list[dict] | None) -> list[dict]:
@@ -169,8 +169,8 @@ def _template(wanted: dict, template: dict | None, running: dict | None) -> dict
     differences = ecs_revision.differences(running, template)
     changed = [field for field, (_old, new) in differences.items() if not field.endswith("].image") and not (new is None and _is_bundle(field))]
     if not changed:
-        return good("template", name, f"{newest.rsplit('/', 1)[-1]} says what already runs")
-    says = f"{newest.rsplit('/', 1)[-1]} is newer than the running release ({origin.rsplit('/', 1)[-1] or 'made otherwise'}); this release takes up: "
+        return good("template", name, f"{newest.rsplit('/', 1)[-1]} shows what already runs")
+    says = f"{newest.rsplit('/', 1)[-1]} is newer than the running release ({origin.rsplit('/', 1)[-1] or 'made otherwise'}); this release picks up: "
     return doubt("template", name, f"{says}{', '.join(changed[:8])}{', ...' if len(changed) > 8 else ''}.", "Nothing to do if that is meant.")
 
 
@@ -327,7 +327,7 @@ def _port(subject: str, name: str, item: dict, group: dict, definition: dict) ->
     ports = ports_of(definition, container)
     if ports is None:
         says = f"{name} registers the container {container}, which {definition['family']} does not have."
-        return bad("port", subject, says, "Give the container that name in atena_services, or make the service anew.")
+        return bad("port", subject, says, "Give the container that name in atena_services, or recreate the service.")
     if port not in ports:
         says = f"{name} registers port {port} of {container}, whose port mappings are {', '.join(map(str, ports)) or 'none'}."
         return bad("port", subject, says, f"Make the container listen on {port}, or change the port in atena_services and run infra.yml.")
@@ -387,7 +387,7 @@ def _percents(name: str, count: int, configuration: dict) -> dict:
     most, least = count * maximum // 100, -(-count * minimum // 100)
     if count and most <= count <= least:
         says = (
-            f"of its {count} task{'' if count == 1 else 's'} ECS may stop none (minimumHealthyPercent {minimum} keeps {least}) and start none beside "
+            f"of its {count} task{'' if count == 1 else 's'} ECS may stop none (minimumHealthyPercent {minimum} keeps {least}) and start none in addition to "
             f"them (maximumPercent {maximum} allows {most}): a deployment would wait for ever."
         )
         remedy = f"Lower minimum_healthy_percent or raise maximum_percent of the service in atena_services. {_INFRA}"

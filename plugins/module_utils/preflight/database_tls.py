@@ -51,7 +51,10 @@ def _mode(name: str, mode: str) -> dict[str, Any]:
     else:
         says = "says no sslmode: whether the connection is encrypted and verified is left to the driver."
     return doubt(
-        "database_tls", name, says, f"Once the images have a certificate bundle ({_PAGE}): {_CHANGE}. New tasks that do not get well bring the old one back."
+        "database_tls",
+        name,
+        says,
+        f"Once the images have a certificate bundle ({_PAGE}): {_CHANGE}. New tasks that fail their health checks make the old value return.",
     )
 
 
@@ -61,11 +64,11 @@ def _bundle(service: str, container: dict[str, Any], facts: dict[str, Any]) -> l
     if not image or unread(image) or not image.get("exists"):
         return []  # check_images speaks of these
     if {entry["name"] for entry in container.get("environment") or []} & set(VARIABLES):
-        return [good("ca_bundle", subject, "its task definition says where")]
+        return [good("ca_bundle", subject, "its task definition shows where")]
     if image.get("bundle") is None:
         return [doubt("ca_bundle", subject, f"of {reference.rsplit('/', 1)[-1]} could not be determined. {image['why']}".strip())]
     if image["bundle"]["path"] or image["bundle"]["own"]:
-        return [good("ca_bundle", subject, image["bundle"]["path"] or "the image says where itself")]
+        return [good("ca_bundle", subject, image["bundle"]["path"] or "the image shows where itself")]
     return [
         doubt(
             "ca_bundle",
@@ -93,7 +96,7 @@ def check_certificate(facts: dict[str, Any], request: dict[str, Any]) -> list[di
         make = bad if _verified(facts) else doubt
         return [make("certificate", name, f"{says}expired on {end:%Y-%m-%d}: whoever verifies it refuses the connection.", remedy)]
     if left <= CERTIFICATE_SOON:
-        return [doubt("certificate", name, f"{says}expires on {end:%Y-%m-%d}, in {left.days} days, and RDS has not renewed it by itself yet.", remedy)]
+        return [doubt("certificate", name, f"{says}expires on {end:%Y-%m-%d}, in {left.days} days, and RDS has not renewed it yet.", remedy)]
     return [good("certificate", name, f"by {authority}, good until {end:%Y-%m-%d}")]
 
 

@@ -50,7 +50,7 @@ def verdict_lines(result: dict, name: str = "") -> list[str]:
     if result["failed"]:
         head = f"Preflight{of}: {result['failed']} of {_many(len(findings), 'check')} failed"
     else:
-        head = f"Preflight{of}: nothing in {_many(len(findings), 'check')} stands in the way of a release"
+        head = f"Preflight{of}: nothing in {_many(len(findings), 'check')} prevents a release"
     lines = [f"{head}{', ' + _many(result['warnings'], 'warning') if result['warnings'] else ''}."]
     for status, mark in ((FAILED, "FAILED "), (WARNING, "WARNING")):
         for item in findings:

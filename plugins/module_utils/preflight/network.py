@@ -67,7 +67,7 @@ def way_out(subnet: str, public_address: bool, wanted: set, network: dict) -> tu
         elif nat and states.get(nat) != "available":
             why = f"its route to 0.0.0.0/0 leads to the NAT gateway {nat}, which is {states.get(nat, 'gone')}"
         elif gateway.startswith("igw-") and not public_address:
-            why = f"its way out is the internet gateway {gateway}, and the service gives its tasks no public address"
+            why = f"its route to the internet is the internet gateway {gateway}, and the service gives its tasks no public address"
         else:
             return OPEN, f"through {target}"
     missing = missing_endpoints(table, wanted, network["endpoints"])
@@ -217,7 +217,7 @@ def check_security_groups(facts: dict, request: dict) -> list[dict]:
         elif any(state == CLOSED for state, _what in problems):
             findings.append(bad("security_group", subject, text, f"{_INFRA} Or add the rule for TCP port {port} to the security group named."))
         else:
-            findings.append(doubt("security_group", subject, f"not determined, {text}", f"See that TCP port {port} is let through."))
+            findings.append(doubt("security_group", subject, f"not determined, {text}", f"Check that TCP port {port} is let through."))
     return [*findings, *_to_aws(facts, groups)]
 
 

@@ -169,7 +169,7 @@ class DatabaseRun(RecoveryRun):
                 return [f"{found['DBInstanceIdentifier']} is to be renamed to {pending_name(found)}"]
             return [] if status == "available" and name in ("", found["DBInstanceIdentifier"]) else [f"{found['DBInstanceIdentifier']} is {status}"]
 
-        self.wait_for(reasons, lambda found: f"{what}: {found[0]} all the time. Run {self.PLAYBOOK} again: it goes on.", self.params["timeouts"]["database"])
+        self.wait_for(reasons, lambda found: f"{what}: {found[0]} all the time. Run {self.PLAYBOOK} again: it resumes.", self.params["timeouts"]["database"])
         return last
 
     def _rename(self, resource: str, name: str) -> None:
@@ -196,7 +196,7 @@ class DatabaseRun(RecoveryRun):
         if instance["DBInstanceStatus"] != "deleting":
             self.branches.guard()
             if instance.get("DeletionProtection"):
-                doing = f"take away the deletion protection of {name}"
+                doing = f"remove the deletion protection of {name}"
                 self.call("rds", "modify_db_instance", doing, DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True)
                 if final:  # which needs an instance that is available; a copy that failed never is
                     self._await(resource, "", "The change of its deletion protection")
@@ -211,7 +211,7 @@ class DatabaseRun(RecoveryRun):
             found = self._look(resource)
             return [f"{name} is {found['DBInstanceStatus']}"] if found else []
 
-        self.wait_for(reasons, lambda found: f"{found[0]} all the time. Look at it in RDS.", self.params["timeouts"]["database"])
+        self.wait_for(reasons, lambda found: f"{found[0]} all the time. Check it in RDS.", self.params["timeouts"]["database"])
 
     def _version(self, actual: str) -> list[str]:
         """Why the apply after a swap to an instance of this version would be refused; [] if it would not."""
@@ -333,7 +333,7 @@ class DatabaseRun(RecoveryRun):
         before = self.journal.held["deployments_before"] if goes_on else primaries(now)
         counts = {name: service["desiredCount"] for name, service in now.items() if service["desiredCount"]}
         if not counts:
-            self.warnings.append("No service runs, so that none was deployed anew.")
+            self.warnings.append("No service runs, so that none was redeployed.")
             return
         with self.journal.step("services", deployments_before=before) as step:
             options = {name: self.params[name] for name in ("wait_timeout", "wait_delay", "log_lines")}
@@ -354,8 +354,8 @@ class DatabaseRun(RecoveryRun):
         done = [step["step"] for step in record.get("steps", []) if step["outcome"] == power_journal.DONE]
         name = self.params["name"]
         return (
-            f"The {self.VERB} has not ended (done and on record: {', '.join(dict.fromkeys(done)) or 'nothing'}). Both databases are there: run the same "
-            f"command again and it goes on, or take it back: restore_database.yml -e restore_database_undo={name}"
+            f"The {self.VERB} is incomplete (done and recorded: {', '.join(dict.fromkeys(done)) or 'nothing'}). Both databases are there: run the same "
+            f"command again and it resumes, or undo it: restore_database.yml -e restore_database_undo={name}"
         )
 
     def _end(self, state: str, lines: list[str]) -> None:
@@ -368,7 +368,7 @@ class DatabaseRun(RecoveryRun):
 
 class Restore(DatabaseRun):
     WANTED, GOING, VERB, PLAYBOOK = RESTORED, RESTORING, "restore", "restore_database.yml"
-    CONFIRM, WHAT = "restore_database_confirm", "This puts another database in the place of {database_id}"
+    CONFIRM, WHAT = "restore_database_confirm", "This puts another database in place of {database_id}"
 
     def observe(self) -> dict:
         found = super().observe()
@@ -378,8 +378,8 @@ class Restore(DatabaseRun):
             # What was begun is gone on with: another source would be another restore.
             other = any(asked.values()) and asked != record["asked"]
             self.source = record["source"]
-            begun = f"A restore from {restore_plan.told(self.source)} has not got to its end."
-            how = f"Run it again without naming another source, or take it back: -e restore_database_undo={self.params['name']}"
+            begun = f"A restore from {restore_plan.told(self.source)} is incomplete."
+            how = f"Run it again without naming another source, or undo it: -e restore_database_undo={self.params['name']}"
             self.wrong = f"{begun} {how}" if other else ""
         elif asked.get("instance"):
             self.source, self.wrong = restore_plan.taken_over(asked["instance"], found["instances"], found["database"], self.params["database_id"])
@@ -398,10 +398,10 @@ class Restore(DatabaseRun):
         found += self._version(version_of(self.source, self.seen)) if self.source else []
         kept = stands(self.seen["instances"], record.get("kept"))
         if record.get("state") == UNDOING:
-            found.append(f"A restore that is being taken back has not got to its end: -e restore_database_undo={self.params['name']} goes on with it.")
+            found.append(f"A restore that is being undone is incomplete: -e restore_database_undo={self.params['name']} resumes it.")
         elif kept and not self.going_on():
             name = kept["DBInstanceIdentifier"]
-            found.append(f"{name} of the last restore still stands. Delete it first, if nobody needs it: -e restore_database_remove_original={name}")
+            found.append(f"{name} of the last restore still exists. Delete it first, if nobody needs it: -e restore_database_remove_original={name}")
         return found
 
     def remaining(self) -> list[dict]:
@@ -412,15 +412,15 @@ class Restore(DatabaseRun):
         new, aside = (recovery_read.aside_name(identifier, kind, stamp) for kind in (recovery_read.RESTORED, recovery_read.BEFORE))
         command = self.params["check_command"]
         counts = f"by {' '.join(command['command'])}, as a task" if command else "not: no command is set that counts (atena_restore_check_command)"
-        found = [("restore", f"Would restore {restore_plan.told(self.source)} into a new database, {new}, beside {identifier}, which goes on serving")]
+        found = [("restore", f"Would restore {restore_plan.told(self.source)} into a new database, {new}, in addition to {identifier}, which keeps serving")]
         if self.source.get("kind") == restore_plan.INSTANCE:
             found = [("restore", f"Would take {restore_plan.told(self.source)}, which somebody restored, with the password that is in DATABASE_URL")]
-        found.append(("check", f"Would look at what it holds, and compare it with {identifier}: {counts}"))
+        found.append(("check", f"Would check what it holds, and compare it with {identifier}: {counts}"))
         old = f"rename {identifier} to {aside}, and " if seen["database"] else ""
         found.append(("swap", f"Would {old}rename the new one to {identifier}, with DATABASE_URL at its address; meanwhile the application has no database"))
-        found.append(("terraform", "Would have Terraform let go of the old one and take in the new one, and apply what that leaves"))
+        found.append(("terraform", "Would remove the old one from the Terraform state, import the new one, and apply what that leaves"))
         running = sorted(name for name, service in seen["services"].items() if service["desiredCount"])
-        found.append(("services", f"Would deploy {', '.join(running) or 'no service'} anew, and ask the application's health"))
+        found.append(("services", f"Would redeploy {', '.join(running) or 'no service'}, and ask the application's health"))
         if seen["database"]:
             found.append(("keep", f"Would leave {aside} where it is; it costs as before until it is deleted (-e restore_database_remove_original={aside})"))
         return [{"step": step, "says": says} for step, says in found]
@@ -444,7 +444,7 @@ class Restore(DatabaseRun):
         if original:
             aside = original["aside"]
             lines.append(f"The old database stays as {aside}, and costs as before. When nobody needs it: -e restore_database_remove_original={aside}")
-            lines.append(f"To go back to it: -e restore_database_undo={self.params['name']}")
+            lines.append(f"To return to it: -e restore_database_undo={self.params['name']}")
         lines.append("The new database has no automatic backups yet: RDS takes the first within a day. The old one's stay with it.")
         self._end(RESTORED, lines)
 
@@ -488,7 +488,7 @@ class Restore(DatabaseRun):
         name = record["restored"]["aside"]
         found = stands(recovery_read.instances(self.call), record["restored"]["resource"]) or describe_database(self.call, name)
         if found is None and self.source["kind"] == restore_plan.INSTANCE:
-            raise CallFailed(f"{name} is gone. Take the restore back, which changes nothing: -e restore_database_undo={self.params['name']}")
+            raise CallFailed(f"{name} is gone. Undo the restore, which changes nothing: -e restore_database_undo={self.params['name']}")
         if found is None:
             with self.journal.step("restore") as step:
                 original = stands(self.seen["instances"], record["original"]["resource"]) if record["original"] else None
@@ -502,7 +502,7 @@ class Restore(DatabaseRun):
                 self._tell(f"{name} is made from {restore_plan.told(self.source)}")
                 found = describe_database(self.call, name)
                 if found is None:
-                    raise CallFailed(f"RDS does not list {name} yet, which it was told to make.")
+                    raise CallFailed(f"RDS does not list {name} yet, which it was asked to make.")
                 step.says = name
                 step.records(restored={**record["restored"], "resource": found["DbiResourceId"]})
         elif not record["restored"]["resource"]:
@@ -546,8 +546,8 @@ class Restore(DatabaseRun):
             return
         with self.journal.step("check") as step:
             if not command:
-                self.warnings.append("Nobody looked at what the restored database holds: no command is set that counts (atena_restore_check_command).")
-                step.says = "not looked at"
+                self.warnings.append("Nothing checked what the restored database holds: no command is set that counts (atena_restore_check_command).")
+                step.says = "not checked"
                 return
             instance = self._look(record["restored"]["resource"])
             if instance is None:
@@ -583,7 +583,7 @@ class Restore(DatabaseRun):
         options = {"wait_timeout": command["timeout"], "wait_delay": self.params["wait_delay"], "say": self.tell, "guard": self.branches.guard}
         succeeded, ended = task_run.TaskRun(self.call, task_run.Started(self.cluster, definition, arn), **options).finish()
         if not succeeded:
-            raise CallFailed(f"{name} could not be looked at: {task_run.failure_text(arn, ended)}")
+            raise CallFailed(f"{name} could not be checked: {task_run.failure_text(arn, ended)}")
         found = restore_plan.counted(ended["logs"].get(command["container"], []))
         if found is None:
             raise CallFailed(
@@ -625,7 +625,7 @@ class Undo(DatabaseRun):
             },
             {
                 "step": "services",
-                "says": "Would deploy the services anew, and ask the application's health. What was written since the restore is in the former only",
+                "says": "Would redeploy the services, and ask the application's health. What was written since the restore is in the former only",
             },
         ]
 
@@ -646,7 +646,7 @@ class Undo(DatabaseRun):
         if original is not None and lives(original):
             return found + (self._version(original.get("EngineVersion", "")) if self._swapped() else [])
         if self._swapped():
-            found.append("The original is gone: there is nothing to go back to.")
+            found.append("The original is gone: there is nothing to return to.")
         elif record.get("original") and (copy := self._copy()) and lives(copy) and not self._not_ours():
             found.append(self._last_copy(record, copy))
         return found
@@ -665,10 +665,10 @@ class Undo(DatabaseRun):
         name, identifier = copy["DBInstanceIdentifier"], self.params["database_id"]
         go_on = ""
         if record["state"] == RESTORING and not lives(self.seen["database"]):
-            go_on = f" To put it in the place of {identifier}, go on with the restore: restore_database.yml -e restore_database_confirm={self.params['name']}."
+            go_on = f" To put it in place of {identifier}, continue the restore: restore_database.yml -e restore_database_confirm={self.params['name']}."
         return (
             f"The original is gone, so that the copy {name} may be all that is left of the database: it is not deleted.{go_on} If nobody needs it, "
-            f"delete {name} by hand, into a final snapshot; then run this again, which closes the record."
+            f"delete {name} manually, into a final snapshot; then run this again, which closes the record."
         )
 
     def after(self) -> str:
@@ -681,11 +681,11 @@ class Undo(DatabaseRun):
         if not swapped:
             final = "" if self._not_ours() else self._remove()
             kept = [f"What the copy held is in the snapshot {final}"] if final else []
-            self._end(UNDONE, [f"The restore was taken back: {self.params['database_id']} is what it was", *kept])
+            self._end(UNDONE, [f"The restore was undone: {self.params['database_id']} is what it was", *kept])
             return
         record = self.journal.held
         if not record["restored"]["resource"]:
-            raise CallFailed("The record does not say which database was restored. Rename by hand, then run infra.yml.")
+            raise CallFailed("The record does not show which database was restored. Rename manually, then run infra.yml.")
         self._swap(undo=True)
         self._services()
         self.journal.change(kept=record["restored"]["resource"])
@@ -720,7 +720,7 @@ class Remove(DatabaseRun):
         if found is None:
             return []
         name = found["DBInstanceIdentifier"]
-        guarded = ", whose deletion protection is taken away first" if found.get("DeletionProtection") else ""
+        guarded = ", whose deletion protection is removed first" if found.get("DeletionProtection") else ""
         return [{"step": "remove", "says": f"Would delete {name}{guarded}, into the final snapshot {name}-final; its automatic backups stay until they expire"}]
 
     def _confirmed(self) -> dict[str, Any]:
@@ -742,7 +742,7 @@ class Remove(DatabaseRun):
         return super().predict()
 
     def _left(self) -> str:
-        return "Run it again: it goes on."
+        return "Run it again: it resumes."
 
     def work(self) -> None:
         found = self._confirmed()

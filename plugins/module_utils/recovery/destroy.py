@@ -68,7 +68,7 @@ def objections(seen: dict) -> list[str]:
     database, before, found = seen["database"], seen["before"].get(DATABASE), []
     if seen["beside"]:
         found.append(
-            f"{', '.join(seen['beside'])} still stands, kept or half-made by a restore, in the environment's network. Decide about it first: "
+            f"{', '.join(seen['beside'])} still exists, kept or half-made by a restore, in the environment's network. Decide about it first: "
             f"restore_database.yml -e restore_database_remove_original={seen['beside'][0]} deletes it into a final snapshot."
         )
     if database is None:
@@ -76,7 +76,7 @@ def objections(seen: dict) -> list[str]:
     name = database["DBInstanceIdentifier"]
     if database.get("DeletionProtection"):
         found.append(
-            f"The database {name} has deletion protection. Whoever is to destroy it takes that away first: set deletion_protection: false in "
+            f"The database {name} has deletion protection. Whoever is to destroy it removes that first: set deletion_protection: false in "
             "atena_database, run infra.yml, then destroy.yml."
         )
     action, reason = databases.toward(database["DBInstanceStatus"], databases.START)
@@ -84,10 +84,10 @@ def objections(seen: dict) -> list[str]:
         found.append(f"The database {name} cannot be backed up: {reason}")
     if before is None:
         found.append(
-            f"The database {name} exists, but not in Terraform's state, so that nothing would give it a final snapshot. Run infra.yml, which says why."
+            f"The database {name} exists, but not in Terraform's state, so that nothing would give it a final snapshot. Run infra.yml, which shows why."
         )
     elif before.get("skip_final_snapshot") or not before.get("final_snapshot_identifier"):
-        found.append(f"Terraform's state names no final snapshot for {name}: a restore did not get to its end. Run infra.yml, which completes it.")
+        found.append(f"Terraform's state names no final snapshot for {name}: a restore is incomplete. Run infra.yml, which completes it.")
     return found
 
 
@@ -102,7 +102,7 @@ def remaining(seen: dict) -> list[dict]:
         return []
     up = {name: service["desiredCount"] for name, service in seen["services"].items() if service["desiredCount"]}
     if seen.get("release"):
-        add("record", f"Would record that the release {seen['release']} runs, which redeploy.yml brings back")
+        add("record", f"Would record that the release {seen['release']} runs, which redeploy.yml restores")
     if up or seen["tasks"]:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(up.items()))
         running = f" (now: {', '.join(sorted(name_of(task) for task in seen['tasks']))})" if seen["tasks"] else ""
@@ -116,7 +116,10 @@ def remaining(seen: dict) -> list[dict]:
         made = ", ".join(address for address, _identity in seen["orphans"])
         add("terraform", f"Would take into Terraform's state what a run that was killed had made: {made}")
     if cache and REDIS_RESOURCE not in seen["before"]:
-        add("redis", f"Would delete Redis {cache['id']} ({cache['status']}), which Terraform does not know since a stop or start died, and wait for its end")
+        add(
+            "redis",
+            f"Would delete Redis {cache['id']} ({cache['status']}), which Terraform does not know since a stop or start was interrupted, and wait for its end",
+        )
     if going:
         add("terraform", f"Would have Terraform destroy {len(going)} objects: {summed(going)}")
         for change in going:
@@ -127,7 +130,7 @@ def remaining(seen: dict) -> list[dict]:
         automatic = sum(1 for one in seen["snapshots"] if one["SnapshotType"] == "automated")
         gone = f"; its {automatic} automatic backups go with it" if automatic else ""
         add("final", f"The database {database['DBInstanceIdentifier']} would go into its final snapshot, {name}{gone}")
-    add("record", "Would record what is left, and from which snapshots redeploy.yml makes the environment again")
+    add("record", "Would record what is left, and from which snapshots redeploy.yml recreates the environment")
     return found
 
 
@@ -287,7 +290,7 @@ class Destroy(RecoveryRun):
             cache = redis_read.find(self.call, cache["id"]) or cache
             wrong = redis_snapshot.problems(snapshot, cache)
             if wrong:
-                raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Nothing was destroyed.")
+                raise CallFailed(f"The snapshot {name} is not sufficient to recreate Redis: {'; '.join(wrong)}. Nothing was destroyed.")
             changes, note = power_redis.after_snapshot(self.power.held, cache, name, self.ran)
             self.power.change(redis=changes)
             step.says = name
@@ -305,13 +308,14 @@ class Destroy(RecoveryRun):
             names = self._tasks()
         if names:
             raise CallFailed(
-                f"Tasks were started while this destroy went on: {', '.join(names)}. What they write is in no snapshot. Nothing was destroyed. Run destroy.yml "
+                f"Tasks were started while this destroy was in progress: {', '.join(names)}. What they write is in no snapshot. Nothing was "
+                f"destroyed. Run destroy.yml "
                 "again: it stops them, and takes new ones."
             )
         if self.redis[0] is None and REDIS_RESOURCE in self.seen["before"]:
             raise CallFailed(
-                f"Terraform sees the Redis {self.params['redis_id']}, and ElastiCache does not tell of it, so that it has no last snapshot. Nothing was "
-                "destroyed. Run destroy.yml again: it looks anew."
+                f"Terraform sees the Redis {self.params['redis_id']}, and ElastiCache does not list it, so that it has no last snapshot. Nothing was "
+                "destroyed. Run destroy.yml again: it checks again."
             )
 
     def _tasks(self) -> list[str]:
@@ -368,9 +372,7 @@ class Destroy(RecoveryRun):
             found = recovery_read.snapshot(self.call, name)
             return [] if found and found["Status"] == "available" else [f"the final snapshot {name} is {found['Status'] if found else 'not there'}"]
 
-        self.wait_for(
-            reasons, lambda found: f"{found[0]}. Look at it in RDS; then run destroy.yml again, which records it.", self.params["timeouts"]["database"]
-        )
+        self.wait_for(reasons, lambda found: f"{found[0]}. Check it in RDS; then run destroy.yml again, which records it.", self.params["timeouts"]["database"])
 
     def _open_gates(self) -> None:
         """The next environment of this name begins switched on, and its queue is in the snapshot that the record names."""
@@ -385,7 +387,7 @@ class Destroy(RecoveryRun):
         """A start turns round what was only brought down; what Terraform began to destroy, nothing but a redeploy makes again."""
         if self.seen["database"] and power_journal.last_step(self.journal.record, "terraform") is None:
             return super()._or_else()
-        return "; when it has ended, redeploy.yml makes the environment again"
+        return "; when it has ended, redeploy.yml recreates the environment"
 
     def _told(self) -> list[str]:
         record = self.journal.record or {}
@@ -394,5 +396,5 @@ class Destroy(RecoveryRun):
         found = [f"Database: in the snapshot {database}"] if database else []
         found += [f"Queue: in the snapshot {redis}"] if redis else []
         found += [f"Release: {record['release']} ran; redeploy.yml releases it again"] if record.get("release") else []
-        again = ["redeploy.yml makes the environment again from them"] if found else []
+        again = ["redeploy.yml recreates the environment from them"] if found else []
         return [*found, *self.stays, *again]

@@ -52,7 +52,7 @@ def missing_images(call: Aws, release: str, repositories: list[str]) -> list[str
 
 def _has(call: Aws, repository: str, tag: str) -> bool:
     def look() -> bool:
-        doing = f"look for {repository}:{tag}"
+        doing = f"find {repository}:{tag}"
         return bool(call("ecr", "describe_images", doing, repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])
 
     return absent_as(False, "Image", lambda: absent_as(False, "Repository", look))

@@ -30,13 +30,13 @@ def no_empty_database(record: dict | None, redeploying: bool) -> str:
     """Why an apply must not make a database; '' if it may. redeploying: it is the one that begins with the snapshots."""
     state = (record or {}).get("state", "")
     if state == DESTROYING:
-        return "A destroy of this environment has not got to its end. Run destroy.yml again; redeploy.yml then makes the environment again."
+        return "A destroy of this environment is incomplete. Run destroy.yml again; redeploy.yml then recreates the environment."
     if record is None or redeploying or state not in (DESTROYED, REDEPLOYING):
         return ""
     snapshot = choice(record, "database", "")
     rows = f"whose rows are in the snapshot {snapshot}" if snapshot else "which had none"
     return (
-        f"{_destroyed(record)}, {rows}. redeploy.yml makes it again from there. To begin with an empty database, on purpose: redeploy.yml -e "
+        f"{_destroyed(record)}, {rows}. redeploy.yml recreates it from there. To begin with an empty database, on purpose: redeploy.yml -e "
         "redeploy_database_snapshot=none"
     )
 
@@ -56,7 +56,7 @@ def no_empty_redis(record: dict | None, redeploying: bool, waiting: str) -> str:
     if record is None or redeploying or not snapshot or record["state"] not in (DESTROYED, REDEPLOYING):
         return ""
     return (
-        f"{_destroyed(record)}, and no redeploy has got to its end since: its queue is in the snapshot {snapshot}. Run redeploy.yml, which makes Redis from "
+        f"{_destroyed(record)}, and no redeploy was completed since: its queue is in the snapshot {snapshot}. Run redeploy.yml, which makes Redis from "
         "there. To do without the queue, on purpose: redeploy.yml -e redeploy_redis_snapshot=none"
     )
 
@@ -94,11 +94,11 @@ def unclear(record: dict | None, snapshots: list[dict]) -> str:
     """Why nobody can tell which rows are wanted; '' if the record tells."""
     state, snapshot = (record or {}).get("state", ""), choice(record, "database", "")
     if state == REDEPLOYED:
-        return "The environment was made again since the destroy on record"
+        return "The environment was recreated since the recorded destroy"
     if not snapshot:
-        return "The record of the destroy names no snapshot of the database" if record else "No destroy is on record"
+        return "The record of the destroy names no snapshot of the database" if record else "No destroy is recorded"
     if record and state == REDEPLOYING and lived_since(record, snapshots):
-        return f"A redeploy from the snapshot {snapshot} is on record without its end, but there are newer snapshots, of a database that was there since"
+        return f"A redeploy from the snapshot {snapshot} is recorded without its end, but there are newer snapshots, of a database that was there since"
     return ""
 
 
@@ -111,11 +111,11 @@ def problem(record: dict | None, database: dict | None, asked: dict, snapshots: 
     """
     state = (record or {}).get("state", "")
     if state == DESTROYING:
-        return "A destroy of this environment has not got to its end. Run destroy.yml again first."
+        return "A destroy of this environment is incomplete. Run destroy.yml again first."
     if database is not None and state not in (REDEPLOYING, REDEPLOYED):
         name = database["DBInstanceIdentifier"]
         return (
-            f"The database {name} exists, and nothing is put into one that exists. To bring back its rows: restore_database.yml. To make it what infra/ "
+            f"The database {name} exists, and nothing is put into one that exists. To restore its rows: restore_database.yml. To make it what infra/ "
             "says: infra.yml. To begin with an older snapshot in place of it: destroy.yml first."
         )
     if database is not None:
@@ -136,7 +136,7 @@ def _which(why: str, asked: dict, databases: str, caches: list[str]) -> str:
     what, there, option = (list(part) for part in zip(*wanted, strict=True))
     empty = "one" if len(wanted) > 1 else "database" if what == ["rows"] else "queue"
     return (
-        f"{why}, so that nobody can tell which {' and which '.join(what)} are wanted. {' '.join(there)} Name one with {' '.join(option)}, or begin with an "
+        f"{why}, so that it is not known which {' and which '.join(what)} are wanted. {' '.join(there)} Name one with {' '.join(option)}, or begin with an "
         f"empty {empty}: {option[0].replace('<name>', 'none')}"
     )
 

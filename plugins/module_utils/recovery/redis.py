@@ -33,7 +33,7 @@ def choose(snapshots: list[dict], asked: str) -> tuple[str, str]:
     if not asked:
         # What a restore put aside is restored only by name: that would undo it.
         own = [told["name"] for told in usable if "-before-" not in told["name"]]
-        return (own[0], "") if own else ("", f"There is no snapshot of Redis to take by itself. {known} Name one with -e restore_redis_snapshot=<name>.")
+        return (own[0], "") if own else ("", f"There is no snapshot of Redis to take automatically. {known} Name one with -e restore_redis_snapshot=<name>.")
     if any(told["name"] == asked for told in usable):
         return asked, ""
     return "", f"The snapshot {asked} is none of this Redis that can be restored. {known}"
@@ -65,12 +65,12 @@ class RestoreRedis(Start):
         redis, running = self.params["redis_id"], ", ".join(sorted(name for name, service in self.seen["services"].items() if service["desiredCount"]))
         steps = [
             ("redis", f"Would take a snapshot of {redis} as it is, {redis}-before-<time>, and verify it"),
-            ("redis", f"Would close Redis's gate, have Terraform let go of {redis}, and delete it: what is in it now is in that snapshot only"),
+            ("redis", f"Would close Redis's gate, remove from the Terraform state {redis}, and delete it: what is in it now is in that snapshot only"),
             (
                 "redis",
                 f"Would restore {self.snapshot or 'a snapshot'} under the same name and with the same parameters, have Terraform adopt it, update REDIS_URL",
             ),
-            ("services", f"Would deploy {running or 'no service'} anew, and ask the application's health. Meanwhile the application has no queue"),
+            ("services", f"Would redeploy {running or 'no service'}, and ask the application's health. Meanwhile the application has no queue"),
         ]
         would_fail = [("redis", f"WOULD FAIL: {self.wrong}")] if self.wrong else []
         return [{"step": step, "says": says} for step, says in would_fail + steps]
@@ -107,7 +107,7 @@ class RestoreRedis(Start):
         self.steps = Start.remaining(self)
         super().work()
         kept = proof["name"]
-        self.result["lines"].append(f"What was in Redis before is in the snapshot {kept}; to go back to it: restore_redis.yml -e restore_redis_snapshot={kept}")
+        self.result["lines"].append(f"What was in Redis before is in the snapshot {kept}; to return to it: restore_redis.yml -e restore_redis_snapshot={kept}")
 
     def _ready_terraform_first(self) -> None:
         """Before there is a journal to name a lock in, there is none to give back."""
@@ -125,7 +125,7 @@ class RestoreRedis(Start):
         cache = redis_read.find(self.call, cache["id"]) or cache
         wrong = redis_snapshot.problems(snapshot, cache)
         if wrong:
-            raise CallFailed(f"The snapshot {name} does not prove that Redis can be made again: {'; '.join(wrong)}. Redis was not touched.")
+            raise CallFailed(f"The snapshot {name} is not sufficient to recreate Redis: {'; '.join(wrong)}. Redis was not touched.")
         self._say_redis(f"what there is now is in the snapshot {name}, which is verified")
         return cache, snapshot
 

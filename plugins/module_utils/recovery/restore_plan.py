@@ -60,7 +60,7 @@ def taken_over(name: str, instances: list[dict], database: dict | None, identifi
     if found is None:
         return {}, f"There is no database {name}."
     if name == identifier:
-        return {}, f"{name} has the environment's name already. If Terraform does not know it, infra.yml takes it in."
+        return {}, f"{name} has the environment's name already. If Terraform does not know it, infra.yml imports it."
     wrong = [sentence for sentence in _unlike(found, database) if sentence]
     return {"kind": INSTANCE, "name": name, "resource": found["DbiResourceId"]}, " ".join(wrong)
 
@@ -159,7 +159,7 @@ def in_the_way(changes: list[Change], allowed: list[str]) -> list[Change]:
 def unapplied(found: list[Change], verb: str, begun: bool) -> str:
     """What to tell of them. begun: an earlier run died in the swap, so that an apply by other means would make it worse."""
     lines = [f"  {change['address']} would be {'replaced' if 'replace' in change['action'] else 'destroyed'}{_because(change)}" for change in found]
-    way = "Take the change of the inventory or of infra/ that causes it back" if begun else "Apply it (infra.yml), or take it back,"
+    way = "Take the change of the inventory or of infra/ that causes it back" if begun else "Apply it (infra.yml), or undo it,"
     return (
         f"What the configuration says was not applied, and Terraform would destroy something for it. The {verb} ends with an apply, which is refused "
         "then:\n" + "\n".join(lines) + f"\n{way} and run this again. In an emergency: -e restore_allow_unapplied=true, which applies the database alone "

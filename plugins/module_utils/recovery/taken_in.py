@@ -77,7 +77,7 @@ class Settling:
         if DATABASE_URL in imports and creates(plan, DATABASE):
             raise CallFailed(
                 f"{imports[DATABASE_URL]} is there, of a database that is gone: the one that Terraform would make now has another password. Nothing was "
-                f"changed. Delete the parameter {imports[DATABASE_URL]}, then run this again: Terraform writes it anew."
+                f"changed. Delete the parameter {imports[DATABASE_URL]}, then run this again: Terraform writes it again."
             )
         if needs_password(plan, imports):
             self._database(plan)
@@ -143,7 +143,7 @@ class Settling:
         while self._changing(identifier):
             self.guard()
             if deadline.passed:
-                raise CallFailed(f"The password of {identifier} is being set all the time. Look at it in RDS, then run this again: it goes on.")
+                raise CallFailed(f"The password of {identifier} is being set all the time. Check it in RDS, then run this again: it resumes.")
             time.sleep(pace(deadline.elapsed, _LOOK_EVERY))
 
     def _changing(self, identifier: str) -> bool:

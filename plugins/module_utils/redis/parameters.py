@@ -177,7 +177,7 @@ def _token_problems(told: Answer, token: str | None) -> list[str]:
         return ["It had an AUTH token, which nobody can read back: give one (auth_token)."] if told.get("auth") else []
     found = [] if told.get("transit_encryption") else ["An AUTH token needs encryption in transit (transit_encryption)."]
     if not _TOKEN.fullmatch(token):
-        found.append("The AUTH token is not one: 16 to 128 letters, digits and any of !&#$^<>-.")
+        found.append("The AUTH token is invalid: it needs 16 to 128 letters, digits and any of !&#$^<>-.")
     return found
 
 

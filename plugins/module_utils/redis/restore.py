@@ -97,7 +97,7 @@ def _send(call: Aws, parameters: dict[str, Any], snapshot_name: str, name: str, 
         patience.guard()
         try:
             write(call, operation, f"restore {name} from the snapshot {snapshot_name}", **given)
-            return patience.tell(f"{name}: told to be restored from {snapshot_name}")
+            return patience.tell(f"{name}: restore requested from {snapshot_name}")
         except CallFailed as failed:
             if is_code(failed, "CacheClusterAlreadyExists", "ReplicationGroupAlreadyExists") and unsure:
                 return None  # ours: there was none when we looked, and the answer to an attempt was lost
@@ -105,7 +105,7 @@ def _send(call: Aws, parameters: dict[str, Any], snapshot_name: str, name: str, 
             busy = is_code(failed, "InvalidSnapshotState") and not patience.passed
             if not busy and (not failed.unsure or unsure >= ATTEMPTS):
                 raise failed.saying(f"{failed} The snapshot {snapshot_name} is as it was.") from failed
-            patience.tell(f"{failed} Looking again.")
+            patience.tell(f"{failed} Checking again.")
             patience.rest()
             if unsure and find(call, name, tags=False):
                 return None
@@ -125,7 +125,7 @@ def _await(call: Aws, name: str, snapshot_name: str | None, patience: Patience, 
         return not wait or standing(cache["status"]) == READY
 
     def late(cache: dict[str, Any] | None) -> str:
-        return f"{name} is still {status_of(cache)}. It goes on by itself; no snapshot was touched. Run this again."
+        return f"{name} is still {status_of(cache)}. It continues; no snapshot was touched. Run this again."
 
     cache = patience.until(lambda: find(call, name, tags=False), is_there, late)
     return find(call, name) or cache
@@ -146,7 +146,7 @@ def delete(call: Aws, cache: dict, snapshot: dict | None, patience: Patience) ->
                 sent = _delete(call, now, patience)
         patience.tell(f"{cache['id']}: {now['status']}")
         if patience.passed:
-            done = "It was told to go, and goes by itself" if sent else "It was not deleted"
+            done = "Its deletion was requested and continues" if sent else "It was not deleted"
             raise CallFailed(f"{cache['id']} is still {now['status']} after {round(patience.deadline.elapsed)} s. {done}; run this again.")
         patience.rest()
 
@@ -155,7 +155,7 @@ def _must_be_safe(call: Aws, now: dict[str, Any], cache: dict[str, Any], snapsho
     if now["created_at"] != cache["created_at"]:
         raise CallFailed(f"{cache['id']} was not deleted: it is another one than before, made at {now['created_at']}.")
     if now["global_datastore"]:
-        raise CallFailed(f"{cache['id']} was not deleted: it belongs to the global datastore {now['global_datastore']}. Take it out of that first.")
+        raise CallFailed(f"{cache['id']} was not deleted: it belongs to the global datastore {now['global_datastore']}. Remove it from that first.")
     if now["status"] in STILLBORN:
         return
     fresh = redis_snapshot.read(call, snapshot["name"], now) if snapshot else None
@@ -175,7 +175,7 @@ def _delete(call: Aws, cache: dict[str, Any], patience: Patience) -> bool:
             return True
         if not failed.unsure and not is_code(failed, "InvalidCacheClusterState", "InvalidReplicationGroupState"):
             raise
-        patience.tell(f"{failed} Looking again.")
+        patience.tell(f"{failed} Checking again.")
         return False
-    patience.tell(f"{cache['id']}: told to go")
+    patience.tell(f"{cache['id']}: deletion requested")
     return True

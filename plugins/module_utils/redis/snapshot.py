@@ -200,7 +200,7 @@ def problems(snapshot: dict | None, cache: dict) -> list[str]:
     if not is_of(snapshot, cache):
         found.append(f"{name} was taken of {snapshot['node'] or snapshot['source']}, not of {cache['id']}")
     if snapshot["incomplete"] or not snapshot["shards"]:
-        found.append(f"{name} does not tell when it took the data of {', '.join(snapshot['incomplete']) or 'its nodes'}")
+        found.append(f"{name} does not show when it took the data of {', '.join(snapshot['incomplete']) or 'its nodes'}")
     if not snapshot["manual"]:
         found.append(f"{name} was taken automatically: AWS deletes it with its source")
     found += _of_another_life(snapshot, cache)
@@ -271,7 +271,7 @@ def _send(call: Aws, cache: dict[str, Any], name: str, patience: Patience, tags:
         patience.guard()
         try:
             write(call, "create_snapshot", f"take the snapshot {name} of {cache['id']}", SnapshotName=name, **source, **given)
-            return patience.tell(f"{cache['id']}: told to take the snapshot {name}")
+            return patience.tell(f"{cache['id']}: snapshot requested: {name}")
         except CallFailed as failed:
             # Refused because an attempt of ours arrived, whose answer was lost. Whose it is, is looked at next.
             if is_code(failed, "SnapshotAlreadyExists"):
@@ -281,7 +281,7 @@ def _send(call: Aws, cache: dict[str, Any], name: str, patience: Patience, tags:
             unsure += failed.unsure
             if not too_early and (not failed.unsure or unsure >= ATTEMPTS):
                 raise
-            patience.tell(f"{failed} Looking again.")
+            patience.tell(f"{failed} Checking again.")
             patience.rest()
 
 
@@ -322,7 +322,7 @@ def _await(call: Aws, cache: dict[str, Any], name: str, patience: Patience, wait
         return last_events(call, cache["id"], cache["kind"])
 
     def late(snapshot: dict[str, Any] | None) -> str:
-        return f"The snapshot {name} of {cache['id']} is still {status_of(snapshot)}. It goes on by itself, and {cache['id']} is as it was; run this again."
+        return f"The snapshot {name} of {cache['id']} is still {status_of(snapshot)}. It continues, and {cache['id']} is as it was; run this again."
 
     return patience.until(lambda: read(call, name, cache), is_there, late)
 
@@ -351,7 +351,7 @@ def delete(call: Aws, name: str, patience: Patience, *, wait: bool = True) -> bo
         if snapshot["status"] in ("available", "failed"):
             try:
                 write(call, "delete_snapshot", f"delete the snapshot {name}", SnapshotName=name)
-                patience.tell(f"snapshot {name}: told to go")
+                patience.tell(f"snapshot {name}: deletion requested")
             except CallFailed as failed:
                 if not failed.unsure and not isinstance(failed, NotFound) and not is_code(failed, "InvalidSnapshotState"):
                     raise

@@ -26,7 +26,7 @@ def digest_of_tag(call: Call, match: re.Match[str], container: str) -> str:
             raise
         raise failed.saying(
             f"ECR has no image {repository}:{tag}, which container {container} needs. Nothing was changed. releases.yml lists what can be released without "
-            "building (the commit as it prints it will do); deploy.yml without `release` builds the commit that is checked out."
+            "building (the commit as it prints is enough); deploy.yml without `release` builds the commit that is checked out."
         ) from failed
     return answer["imageDetails"][0]["imageDigest"]
 

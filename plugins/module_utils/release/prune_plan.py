@@ -217,7 +217,7 @@ def lines(planned: dict, done: bool) -> list[str]:
     """What went, or would go, an item a line, under a line that counts."""
     revisions, images = planned["task_definitions"], planned["images"]
     if not revisions and not images:
-        return [f"Nothing to take away: {_count(planned['kept'])} stay."]
+        return [f"Nothing to delete: {_count(planned['kept'])} stay."]
     size = _size(sum(entry["size_bytes"] for entry in images))
     what = f"{_number(len(revisions), 'task definition revision')} and {_number(len(images), 'image')} (up to {size})"
     head = f"{'Took' if done else 'Would take'} away {what}; {_count(planned['kept'])} stay."

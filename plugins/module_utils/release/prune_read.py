@@ -54,7 +54,7 @@ def what_runs(call: Aws, cluster: str) -> tuple[dict[str, str], dict[str, str]]:
     if unseen:
         raise CallFailed(
             f"ECS lists the task {', '.join(unseen)} of {cluster} and does not describe it, so that its images are not known: it has only just been started. "
-            "Nothing was taken away. Run prune.yml again."
+            "Nothing was deleted. Run prune.yml again."
         )
     for task in tasks:
         why = f"the task {short(task['taskArn'])} runs it"

@@ -23,7 +23,7 @@ def whole(call: Aws, ledger: ledgers.Ledger, repositories: list[tuple[str, str]]
     for account, name in repositories:
         for tagged in commits_of(call, name, account):
             known.setdefault(tagged.full, [])
-    where = " and ".join(["No release on record", *(["no image in ECR"] if repositories else [])])
+    where = " and ".join(["No recorded release", *(["no image in ECR"] if repositories else [])])
     return commits.resolve(reference, known, nobody=where, listed=lambda found: _lines(ledger, known, found))
 
 

@@ -103,14 +103,14 @@ class Release:
         if goal is None:
             raise ReleaseFailed("The ledger has no earlier release that succeeded. Nothing was changed. releases.yml shows what there is.")
         if goal.outcome != release_record.SUCCEEDED and not any(r.release == goal.release and r.outcome == release_record.SUCCEEDED for r in self.records):
-            raise ReleaseFailed(f"The release {goal.id} never succeeded ({goal.outcome}: {goal.reason or 'no reason on record'}). Nothing was changed.")
+            raise ReleaseFailed(f"The release {goal.id} never succeeded ({goal.outcome}: {goal.reason or 'no recorded reason'}). Nothing was changed.")
         over = ledger.migrated_since(self.records, goal)
         self.result["migrated_since"] = [record.id for record in over]
         self.result["migrations_unknown"] = [record.id for record in ledger.migrations_unknown(self.records, goal)]
         if over and not self.params["allow_over_migration"] and (running is None or running.id != goal.id):
             raise ReleaseFailed(
                 f"{ledger.obstacle(self.records, goal, self.params.get('migration_source') or '')} Nothing was changed. "
-                "If the old code can live with the schema as it is, say so: -e rollback_over_migration=true"
+                "If the old code can live with the schema as it is, confirm it: -e rollback_over_migration=true"
             )
         return goal
 
@@ -192,7 +192,7 @@ class Release:
         failed = rollout.wait(list(rollout.items))
         if failed:
             raise ReleaseFailed(
-                f"{commits.short(self.result['release'])} is what the services have, but they are not well. " + " ".join(f"{r}." for r in failed.values())
+                f"{commits.short(self.result['release'])} is what the services have, but they are unhealthy. " + " ".join(f"{r}." for r in failed.values())
             )
         health = self._health()
         if not health["healthy"]:
@@ -251,7 +251,7 @@ class Release:
             return migration
         arns = task_run.left_by(self.call, self.cluster, self._started_by(found.id))
         if not arns:
-            self.say("What became of its migration is not known: ECS knows no task of it (any more).")
+            self.say("The outcome of its migration is not known: ECS knows no task of it (any more).")
             return replace(migration, outcome=ledger.UNKNOWN)
         self.say(f"Its migration is the task {arns[0].rsplit('/', 1)[-1]}; waiting for its end: two at once could harm the schema.")
         task = described_task(self.call, self.cluster, arns[0])
@@ -267,7 +267,7 @@ class Release:
             return
         raise ReleaseFailed(
             f"The migration of release {last.id} was stopped from outside on its way (task {last.migration.task_arn.rsplit('/', 1)[-1]}) and may have "
-            "done part of its work. No service was changed. Look at the database; if the migration can run again as it is, run this with "
+            "done part of its work. No service was changed. Check the database; if the migration can run again as it is, run this with "
             "-e deploy_repeat_migration=true"
         )
 
@@ -333,9 +333,10 @@ class Release:
             return
         commit = commits.short(self.result["release"])
         built = (self.params.get("build") or {}).get("from")
-        why = f"the commit {commit} has no {source} (atena_migration_source)" if built else f"no release of {commit} that was built here is on record"
+        why = f"the commit {commit} has no {source} (atena_migration_source)" if built else f"no release of {commit} that was built here is recorded"
         self.warnings.append(
-            f"Which migrations this release has is not known: {why}. A rollback to it, or to one before it, cannot tell whether a migration is in its way, and "
+            f"Which migrations this release has is not known: {why}. A rollback to it, or to one before it, cannot determine whether a migration is "
+            f"in its way, and "
             "is refused until somebody says -e rollback_over_migration=true. "
             + (
                 "Set atena_migration_source to the directory of the migrations in the application's repository; empty, nothing is compared, or said."
@@ -394,7 +395,7 @@ class Release:
         succeeded = ended["outcome"] == ecs_task.SUCCEEDED
         self._save(migration=migration, **({"step": "migrated"} if succeeded else {}))
         if ended["beside"]:
-            self.warnings.append(f"Of the migration's task, beside its containers that decide: {ended['beside']}.")
+            self.warnings.append(f"Of the migration's task, in addition to its containers that decide: {ended['beside']}.")
         if not succeeded:
             words = task_run.failure_text(arn, ended) if arn else ended["reason"]
             how = "was stopped on its way" if ended["outcome"] == ecs_task.INCOMPLETE else "failed"

@@ -10,7 +10,7 @@ def summary(result: dict) -> list[str]:
     release = result["release"]
     head = {
         "nothing_to_do": f"Nothing to do: {release} already runs",
-        "succeeded": f"Released {release} in {result.get('duration_seconds', 0)} s, on record as {result['release_id']}",
+        "succeeded": f"Released {release} in {result.get('duration_seconds', 0)} s, recorded as {result['release_id']}",
         "predicted": f"Would release {release}" if result["changed"] else f"Nothing to do: {release} already runs",
     }
     lines = [head.get(result["outcome"], f"{release}: {result['outcome']}")]

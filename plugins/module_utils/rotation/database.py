@@ -114,7 +114,7 @@ class DatabaseRotation(Rotation):
             failed = self._speak("prepare", self.params["owner"])
             if failed:
                 self.unmark()
-                raise RotationFailed(f"{failed}\n{self.secret} was not changed and no service was touched: they go on as {self.turn.old}.")
+                raise RotationFailed(f"{failed}\n{self.secret} was not changed and no service was touched: they continue as {self.turn.old}.")
         super().change()
 
     def _mark(self) -> None:
@@ -199,7 +199,7 @@ class DatabaseRotation(Rotation):
 
     def _earlier_ones(self) -> list[str]:
         """ARNs of tasks that run. What died left its mark; what it started a moment before may not be listed yet, so that one look is no proof."""
-        doing, arns = "look for tasks of an earlier rotation", []
+        doing, arns = "find tasks of an earlier rotation", []
         for look in range(_LOOKS if self.found[self.secret].before_version is not None else 1):
             if look:
                 time.sleep(_LOOK_AGAIN_AFTER)
@@ -240,7 +240,7 @@ class DatabaseRotation(Rotation):
             failed = self._speak("retire", self.turn.old)
             if failed:
                 raise RotationFailed(
-                    f"{failed}\nAll services are well as {self.turn.new}, but {self.turn.old} is not shut out. Run this again: it finishes that."
+                    f"{failed}\nAll services are healthy with user {self.turn.new}, but {self.turn.old} can still log in. Run this again: it finishes that."
                 )
         super().settle()
 

@@ -79,10 +79,10 @@ def lines(decided: dict, found: dict, services: list[str], idle: list[str], woul
     for name, action in decided.items():
         now = found[name]
         if action == WRITE:
-            said.append(f"{name}: {verb}changed; version {now.before_version or now.version} is kept to go back to")
+            said.append(f"{name}: {verb}changed; version {now.before_version or now.version} is kept for a rollback")
         elif action == FINISH:
             what = "its old value, which is back already" if now.is_back else f"version {now.version}"
-            said.append(f"{name}: an earlier rotation did not end; {verb}finished with {what}")
+            said.append(f"{name}: an earlier rotation is incomplete; {verb}finished with {what}")
         else:
             said.append(f"{name}: an earlier rotation ended before it wrote anything; its mark {verb}removed")
     if any(action != FORGET for action in decided.values()):

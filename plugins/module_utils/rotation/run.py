@@ -66,7 +66,7 @@ class Rotation:
     """One run. `params` are the module's options; `result` grows as it goes, so that a failure returns what was known."""
 
     kind = "secrets"
-    when_off = "Only tasks can tell whether a new value is a good one; to write it all the same, without a way back: secrets_action=set."
+    when_off = "Only new tasks show whether a new value is a good one; to write it all the same, without a way back: secrets_action=set."
 
     def __init__(self, call: Aws, params: dict[str, Any], lock: Lock | NoLock, *, say: Say | None = None, check_mode: bool = False) -> None:
         self.call, self.params, self.lock, self.check_mode = call, params, lock, check_mode
@@ -199,8 +199,8 @@ class Rotation:
     def _left(self, why: str) -> RotationFailed:
         """What a run that ends here leaves: the label tells the next one."""
         text = (
-            f"{why} The rotation did not end. The value that the services had is kept in Parameter Store (label {LABEL}). Run the same playbook again: "
-            "it goes on from there, and still goes back to that value if the new tasks do not get well."
+            f"{why} The rotation is incomplete. The value that the services had is kept in Parameter Store (label {LABEL}). Run the same playbook again: "
+            "it resumes from there, and still rolls back to that value if the new tasks fail their health checks."
         )
         self.say(text)
         self._end(rotation_record.INTERRUPTED, why)
@@ -234,7 +234,7 @@ class Rotation:
             if not words:
                 return
         evidence = self.rollout.evidence(failed or self.services) if self.rollout else {}
-        self.say(f"going back: {words or ' '.join(failed.values())}")
+        self.say(f"rolling back: {words or ' '.join(failed.values())}")
         for name in self.moved:
             now = self.found[name]
             if now.before is not None and now.value != now.before:
@@ -242,9 +242,9 @@ class Rotation:
         lost = self.rollout.revert() if self.rollout else {}
         back = [name for name in self.services if name not in lost]
         self.result.update(secrets=self._entries(), failed_tasks=self.redactor.everything(evidence), reverted=back, not_reverted=sorted(lost))
-        text = failure_text(failed or {"health": words}, evidence, back, lost).replace("The rollout failed.", "The new value was not taken up.", 1)
+        text = failure_text(failed or {"health": words}, evidence, back, lost).replace("The rollout failed.", "The new value was not adopted.", 1)
         if lost:
-            text += f"\nThe old value is written again. Run this playbook again when the cause is mended: it goes on from there (label {LABEL})."
+            text += f"\nThe old value is written again. Run this playbook again when the cause is fixed: it resumes from there (label {LABEL})."
             raise RotationFailed(self.redactor.text(text))
         self.unmark()
         raise RotationFailed(self.redactor.text(f"{text}\nThe old value is in place again."), rotation_record.REVERTED)

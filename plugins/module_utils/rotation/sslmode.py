@@ -17,7 +17,7 @@ class SslmodeRotation(Rotation):
     """`params` are ssm_secrets_rotation's options, with `sslmode`; '' only finishes what an earlier run began."""
 
     kind = "sslmode"
-    when_off = "Only tasks can tell whether they can verify the database."
+    when_off = "Only new tasks show whether they can verify the database."
     _wanted: dict[str, str]
 
     def wanted(self) -> dict[str, str]:
@@ -36,7 +36,7 @@ class SslmodeRotation(Rotation):
         try:
             return DatabaseUrl.parse(now.value).with_sslmode(self.params["sslmode"]).text
         except ValueError as wrong:
-            raise CallFailed(f"Nothing was changed: the secret {name} has no sslmode that could be changed: {wrong}. Correct it by hand.") from wrong
+            raise CallFailed(f"Nothing was changed: the secret {name} has no sslmode that could be changed: {wrong}. Correct it manually.") from wrong
 
     def _refuse_beside_another(self) -> None:
         """A rotation of another kind that did not end is finished by its own playbook: it has marks on the same versions, and steps that this one has not."""

@@ -66,7 +66,7 @@ def problems(secret: str, now: Standing | None, database: dict | None, identifie
     if database.get("MasterUserSecret"):
         said.append(f"RDS itself keeps the master password of {identifier} in Secrets Manager, where this collection does not use it")
     if database["MasterUsername"] in users:
-        said.append(f"the master user {database['MasterUsername']} cannot be one of the two users that take turns")
+        said.append(f"the master user {database['MasterUsername']} cannot be one of the two users that alternate")
     if user_of(now.value) not in (database["MasterUsername"], *users):
         said.append(
             f"the user in {secret} is neither the database's master user nor one of {', '.join(users)}, so this collection did not make it and will not "
@@ -115,12 +115,12 @@ def lines(secret: str, step: Turn | None, master: str, services: list[str], woul
     if step is None:
         return [f"{secret}: a rotation failed, and its old value is back; that {verb}finished with new tasks", started]
     said = [
-        f"{secret}: an earlier rotation from {step.old} to {step.new} did not end; {verb}finished"
+        f"{secret}: an earlier rotation from {step.old} to {step.new} is incomplete; {verb}finished"
         if step.finishes
         else f"{secret}: {step.old} {verb}replaced by {step.new}, with a password of its own",
         started,
         f"The master user {master} {verb}given another password, which no service knows"
         if step.old == master
-        else f"{step.old} {verb}shut out, and its password taken away",
+        else f"{step.old} {verb}revoked, and its password removed",
     ]
     return said

@@ -238,7 +238,7 @@ def due(schedule: Schedule, now: datetime.datetime, state: str, changed_at: date
     # A stop or start of the same kind that did not end is gone on with, whoever began it.
     if state != going and changed_at is not None and changed_at >= last["at"]:
         other = f"it is {state} since {local_text(changed_at, schedule.zone)}, after the {what} of {local} was due"
-        return {"action": "", "at": last["at"], "says": f"Nothing is done: {other}. What somebody decided since stands until the next action."}
+        return {"action": "", "at": last["at"], "says": f"Nothing is done: {other}. What somebody decided since remains in force until the next action."}
     return {"action": what, "at": last["at"], "says": f"Due: {what} of {local} ({last['why']}); the environment is {state}."}
 
 

@@ -20,4 +20,4 @@ def read_and_move(call: Call, name: str, kind: type[ConnectionUrl], address: tup
     try:
         return value, kind.parse(value).with_address(*address).text
     except ValueError as wrong:
-        raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it by hand, then run {playbook} again.") from wrong
+        raise CallFailed(f"The secret {name} cannot be brought up to date: {wrong}. Correct it manually, then run {playbook} again.") from wrong

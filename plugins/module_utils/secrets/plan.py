@@ -81,7 +81,7 @@ def left_line(name: str, version: int, newest: int) -> str:
     """Why a given value was not written, and what writes it all the same."""
     return (
         f"{name}: left as it is. The value given is an earlier one, of version {version}, and was changed since (version {newest}). "
-        f"To go back to it, name it: -e secrets_names={name}"
+        f"To return to it, name it: -e secrets_names={name}"
     )
 
 

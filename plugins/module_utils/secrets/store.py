@@ -102,7 +102,7 @@ def kept(call: Aws, names: list[str]) -> dict[str, Kept]:
         except Denied as failed:
             raise failed.saying(
                 f"{failed} No new value was written: it would be encrypted with the account's own key where the parameter has another. The caller needs "
-                "ssm:DescribeParameters (on *; it tells no values)."
+                "ssm:DescribeParameters (on *; it returns no values)."
             ) from failed
         found.update({item["Name"]: Kept(item["Type"], item.get("Tier", ""), item.get("KeyId", "")) for item in described})
     return found
@@ -129,7 +129,8 @@ def rewrite(call: Aws, where: str, value: str, there: Kept | None = None, doing:
             return call("ssm", "put_parameter", doing, **arguments, **advanced)["Version"]
         if there.key and (isinstance(failed, Denied) or failed.code == "InvalidKeyId"):
             raise failed.saying(
-                f"{failed} {where} is encrypted with the key {there.key}, and stays so: beside ssm:PutParameter the caller needs kms:Encrypt on that key, of "
+                f"{failed} {where} is encrypted with the key {there.key}, and stays so: in addition to ssm:PutParameter the caller needs kms:Encrypt "
+                f"on that key, of "
                 "the advanced tier kms:GenerateDataKey."
             ) from failed
         raise

@@ -58,7 +58,7 @@ def standing(services: dict, failed: dict) -> str:
         others = [entry for entry in services[name].get("deployments", []) if entry["id"] != deployment]
         running = sum(entry.get("runningCount", 0) for entry in others)
         parts.append(f"{name} {running} of {services[name]['desiredCount']}")
-    return f"Tasks that run beside those of the failed deployments: {', '.join(parts)}."
+    return f"Tasks that run in addition to those of the failed deployments: {', '.join(parts)}."
 
 
 # --- The run ----------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class RestartRun(RolloutRun):
         if self.begin is None:
             return "No service was changed."
         sent = [f"{name} (deployment {self.deployments[name]})" for name in self.updated if self.deployments[name] != self.deployments_before[name]]
-        return f"Restarting already: {', '.join(sent) or 'none'}. ECS goes on with that by itself; status.yml shows how they stand."
+        return f"Restarting already: {', '.join(sent) or 'none'}. ECS continues with that; status.yml shows their status."
 
     def entries(self) -> list[dict[str, Any]]:
         """One dict for each service, as ecs_restart returns them."""

@@ -162,7 +162,7 @@ class ScaleRun(RolloutRun):
         for name in self.grown:
             lost = ecs_rollout.crashed([task for task in self._ended_tasks(name, self._known[name]) if task.get("startedBy") == self.deployments[name]])
             if lost:
-                found[name] = f"{name}: {len(lost)} new task(s) started and then ended by themselves; ECS would go on replacing them"
+                found[name] = f"{name}: {len(lost)} new task(s) started and then exited on their own; ECS would keep replacing them"
         return found
 
     def revert(self, names: list[str] | None = None) -> dict[str, str]:

@@ -34,7 +34,7 @@ def cost_line(cost: dict | None) -> list[str]:
         return [f"cost: not known. {cost['error']}"]
     without = f", without {', '.join(cost['unpriced'])}" if cost["unpriced"] else ""
     others = f", {len(cost['borrowed'])} of them of {prices.OTHERWISE}" if cost.get("borrowed") else ""
-    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{others}{without}, cost.yml tells each"
+    rest = f"always on ${cost['always_on']:.2f}, stopped ${cost['stopped']:.2f}; list prices{others}{without}, cost.yml lists each"
     return [f"cost: ${cost['now']:.2f} a month at the present rate ({rest})"]
 
 
@@ -108,7 +108,7 @@ def _verdict(document: dict) -> str:
         return f"Needs attention: {'; '.join(document['problems'])}"
     destroyed, power = document.get("destroyed") or {}, document.get("power") or {}
     off = power.get("state") == "stopped" or (power.get("gates") or {}).get("power") == "off"
-    stands = "Destroyed" if destroyed.get("state") == destroy_record.DESTROYED else "Stopped, as it is meant to be" if off else "All well"
+    stands = "Destroyed" if destroyed.get("state") == destroy_record.DESTROYED else "Stopped, as it is meant to be" if off else "Healthy"
     return f"{stands}, but for what differs from the configuration." if document["drift"] else f"{stands}."
 
 
@@ -127,13 +127,13 @@ def power_lines(power: dict | None) -> list[str]:
     if power["state"] in _GOING:
         verb = _GOING[power["state"]]
         going = f"at the step {power['step']}" if power["step"] else "at its beginning"
-        lines = [f"power: a {verb} began at {power['since']}{by}, and has not ended: {going}"]
+        lines = [f"power: a {verb} began at {power['since']}{by}, and is incomplete: {going}"]
     elif power["state"] == "stopped":
-        lines = [f"power: STOPPED since {power['since']}{by}; start.yml brings back {power['counts'] or 'its services'}"]
+        lines = [f"power: STOPPED since {power['since']}{by}; start.yml restores {power['counts'] or 'its services'}"]
         if power["restarts_at"]:
-            lines.append(f"power: AWS starts the database again by itself at {power['restarts_at']}; guard.yml stops it again")
+            lines.append(f"power: AWS starts the database again automatically at {power['restarts_at']}; guard.yml stops it again")
     elif power["gates"].get("power") == "off":
-        lines = ["power: STOPPED, and no stop is on record; start.yml brings it back"]
+        lines = ["power: STOPPED, and no stop is recorded; start.yml starts it"]
     else:
         notes = [f"power: {note['at']}: {note['says']}" for note in power["notes"]]
         return ([f"power: on, last started {power['since']}{by}"] if power["since"] else []) + notes
@@ -190,6 +190,6 @@ def problems(result: dict, now: datetime.datetime | None = None) -> list[str]:
     power = result.get("power") or {}
     lost_at = losses.since((result["redis"] or {}).get("came_back_empty_at") or "", power.get("redis_loss") or "")
     if lost_at:
-        found.append(f"{losses.says(result['redis']['id'], lost_at)}. start.yml brings back what the database knows (atena_reenqueue_command)")
+        found.append(f"{losses.says(result['redis']['id'], lost_at)}. start.yml re-enqueues what the database knows (atena_reenqueue_command)")
     found += [f"the secret {secret['name']} is not set" for secret in result["secrets"] if not secret["is_set"]]
     return found

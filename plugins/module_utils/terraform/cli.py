@@ -157,7 +157,7 @@ class Terraform:
         if self.interrupted:
             raise TerraformError(
                 "The run was interrupted. Terraform was asked to stop, wrote what it had done to its state and released its lock. "
-                "It is safe to run the playbook again: it goes on from there."
+                "It is safe to run the playbook again: it resumes from there."
             )
 
     def checked(self, doing: str, *arguments: str, scratch: str, accept: Collection[int] = (0,)) -> tuple[int, list[str], list[Diagnostic]]:
@@ -189,7 +189,7 @@ class Terraform:
         raise TerraformError(f"Terraform printed no JSON document when asked to {doing}.")
 
     def version(self, scratch: str) -> str:
-        version = self.json("tell its version", "version", "-json", scratch=scratch)["terraform_version"]
+        version = self.json("report its version", "version", "-json", scratch=scratch)["terraform_version"]
         problem = version_problem(version, self.executable)
         if problem:
             raise TerraformError(problem)

@@ -146,7 +146,7 @@ def _lock(diagnostic: Diagnostic, directory: str | Path) -> str | None:
         return None
     return (
         f"The Terraform state is locked: {holder['Who']} has held the lock since {holder['Created']} for "
-        f"{holder['Operation']}. If that run still goes on, wait for it (lock_timeout makes this one wait by itself). If it died, "
+        f"{holder['Operation']}. If that run is still active, wait for it (lock_timeout makes this one wait automatically). If it was killed, "
         f"and only then, release the lock: terraform -chdir={directory} force-unlock {holder['ID']}"
     )
 
@@ -158,7 +158,7 @@ def condense(diagnostic: Diagnostic, directory: str | Path = "") -> str:
     if held:
         return held
     if "Saved plan is stale" in summary:
-        return "Somebody changed the Terraform state after this plan was made, so it was not applied. Run the playbook again: it plans anew."
+        return "Somebody changed the Terraform state after this plan was made, so it was not applied. Run the playbook again: it plans again."
     where = diagnostic.get("address", "")
     place = diagnostic.get("range") or {}
     if place.get("filename"):

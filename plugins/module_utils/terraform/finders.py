@@ -63,7 +63,7 @@ def _ec2(kind: str) -> Callable[[Aws, Values], list[Found]]:
         filters = _filters(after, more)
         # NAT gateways alone are asked with Filter, in the singular.
         asked = {"Filter" if kind == "aws_nat_gateway" else "Filters": filters}
-        found = call.pages("ec2", operation, f"look for {kind}", key, **asked) if filters else []
+        found = call.pages("ec2", operation, f"find {kind}", key, **asked) if filters else []
         return [Found(one[identity], _tags(one.get("Tags")), _ec2_state(one)) for one in found if one.get("State") not in ("deleting", "deleted", "failed")]
 
     return find
@@ -71,7 +71,7 @@ def _ec2(kind: str) -> Callable[[Aws, Values], list[Found]]:
 
 def _address(call: Aws, after: Values) -> list[Found]:
     filters = _filters(after, {})
-    found = call("ec2", "describe_addresses", "look for the Elastic IP address", Filters=filters)["Addresses"] if filters else []
+    found = call("ec2", "describe_addresses", "find the Elastic IP address", Filters=filters)["Addresses"] if filters else []
     return [Found(one["AllocationId"], _tags(one.get("Tags"))) for one in found]
 
 
@@ -104,7 +104,7 @@ def _security_group(call: Aws, after: Values) -> list[Found]:
     if not after.get("vpc_id"):
         return []
     filters = [{"Name": "group-name", "Values": [after["name"]]}, {"Name": "vpc-id", "Values": [after["vpc_id"]]}]
-    found = call.pages("ec2", "describe_security_groups", f"look for {after['name']}", "SecurityGroups", Filters=filters)
+    found = call.pages("ec2", "describe_security_groups", f"find {after['name']}", "SecurityGroups", Filters=filters)
     return [Found(one["GroupId"], _tags(one.get("Tags"))) for one in found]
 
 
@@ -140,7 +140,7 @@ def _rule(outward: bool) -> Callable[[Aws, Values], list[Found]]:
 def _balanced(operation: str, key: str, arn: str) -> Callable[[Aws, Values], list[Found]]:
     def find(call: Aws, after: Values) -> list[Found]:
         name = after["name"]
-        found = _named(lambda: call("elbv2", operation, f"look for {name}", Names=[name])[key])
+        found = _named(lambda: call("elbv2", operation, f"find {name}", Names=[name])[key])
         if not found:
             return []
         waits = "provisioning" if (found[0].get("State") or {}).get("Code") == "provisioning" else ""
@@ -198,7 +198,7 @@ def _arn_tags(call: Aws, service: str, arn: str, name: str) -> dict[str, str]:
 
 def _database_subnets(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
-    found = _named(lambda: call("rds", "describe_db_subnet_groups", f"look for {name}", DBSubnetGroupName=name)["DBSubnetGroups"])
+    found = _named(lambda: call("rds", "describe_db_subnet_groups", f"find {name}", DBSubnetGroupName=name)["DBSubnetGroups"])
     return [Found(name, _arn_tags(call, "rds", one["DBSubnetGroupArn"], name)) for one in found]
 
 
@@ -209,7 +209,7 @@ _FAILED = ("failed", "restore-error", "create-failed", "restore-failed", "incomp
 
 def _database(call: Aws, after: Values) -> list[Found]:
     name = after["identifier"]
-    found = _named(lambda: call("rds", "describe_db_instances", f"look for {name}", DBInstanceIdentifier=name)["DBInstances"])
+    found = _named(lambda: call("rds", "describe_db_instances", f"find {name}", DBInstanceIdentifier=name)["DBInstances"])
     if found and found[0]["DBInstanceStatus"] in ("stopping", "stopped"):
         raise CallFailed(f"The database {name} is {found[0]['DBInstanceStatus']}, and RDS changes none that is. Start it in RDS, then run this again.")
     return [_stored(name, one["DBInstanceStatus"], _DATABASE_SETTLED, _tags(one.get("TagList")), one.get("InstanceCreateTime")) for one in found]
@@ -217,14 +217,14 @@ def _database(call: Aws, after: Values) -> list[Found]:
 
 def _stored(name: str, status: str, settled: tuple[str, ...], tags: dict[str, str], made_at: Any) -> Found:
     if status in _FAILED:
-        raise CallFailed(f"{name} is there, and is {status}: it never came up, and there is nothing in it. Delete it by hand, then run this again.")
+        raise CallFailed(f"{name} is there, and is {status}: it never came up, and there is nothing in it. Delete it manually, then run this again.")
     return Found(name, tags, "" if status in settled else status, _moment(made_at))
 
 
 def _cache_thing(operation: str, key: str, argument: str) -> Callable[[Aws, Values], list[Found]]:
     def find(call: Aws, after: Values) -> list[Found]:
         name = after["name"]
-        found = _named(lambda: call("elasticache", operation, f"look for {name}", **{argument: name})[key])
+        found = _named(lambda: call("elasticache", operation, f"find {name}", **{argument: name})[key])
         return [Found(name, _arn_tags(call, "elasticache", one["ARN"], name)) for one in found]
 
     return find
@@ -232,7 +232,7 @@ def _cache_thing(operation: str, key: str, argument: str) -> Callable[[Aws, Valu
 
 def _cache(call: Aws, after: Values) -> list[Found]:
     name = after["cluster_id"]
-    found = _named(lambda: call("elasticache", "describe_cache_clusters", f"look for {name}", CacheClusterId=name)["CacheClusters"])
+    found = _named(lambda: call("elasticache", "describe_cache_clusters", f"find {name}", CacheClusterId=name)["CacheClusters"])
     if not found:
         return []
     status, made_at = found[0]["CacheClusterStatus"], found[0].get("CacheClusterCreateTime")
@@ -245,14 +245,14 @@ def _cache(call: Aws, after: Values) -> list[Found]:
 def _parameter(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
     filters = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
-    found = call.pages("ssm", "describe_parameters", f"look for {name}", "Parameters", ParameterFilters=filters)
+    found = call.pages("ssm", "describe_parameters", f"find {name}", "Parameters", ParameterFilters=filters)
     asked = {"ResourceType": "Parameter", "ResourceId": name}
     return [Found(name, _tags(call("ssm", "list_tags_for_resource", f"read the tags of {name}", **asked)["TagList"])) for one in found if one["Name"] == name]
 
 
 def _cluster(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
-    found = call("ecs", "describe_clusters", f"look for {name}", clusters=[name], include=["TAGS"])["clusters"]
+    found = call("ecs", "describe_clusters", f"find {name}", clusters=[name], include=["TAGS"])["clusters"]
     return [Found(name, _tags(one.get("tags"))) for one in found if one.get("status") == "ACTIVE"]
 
 
@@ -261,27 +261,27 @@ def _service(call: Aws, after: Values) -> list[Found]:
     if not cluster:
         return []
     asked = {"cluster": cluster, "services": [name], "include": ["TAGS"]}
-    found = _named(lambda: call("ecs", "describe_services", f"look for {name}", **asked)["services"])
+    found = _named(lambda: call("ecs", "describe_services", f"find {name}", **asked)["services"])
     return [Found(f"{cluster}/{name}", _tags(one.get("tags"))) for one in found if one.get("status") == "ACTIVE"]
 
 
 def _log_group(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
-    groups = call.pages("logs", "describe_log_groups", f"look for {name}", "logGroups", logGroupNamePrefix=name)
+    groups = call.pages("logs", "describe_log_groups", f"find {name}", "logGroups", logGroupNamePrefix=name)
     arns = [group["arn"].removesuffix(":*") for group in groups if group["logGroupName"] == name]
     return [Found(name, call("logs", "list_tags_for_resource", f"read the tags of {name}", resourceArn=arn)["tags"]) for arn in arns]
 
 
 def _repository(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
-    found = _named(lambda: call.pages("ecr", "describe_repositories", f"look for {name}", "repositories", repositoryNames=[name]))
+    found = _named(lambda: call.pages("ecr", "describe_repositories", f"find {name}", "repositories", repositoryNames=[name]))
     doing = f"read the tags of {name}"
     return [Found(name, _tags(call("ecr", "list_tags_for_resource", doing, resourceArn=one["repositoryArn"])["tags"])) for one in found]
 
 
 def _role(call: Aws, after: Values) -> list[Found]:
     name = after["name"]
-    found = _named(lambda: [call("iam", "get_role", f"look for the role {name}", RoleName=name)["Role"]])
+    found = _named(lambda: [call("iam", "get_role", f"find the role {name}", RoleName=name)["Role"]])
     return [Found(name, _tags(one.get("Tags"))) for one in found]
 
 
@@ -296,7 +296,7 @@ def _oidc_provider(call: Aws, after: Values) -> list[Found]:
 def _schedule(call: Aws, after: Values) -> list[Found]:
     """A schedule has no tags. It is this environment's if it acts as the role that is made for it, which has its name."""
     name, group = after["name"], after.get("group_name") or "default"
-    found = _named(lambda: [call("scheduler", "get_schedule", f"look for {name}", Name=name, GroupName=group)])
+    found = _named(lambda: [call("scheduler", "get_schedule", f"find {name}", Name=name, GroupName=group)])
     return [Found(f"{group}/{name}", None) for one in found if one["Target"]["RoleArn"].rsplit("/", 1)[-1] == name]
 
 

@@ -73,8 +73,8 @@ def refuse_empty(changes: Iterable[Change], types: Collection[str], what: str, r
     found = [change for change in changes if change["type"] in types and (change["action"] in ("create", "replace") or change["address"] in imports)]
     why = reason() if found else ""
     if why:
-        verb = "take in" if found[0]["address"] in imports else "create"
-        unknown = "a" if verb == "take in" else "an empty"
+        verb = "import" if found[0]["address"] in imports else "create"
+        unknown = "a" if verb == "import" else "an empty"
         raise Refused(f"Terraform would {verb} {unknown} {what} ({', '.join(change['address'] for change in found)}). Nothing was changed. {why}", found)
 
 
@@ -105,9 +105,9 @@ def refuse_other_versions(plan: Mapping[str, Any], changes: Iterable[Change], im
     if wrong:
         address = wrong[0]
         raise Refused(
-            f"Terraform would make {address} anew in the version that RDS has as its default, not in the configuration's, as long as the database of that name "
-            f"is there. Nothing was changed. If its creation failed half-way and it is good: terraform untaint {address}. If it is to go: delete it first, by "
-            "hand and into a final snapshot, then run this again.",
+            f"Terraform would recreate {address} in the version that RDS has as its default, not in the configuration's, as long as the database of that name "
+            f"is there. Nothing was changed. If its creation failed half-way and it is good: terraform untaint {address}. If it is to go: delete it first, "
+            "manually and into a final snapshot, then run this again.",
             [change for change in changes if change["address"] in wrong],
         )
 
@@ -125,7 +125,7 @@ def refuse_other_beginnings(plan: Mapping[str, Any], changes: Iterable[Change], 
     addresses = [address for address, _kind, _snapshot in wrong]
     raise Refused(
         f"Terraform would not begin with what this redeploy chose: {made}. Nothing was changed. Another run for this environment rewrote the working copy "
-        "meanwhile, without the snapshots' names. Run redeploy.yml again, which goes on with the same snapshots; run nothing else for this environment until "
+        "meanwhile, without the snapshots' names. Run redeploy.yml again, which resumes with the same snapshots; run nothing else for this environment until "
         "it has ended.",
         [change for change in changes if change["address"] in addresses],
     )

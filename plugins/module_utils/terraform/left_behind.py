@@ -60,7 +60,8 @@ def foreign_text(address: str, identity: str, after: Values) -> str:
     allowed = json.dumps({"infra_take_in": [address]})
     return (
         f"Terraform would create {address}, but {identity} is there already, and has not the tags of what Terraform made for this environment ({tags}). "
-        f"Nothing was changed. If it is this environment's, such as a database that was restored by hand, have it taken in as it is: infra.yml -e '{allowed}'. "
+        f"Nothing was changed. If it is this environment's, such as a database that was restored manually, have it imported as it is: infra.yml -e "
+        f"'{allowed}'. "
         "If it is somebody else's: choose another atena_project or atena_stage."
     )
 
@@ -78,7 +79,7 @@ def told(imports: dict[str, str]) -> str:
     listed = ", ".join(f"{address} ({identity.rsplit('/', 1)[-1]})" for address, identity in sorted(imports.items()))
     return (
         "Taken into Terraform's state instead of being created, as it is there already (an earlier apply was killed, or AWS's answer was lost, or somebody "
-        f"made it by hand): {listed}"
+        f"created it manually): {listed}"
     )
 
 
@@ -131,7 +132,7 @@ class Search:
         found = self._settled(own[0], address, kind, after)
         self.imports[address], self.made_at[address] = found.identity, found.made_at
         # At once: an apply that fails tells no warnings.
-        self.say(f"{address}: is there already ({found.identity.rsplit('/', 1)[-1]}), and is taken in")
+        self.say(f"{address}: is there already ({found.identity.rsplit('/', 1)[-1]}), and is imported")
         self.spare += [f"{other.identity} ({address})" for other in own[1:]]
 
     def _is_ours(self, found: Found, address: str, kind: str, after: Values) -> bool:
@@ -148,12 +149,10 @@ class Search:
         while found.waits_for and not self.looks_only:
             self.guard()
             if deadline.passed:
-                raise CallFailed(
-                    f"{found.identity} is {found.waits_for} all the time. Nothing was changed. Look at it in AWS; run this again when it is ready."
-                )
+                raise CallFailed(f"{found.identity} is {found.waits_for} all the time. Nothing was changed. Check it in AWS; run this again when it is ready.")
             if told != found.waits_for:
                 told = found.waits_for
-                self.say(f"{address}: {found.identity.rsplit('/', 1)[-1]} is there already, and is {told}; waiting until it can be taken in")
+                self.say(f"{address}: {found.identity.rsplit('/', 1)[-1]} is there already, and is {told}; waiting until it can be imported")
             time.sleep(pace(deadline.elapsed, _LOOK_EVERY))
             now = FINDERS[kind](self.call, after)
             if not now:
@@ -178,9 +177,9 @@ class Search:
     def warnings(self) -> list[str]:
         found = [told(self.imports)] if self.imports else []
         if self.unseen:
-            found.append(f"Whether {', '.join(sorted(self.unseen))} is there already was not looked at: {next(iter(self.unseen.values()))}")
+            found.append(f"Whether {', '.join(sorted(self.unseen))} is there already was not checked: {next(iter(self.unseen.values()))}")
         if self.spare:
-            found.append(f"There is more of one thing than Terraform knows, and it may cost: {'; '.join(self.spare)}. Delete by hand what is in no state.")
+            found.append(f"There is more of one thing than Terraform knows, and it may cost: {'; '.join(self.spare)}. Delete manually what is in no state.")
         return found
 
 

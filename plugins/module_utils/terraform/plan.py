@@ -148,7 +148,7 @@ def refusal(refusals: Sequence[Change]) -> str:
         f"Terraform would destroy {number} object{'s' if number > 1 else ''}, with what {'they hold' if number > 1 else 'it holds'}. "
         + "Nothing was changed:\n"
         + "\n".join(lines)
-        + "\nIf that is not meant, take back the change of the configuration or of the inventory that causes it. If it is meant, allow it by "
+        + "\nIf that is not meant, revert the change of the configuration or of the inventory that causes it. If it is meant, allow it by "
         # Quoted for a shell: keys of for_each, which anybody may have named, are in addresses.
         + "name: the module's allow_destroy, or for infra.yml: -e "
         + shlex.quote(json.dumps({"infra_allow_destroy": [change["address"] for change in refusals]}))

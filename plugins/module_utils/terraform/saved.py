@@ -38,7 +38,7 @@ def stale(planned: dict, current: dict) -> str:
     if not current:
         return "there is no state any more"
     if planned.get("lineage") and planned["lineage"] != current["lineage"]:
-        return "the state is another one by now (it was made anew)"
+        return "the state is another one by now (it was recreated)"
     if planned.get("serial", 0) != current["serial"]:
         return f"the state has changed since it was made (it is at serial {current['serial']}, the plan was made at {planned.get('serial', 0)})"
     return ""
@@ -47,7 +47,7 @@ def stale(planned: dict, current: dict) -> str:
 def refusal(path: str, made_at: str, why: str) -> str:
     when = f" of {made_at}" if made_at else ""
     return (
-        f"The plan {path}{when} is stale and was not applied: {why}. Nothing was changed. Make a new one and look at it again: "
+        f"The plan {path}{when} is stale and was not applied: {why}. Nothing was changed. Make a new one and check it again: "
         f"infra.yml -e infra_save_plan={path}"
     )
 

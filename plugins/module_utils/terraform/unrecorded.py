@@ -17,7 +17,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform.cli import Com
 
 NAME = "errored.tfstate"
 _APPLYING = "apply all of the plan"
-_GOES_ON = "what it did before that is done and recorded, and the next run goes on from there"
+_GOES_ON = "what it did before that is done and recorded, and the next run resumes from there"
 # Terraform's own advice for this is told here in better words: it warns of the very run that is the way out.
 _OWN_ADVICE = "Failed to persist state to backend"
 _NOT_EVEN_HERE = "Failed to create local state file"
@@ -47,10 +47,10 @@ def refused_text(path: str, directory: Path, reason: str) -> str:
         way_out = (
             f"The remote state is another one, or somebody applied since. Compare what the file knows (terraform -chdir={directory} show {NAME}) with "
             f"the remote state (terraform -chdir={directory} state list). What the file alone knows is there in AWS: import it (terraform "
-            f"-chdir={directory} import ADDRESS ID) or delete it by hand. Then, or if the file is known to be older, delete the file and run this again."
+            f"-chdir={directory} import ADDRESS ID) or delete it manually. Then, or if the file is known to be older, delete the file and run this again."
         )
     else:
-        way_out = f"Mend that and run this again, or push it by hand: terraform -chdir={directory} state push {NAME}"
+        way_out = f"Fix that and run this again, or push it manually: terraform -chdir={directory} state push {NAME}"
     return (
         f"{path} holds what an earlier apply did and could not write to the remote state, and it could not be pushed now either. Nothing was planned and "
         f"nothing was changed: a plan would make the same things a second time. {reason.rstrip()}\n{way_out}"
@@ -141,7 +141,7 @@ def after_apply(terraform: Terraform, failed: TerraformError, scratch: str, lock
     reason = "" if expired else _not_pushed(terraform, scratch, lock, path)
     if not expired and not reason:
         return TerraformError(failed.told(f"{_APPLYING}. It could not write its state at first, which was pushed afterwards; {_GOES_ON}", but=(_OWN_ADVICE,)))
-    first = "Get new credentials" if expired else "Mend what is told below"
+    first = "Get new credentials" if expired else "Fix what is reported below"
     rest = failed.told(_APPLYING, but=(_OWN_ADVICE,))
     return Unrecorded(unrecorded_text(path, first), f"{rest}\nA push at once failed too. {reason}" if reason else rest)
 
@@ -162,6 +162,6 @@ def _recorded_nowhere(failed: CommandFailed) -> bool:
 def _lost_text(terraform: Terraform, failed: CommandFailed) -> str:
     return (
         f"What Terraform did is recorded nowhere: neither the remote state nor {terraform.directory / NAME} could be written. The things that it made are "
-        f"there in AWS: import them (terraform -chdir={terraform.directory} import ADDRESS ID) or delete them by hand before the next apply, which would make "
+        f"there in AWS: import them (terraform -chdir={terraform.directory} import ADDRESS ID) or delete them manually before the next apply, which would make "
         f"them a second time.\n{failed.told(_APPLYING, but=(_OWN_ADVICE,))}"
     )

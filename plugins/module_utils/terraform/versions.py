@@ -19,7 +19,7 @@ def problem(address: str, actual: str, wanted: str, allowed: bool) -> str:
         return ""
     if want < have[: len(want)]:
         return (
-            f"{address} has PostgreSQL {actual}, and RDS never goes back to {wanted}. Set engine_version in atena_database to {have[0]}, or restore a snapshot "
+            f"{address} has PostgreSQL {actual}, and RDS never returns to {wanted}. Set engine_version in atena_database to {have[0]}, or restore a snapshot "
             "from before the upgrade (restore_database.yml)."
         )
     if want[0] == have[0] or allowed:

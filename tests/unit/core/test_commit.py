@@ -28,7 +28,7 @@ def test_other_tags_name_no_commit(tag):
 
 
 def ask(reference, known):
-    return resolve(reference, known, nobody="No release on record", listed=lambda found: sorted(found) or ["nothing like it"])
+    return resolve(reference, known, nobody="No recorded release", listed=lambda found: sorted(found) or ["nothing like it"])
 
 
 @pytest.mark.parametrize("reference", [FULL, FULL[:7], FULL[:12], FULL[:39], FULL[:7].upper(), "20270115T1200", "20270115T120000Z-3f1c2aa9d2f4-0000"])
@@ -54,7 +54,7 @@ def test_less_than_git_itself_writes_is_refused_though_one_begins_so(reference):
 
 
 def test_an_unknown_one_is_refused_with_what_there_is():
-    with pytest.raises(NotOne, match="No release on record is called '3f1c2ab'. Nothing was changed.*\nnothing like it"):
+    with pytest.raises(NotOne, match="No recorded release is called '3f1c2ab'. Nothing was changed.*\nnothing like it"):
         ask("3f1c2ab", {FULL: []})
 
 

@@ -62,6 +62,6 @@ def test_an_object_of_another_is_not_written_over_and_one_of_ours_is_known_by_it
         other.write({"a": 3})
     assert mine.read() == {"a": 2}
     bucket.objects.clear()
-    with pytest.raises(NotFound, match="was deleted while this run was going on"):
+    with pytest.raises(NotFound, match="was deleted while this run was in progress"):
         mine.write({"a": 4})
     assert bucket.objects == {}

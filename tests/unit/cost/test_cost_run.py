@@ -41,7 +41,7 @@ def test_refreshed_prices_are_used_and_kept_beside_those_of_before(tmp_path):
     kept = tmp_path / "prices.json"
     asked = report(kept)
     (warning,) = asked.refresh(gateway(), SIZES)
-    assert "told no one price of alb.hour, alb.lcu" in warning and "nat.hour" not in warning
+    assert "did not return exactly one price of alb.hour, alb.lcu" in warning and "nat.hour" not in warning
     line = next(line for line in asked.told(SIZES)["lines"] if line["key"] == "nat.hour")
     assert (line["price"], line["date"], line["verified"]) == (0.05, "2026-11-25", True)
     earlier = {"format": 1, "currency": "USD", "items": {}, "regions": {"sa-east-1": {"nat.hour": {"price": 0.1, "date": "2026-11-01", "verified": True}}}}
@@ -54,10 +54,10 @@ def test_refreshed_prices_are_used_and_kept_beside_those_of_before(tmp_path):
 
 def test_where_the_price_list_may_not_be_asked_the_table_holds():
     def refused(*_, **__):
-        raise failure("Could not ask AWS's Price List: not allowed", "AccessDeniedException")
+        raise failure("Could not query AWS's Price List: not allowed", "AccessDeniedException")
 
     asked = report()
-    assert asked.refresh(Asked(refused), SIZES) == ["The prices stay those of the table: Could not ask AWS's Price List: not allowed"]
+    assert asked.refresh(Asked(refused), SIZES) == ["The prices stay those of the table: Could not query AWS's Price List: not allowed"]
     assert asked.told(SIZES)["totals"]["always_on"] == 111.91 and asked.refreshed is None
 
 

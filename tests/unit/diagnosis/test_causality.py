@@ -251,7 +251,7 @@ def test_a_container_that_ecs_stopped_did_not_end_by_itself():
         unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
 
     evidence = " ".join(line for item in broken(change) for line in item["evidence"])
-    assert "asked to stop" in evidence and "by itself" not in evidence
+    assert "asked to stop" in evidence and "automatically" not in evidence
 
 
 def test_an_image_that_is_there_again_is_over_and_one_that_is_not_is_now():

@@ -343,7 +343,7 @@ CASES = [
     ),
     # How tasks ended.
     (failing(task()), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "exit code 1"),
-    (failing(exited(0)), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "ended by itself"),
+    (failing(exited(0)), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "exited on its own"),
     (failing(exited(127)), "TASK_EXITED", "a-api", ["deploy.yml", "rollback.yml"], "not found in the image"),
     (failing(never_ran("CannotPullContainerError: x: not found")), "IMAGE_MISSING", "a-api", ["deploy.yml", "rollback.yml"], "CannotPullContainerError"),
     (
@@ -469,7 +469,7 @@ def test_what_everything_stands_on_comes_before_its_consequences():
 
     found = broken(change)
     assert [item["code"] for item in found] == ["DATABASE_STOPPED", "HEALTH_CHECK_FAILED"]
-    assert any("connection refused" in line for line in found[0]["evidence"]), "the complaint is told with its cause"
+    assert any("connection refused" in line for line in found[0]["evidence"]), "the complaint is reported with its cause"
     assert sum("503: database: failed" in line for item in found for line in item["evidence"]) == 1
 
 
@@ -608,12 +608,12 @@ def test_the_log_of_the_unhealthy_target_is_shown_rather_than_of_one_that_was_re
         unhealthy(facts, "Target.FailedHealthChecks", "Health checks failed")
         replaced = task(stop_code="ServiceSchedulerInitiated", stopped_reason="Task failed ELB health checks in (target-group a)", addresses=[])
         replaced["log_tail"] = {"api": [{"at": NOW, "message": "listens on port 3000"}]}
-        well = {**running("a-api", "all is well"), "task_id": "t2", "created_at": NOW, "addresses": ["10.0.20.5"]}
+        well = {**running("a-api", "everything is healthy"), "task_id": "t2", "created_at": NOW, "addresses": ["10.0.20.5"]}
         facts["tasks"] = [replaced, well, running("a-api", "listens on port 3001")]
 
     evidence = " ".join(next(item for item in broken(change) if item["code"] == "HEALTH_CHECK_NO_ANSWER")["evidence"])
     assert "listens on port 3001" in evidence
-    assert "listens on port 3000" not in evidence and "all is well" not in evidence
+    assert "listens on port 3000" not in evidence and "everything is healthy" not in evidence
 
 
 def test_a_health_check_port_that_is_not_the_containers_is_certain():

@@ -72,6 +72,6 @@ def test_a_failed_rollout_is_one_text_with_cause_lines_and_outcome():
         "a-api, task t1: api exited with code 3",
         "  no flux",
         "stable: a-api.",
-        "NOT proved stable on what it had before: a-workers",
+        "Rollback not confirmed for a-workers",
     ):
         assert part in text

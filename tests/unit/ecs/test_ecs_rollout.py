@@ -65,7 +65,7 @@ CASES = {
         True,
         FAILED,
     ),
-    "ECS went back to the very deployment of before": (
+    "ECS rolled back to the very deployment of before": (
         service({**OLD, "status": "PRIMARY"}, deployment("new", status="ACTIVE", state="IN_PROGRESS", running=0), revision=1),
         [],
         False,
@@ -174,7 +174,7 @@ STRANGERS = {
     "the one that ours replaced: an answer that is behind": (service({**OLD, "status": "PRIMARY"}), False, True),
     "one that is older than ours: an answer that is behind": (service({**THEIRS, "createdAt": at(29)}), False, True),
     "none yet": (service(), False, True),
-    "ECS going back": (service({**THEIRS, "rolloutStateReason": "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."}), False, False),
+    "ECS rolling back": (service({**THEIRS, "rolloutStateReason": "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1."}), False, False),
     "ECS back with a new one": ({**service(deployment("back", revision=1, createdAt=at(31))), "events": [FAILED_EVENT]}, False, False),
     "ECS back with the old one": ({**service({**OLD, "status": "PRIMARY"}), "events": [FAILED_EVENT]}, False, False),
 }

@@ -91,7 +91,7 @@ def test_log_words(line, code):
 
 @pytest.mark.parametrize(
     ("code", "word"),
-    [(137, "SIGKILL"), (139, "crashed"), (127, "not found"), (143, "SIGTERM"), (0, "by itself"), (130, "signal 2"), (1, ""), (3, ""), (None, "")],
+    [(137, "SIGKILL"), (139, "crashed"), (127, "not found"), (143, "SIGTERM"), (0, "on its own"), (130, "signal 2"), (1, ""), (3, ""), (None, "")],
 )
 def test_exit_codes(code, word):
     meaning = exit_code_means(code)

@@ -353,7 +353,7 @@ def test_a_look_that_can_never_succeed_is_told_at_once(ecs):
     ecs.at_look = {ecs.looks + 1: lambda: ecs.broken.append(failure("Could not read: expired.", "ExpiredTokenException"))}
     with pytest.raises(CallFailed, match="expired"):
         run.roll_out()
-    assert "told to change: api (deployment api-1), workers (deployment workers-2)" in run.left_behind()
+    assert "asked to change: api (deployment api-1), workers (deployment workers-2)" in run.left_behind()
 
 
 def test_what_crashes_within_the_time_it_has_to_be_stable_is_a_failure(ecs):
@@ -367,7 +367,7 @@ def test_what_crashes_within_the_time_it_has_to_be_stable_is_a_failure(ecs):
 def test_a_crash_that_was_replaced_between_two_looks_is_a_failure(ecs):
     run = rollout(ecs, stable_seconds=60)
     ecs.at_look = {ecs.looks + 15: lambda: ecs.lose_task("workers", replaced=True)}
-    assert "1 task(s) of the new deployment started and then ended by themselves" in run.roll_out()["workers"]
+    assert "1 task(s) of the new deployment started and then exited on their own" in run.roll_out()["workers"]
 
 
 @pytest.mark.parametrize(
@@ -517,8 +517,8 @@ class TestWhatIsTold:
         lines = []
         rollout(ecs, say=lines.append).roll_out()
         assert lines[:3] == [
-            "api: told to run api:2 with 1 tasks",
-            "workers: told to run workers:2 with 1 tasks",
+            "api: updated to run api:2 with 1 tasks",
+            "workers: updated to run workers:2 with 1 tasks",
             "[0:00 of 15:00] Waiting for api, workers to be done",
         ]
         assert "[0:00 of 15:00] api: 1 of 1 running, COMPLETED" in lines

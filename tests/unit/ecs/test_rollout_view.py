@@ -149,7 +149,7 @@ UNHEALTHY = {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task fai
         (task(startedBy="old"), False),
         (task(lastStatus="DEACTIVATING"), False),
     ],
-    ids=["crashed", "ended by itself", "never started", "unhealthy", "not needed any more", "of another deployment", "not stopped yet"],
+    ids=["crashed", "exited on its own", "never started", "unhealthy", "not needed any more", "of another deployment", "not stopped yet"],
 )
 def test_a_task_that_failed_is_told_from_one_that_was_not_needed(described, wanted):
     assert rollout_view.ended_badly(described, "new") is wanted

@@ -246,7 +246,7 @@ def test_ecs_that_does_not_answer_for_a_while_is_asked_again(follow):
     ecs.describe_tasks = describe_tasks
     succeeded, result = follow(ecs, say=told.append).finish()
     assert succeeded and result["outcome"] == "succeeded" and ecs.stops == []
-    assert any("Looking again" in line for line in told)
+    assert any("Checking again" in line for line in told)
 
 
 def test_a_task_that_its_time_ended_has_failed_also_for_the_next_run(follow):

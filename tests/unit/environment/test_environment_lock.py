@@ -329,7 +329,7 @@ def test_a_run_that_cannot_give_it_back_warns_and_keeps_its_own_end(clock, table
     with pytest.raises(ZeroDivisionError), clock.lock().running("deploy", ANA, warn=warned.append):
         table.before["delete_item"] = unanswered
         raise ZeroDivisionError
-    assert len(warned) == 1 and "could not be given back" in warned[0]
+    assert len(warned) == 1 and "could not be released" in warned[0]
 
 
 def test_held_renews_at_once(clock):
@@ -532,7 +532,7 @@ def test_a_lock_that_cannot_be_given_back_says_for_how_long_it_stands(clock, tab
 
     table.delete_item = refuse
     lock.give_back(said.append)
-    assert "could not be given back" in said[0] and "-e atena_lock_wait_seconds=" in said[0] and "lock_force=atena-prod" in said[0]
+    assert "could not be released" in said[0] and "-e atena_lock_wait_seconds=" in said[0] and "lock_force=atena-prod" in said[0]
 
 
 def test_what_is_shown_of_a_lock_is_all_but_its_token(clock):

@@ -242,11 +242,11 @@ def test_a_rollback_over_a_newer_schema_is_seen_from_further_back():
             "",
             "s2",
             "db/migrations",
-            "changed the schema is not known: which ones a release has is on record only where git finds db/migrations (atena",
+            "changed the schema is not known: which ones a release has is recorded only where git finds db/migrations (atena",
             "Migrations ran",
         ),
         ("s1", "", "db/migrations", "With atena_migration_source set to the directory", "Migrations ran"),
-        ("", "", "", "is on record for none, as atena_migration_source is empty", "git finds"),
+        ("", "", "", "is recorded for none, as atena_migration_source is empty", "git finds"),
     ],
 )
 def test_what_is_not_known_is_not_called_changed(goal, later, source, says, never):
@@ -259,7 +259,7 @@ def test_what_is_not_known_is_not_called_changed(goal, later, source, says, neve
 def test_each_release_is_told_as_what_it_is():
     target, changed, unknown = record("a", 0, schema="s1"), record("b", 1, schema="s2"), record("c", 2, schema="")
     words = ledgers.obstacle(newest_first(target, changed, unknown), target, "db")
-    assert f"({changed.id}), and going back does not undo them" in words and f"({unknown.id}) changed the schema is not known" in words
+    assert f"({changed.id}), and a rollback does not undo them" in words and f"({unknown.id}) changed the schema is not known" in words
 
 
 def test_nothing_is_in_the_way_of_the_same_migrations():
@@ -318,7 +318,7 @@ def test_the_list_for_people_marks_what_runs_and_tells_reasons():
     assert len(shown) == 4
     assert shown[1].startswith("   cccccccccccc") and "failed" in shown[1] and shown[1].endswith("the migration failed")
     assert shown[2].startswith("*  bbbbbbbbbbbb") and "30 s" in shown[2] and "2027-01-15 12:01:00" in shown[2] and " ana " in shown[2]
-    assert ledgers.lines([]) == ["No release is on record."]
+    assert ledgers.lines([]) == ["No release is recorded."]
 
 
 def test_a_release_that_goes_on_has_taken_no_time_yet():
@@ -504,9 +504,9 @@ def test_a_release_is_found_by_id_commit_or_the_beginning_of_one(filled, referen
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("fffffff", ["No release on record is called 'fffffff'", "Nothing was changed", "aaaaaaaaaaaa", "cccccccccccc"]),
-        ("aaaa", ["'aaaa' is too short: at least 7 characters tell commits apart", "Nothing was changed", "aaaaaaaaaaaa"]),
-        ("a" * 39 + "b", ["No release on record is called"]),
+        ("fffffff", ["No recorded release is called 'fffffff'", "Nothing was changed", "aaaaaaaaaaaa", "cccccccccccc"]),
+        ("aaaa", ["'aaaa' is too short: at least 7 characters distinguish commits", "Nothing was changed", "aaaaaaaaaaaa"]),
+        ("a" * 39 + "b", ["No recorded release is called"]),
         ("", ["'' is too short", "aaaaaaaaaaaa"]),
         ("bbbbbbb", ["names releases of 2 commits", "write more of it", "bbbbbbbbbbba", "bbbbbbbbbbbb"]),
         ("20270115", ["names releases of 4 commits"]),
@@ -520,7 +520,7 @@ def test_an_unknown_or_ambiguous_reference_is_refused_and_told_what_there_is(fil
 
 
 def test_an_unknown_reference_in_an_empty_ledger(bucket):
-    with pytest.raises(CallFailed, match="No release is on record"):
+    with pytest.raises(CallFailed, match="No release is recorded"):
         Ledger(bucket, "state", PREFIX).find("abcdef0")
 
 

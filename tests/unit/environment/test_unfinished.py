@@ -29,24 +29,24 @@ def stored(**objects):
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ("stopping", "a stop began at 2027-01-15T12:00:00Z, by ana, and has not ended: stop.yml finishes it; start.yml turns it round"),
-        ("starting", "a start began at 2027-01-15T12:00:00Z, by ana, and has not ended: start.yml finishes it; stop.yml turns it round"),
+        ("stopping", "a stop began at 2027-01-15T12:00:00Z, by ana, and is incomplete: stop.yml finishes it; start.yml reverses it"),
+        ("starting", "a start began at 2027-01-15T12:00:00Z, by ana, and is incomplete: start.yml finishes it; stop.yml reverses it"),
         (
             "restoring",
-            "a restore of the database began at 2027-01-15T12:00:00Z, by ana, and has not ended: "
-            "restore_database.yml -e restore_database_confirm=e finishes it; -e restore_database_undo=e takes it back",
+            "a restore of the database began at 2027-01-15T12:00:00Z, by ana, and is incomplete: "
+            "restore_database.yml -e restore_database_confirm=e finishes it; -e restore_database_undo=e undoes it",
         ),
         (
             "undoing",
-            "an undo of a restore of the database began at 2027-01-15T12:00:00Z, by ana, and has not ended: "
+            "an undo of a restore of the database began at 2027-01-15T12:00:00Z, by ana, and is incomplete: "
             "restore_database.yml -e restore_database_undo=e finishes it",
         ),
         (
             "destroying",
-            "a destroy began at 2027-01-15T12:00:00Z, by ana, and has not ended: destroy.yml -e destroy_confirm=e finishes it; "
-            "redeploy.yml then makes the environment again",
+            "a destroy began at 2027-01-15T12:00:00Z, by ana, and is incomplete: destroy.yml -e destroy_confirm=e finishes it; "
+            "redeploy.yml then recreates the environment",
         ),
-        ("redeploying", "a redeploy began at 2027-01-15T12:00:00Z, by ana, and has not ended: redeploy.yml finishes it; it goes on with the same snapshots"),
+        ("redeploying", "a redeploy began at 2027-01-15T12:00:00Z, by ana, and is incomplete: redeploy.yml finishes it; it resumes with the same snapshots"),
     ],
 )
 def test_each_work_has_one_sentence_with_the_command_that_finishes_it(state, says):
@@ -67,11 +67,11 @@ def test_what_has_ended_is_not_told(state):
         ([rotation("failed")], []),
         (
             [rotation("running")],
-            ["a rotation of A, B began at 2027-01-15T12:00:00Z, by ana, and has not ended: secrets.yml -e secrets_action=rotate finishes it"],
+            ["a rotation of A, B began at 2027-01-15T12:00:00Z, by ana, and is incomplete: secrets.yml -e secrets_action=rotate finishes it"],
         ),
         (
             [rotation("interrupted", "database password")],
-            ["a rotation of A, B began at 2027-01-15T12:00:00Z, by ana, and has not ended: rotate_database_password.yml finishes it"],
+            ["a rotation of A, B began at 2027-01-15T12:00:00Z, by ana, and is incomplete: rotate_database_password.yml finishes it"],
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_task_is_named_by_its_arn():
         (("api", "proxy"), None, "api", ""),
         (("api", "proxy"), "proxy", "proxy", ""),
         (("web",), None, "web", ""),
-        (("web", "proxy"), None, "", "several containers (web, proxy); say which one"),
+        (("web", "proxy"), None, "", "several containers (web, proxy); name one"),
         (("api",), "proxy", "", "has no container proxy; it has api"),
     ],
 )

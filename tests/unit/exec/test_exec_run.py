@@ -178,7 +178,7 @@ def test_an_interrupted_one_is_ended_too(world):
     run = running(Ecs(task(1)))
     with pytest.raises(Interrupted):
         run.run("sleep 99", 60, print)
-    assert run.ended == ", and was told to end; whether it did is not known"
+    assert run.ended == ", and was asked to end; whether it did is not known"
     assert Channel.made[0].terminated and Channel.made[0].closed
 
 
@@ -207,7 +207,7 @@ def test_an_end_without_an_exit_code_is_told_with_what_is_known(world, stopped):
     with pytest.raises(NotRun) as why:
         run.run("true", 60, lines.append)
     assert lines == ["half a li"]
-    assert "ended before the command told its exit code: the session was terminated." in str(why.value)
+    assert "ended before the command returned its exit code: the session was terminated." in str(why.value)
     assert ("Scaling activity" if stopped else "The task still runs") in str(why.value)
 
 

@@ -135,7 +135,7 @@ def test_a_later_commit_takes_the_place_of_the_earlier_one(app, clones):
     with Built(app.path, second, clones) as built:
         assert built.files() == [".gitignore", "Dockerfile", "src/a", "src/b"]
         assert (built.context / "src/a").read_text() == "a\n"
-        assert (built.context / "Dockerfile").stat().st_ino == inode, "the clone was made anew"
+        assert (built.context / "Dockerfile").stat().st_ino == inode, "the clone was recreated"
     with Built(app.path, first, clones) as built:
         assert built.files() == [".gitignore", "Dockerfile", "old/only", "src/a"]
 
@@ -530,9 +530,9 @@ def test_what_is_named_is_added_and_does_not_stay(app, clones):
 
 def test_an_included_file_of_the_commit_is_the_working_trees(app, clones):
     commit = git(app.path, "rev-parse", "HEAD")
-    app.write("src__a", "made anew\n")
+    app.write("src__a", "recreated\n")
     with Built(app.path, commit, clones, ["src/a"]) as built:
-        assert (built.context / "src/a").read_text() == "made anew\n"
+        assert (built.context / "src/a").read_text() == "recreated\n"
         clone = built.context
     assert (clone / "src/a").read_text() == "a\n"
 

@@ -186,7 +186,7 @@ def test_what_was_built_from_the_working_tree_is_built_anew_from_the_commit(worl
     before = world.run(working_tree=True)["images"]["api"]
     world.did()
     predicted = world.run(check_mode=True)
-    assert predicted["changed"] and "would be built anew" in predicted["says"][0] and world.did() == []
+    assert predicted["changed"] and "would be rebuilt" in predicted["says"][0] and world.did() == []
     result = world.run()
     (build,) = world.builds()
     assert ".env" not in build["files"]

@@ -24,7 +24,7 @@ class Ecr:
             if digest and not (self.merges and digest in told):
                 found.append({"imageId": {"imageTag": tag, "imageDigest": digest}, "imageManifest": f"manifest of {digest}"})
                 told.add(digest)
-        missing = [{"imageId": {"imageTag": tag}, "failureCode": self.code, "failureReason": "it says why"} for tag in tags if tag not in self.images]
+        missing = [{"imageId": {"imageTag": tag}, "failureCode": self.code, "failureReason": "it shows why"} for tag in tags if tag not in self.images]
         return {"images": found, "failures": missing}
 
 
@@ -43,5 +43,5 @@ def test_an_image_that_is_told_under_one_of_its_tags_only_is_asked_for_by_the_ot
 
 
 def test_a_failure_that_is_no_absence_is_told_and_nothing_is_built_over_it():
-    with pytest.raises(CallFailed, match="look for api:sha-1: KmsError: it says why"):
+    with pytest.raises(CallFailed, match="find api:sha-1: KmsError: it shows why"):
         there(Ecr({}, code="KmsError"), "api", ["sha-1"])

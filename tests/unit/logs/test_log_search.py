@@ -130,7 +130,7 @@ def test_a_refusal_while_following_loses_no_line_and_shows_none_twice(clock):
     logs.fails = {12: failure("Could not read the log: ThrottlingException.", "ThrottlingException")}
     clock.at = {0.5: lambda: [logs.put(group, 100 + number, f"new {number}") for number in range(5) for group in ("/ecs/api", "/ecs/workers")]}
     found = messages(searching(logs, "/ecs/api", "/ecs/workers", said=said, clock=clock).follow(10))
-    assert said == ["Could not read the log: ThrottlingException. Looking again."]
+    assert said == ["Could not read the log: ThrottlingException. Checking again."]
     assert len(found) == len(set(found)) == 22
 
 

@@ -512,7 +512,7 @@ def test_redis_is_not_deleted_under_a_task_that_came_after_its_snapshot(monkeypa
     monkeypatch.setattr(power_stop, "tasks_of", lambda call, cluster: [{"taskArn": "arn:aws:ecs:::task/c/1", "group": "family:report"}])
     monkeypatch.setattr(power_stop.redis_restore, "delete", lambda *_, **__: pytest.fail("Redis was deleted"))
     stop = SimpleNamespace(call=None, cluster="c", journal=SimpleNamespace(step=lambda name: contextlib.nullcontext()))
-    with pytest.raises(CallFailed, match="Tasks were started while this stop went on: .*report.*app-redis was not deleted"):
+    with pytest.raises(CallFailed, match="Tasks were started while this stop was in progress: .*report.*app-redis was not deleted"):
         power_stop.Stop._delete(stop, {"id": "app-redis"}, None)
 
 

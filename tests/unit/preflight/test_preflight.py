@@ -95,17 +95,17 @@ def begun(state):
 CASES = {
     "stopped": (lambda f: put(f["gates"], power="off"), "gates", FAILED, ["stopped", "start.yml"]),
     "Redis is switched off": (lambda f: put(f["gates"], redis="absent"), "gates", FAILED, ["absent", "start.yml"]),
-    "a start has not ended": (lambda f: put(f["gates"], redis="adopt"), "gates", FAILED, ["not ended"]),
-    "a stop has not ended": (
+    "a start is incomplete": (lambda f: put(f["gates"], redis="adopt"), "gates", FAILED, ["is incomplete"]),
+    "a stop is incomplete": (
         lambda f: put(f, journal={"state": "stopping", "since": "2027-01-15T12:00:00Z"}),
         *("gates", FAILED, ["a stop of the environment, begun at 2027-01-15", "start.yml"]),
     ),
-    "a restore has not ended": (
+    "a restore is incomplete": (
         lambda f: put(f, unfinished=begun("restoring")),
         *("gates", FAILED, ["a restore of the database began at 2027-01-15, by ana", "restore_database_confirm=atena-prod finishes it"]),
     ),
     # It releases by itself, and so may whoever mends it.
-    "a redeploy has not ended": (lambda f: put(f, unfinished=begun("redeploying")), "gates", WARNING, ["a redeploy began", "redeploy.yml finishes it"]),
+    "a redeploy is incomplete": (lambda f: put(f, unfinished=begun("redeploying")), "gates", WARNING, ["a redeploy began", "redeploy.yml finishes it"]),
     "records that cannot be read": (lambda f: put(f, unfinished=UNREAD), "gates", WARNING, ["could not be determined"]),
     "destroyed": (
         lambda f: put(f, destroyed={"state": "destroyed", "at": "2027-01-15", "operator": "ana", "database_snapshot": "final-1", "redis_snapshot": ""}),
@@ -124,7 +124,7 @@ CASES = {
     "services that cannot be read": (lambda f: put(f["services"], **{WORKERS: UNREAD}), "service", FAILED, ["AccessDenied"]),
     "no template": (lambda f: put(f["templates"], **{API: None}), "template", FAILED, ["atena-prod-api-template does not exist", "infra.yml"]),
     "somebody's template": (lambda f: put(f["templates"][API], tags=[]), "template", FAILED, ["somebody else registered it"]),
-    "a newer template": (lambda f: newer_template(f, {"memory": "1024"}), "template", WARNING, ["api-template:19 is newer", "takes up: memory"]),
+    "a newer template": (lambda f: newer_template(f, {"memory": "1024"}), "template", WARNING, ["api-template:19 is newer", "picks up: memory"]),
     "no image": (lambda f: put(image(f), exists=False, why="gone"), "image", WARNING, ["atena-prod-api@sha256:", "gone", "deploy.yml"]),
     "an image that cannot be read": (
         lambda f: put(f["images"], **{f["service_images"][API]["api"]: UNREAD}),
@@ -397,7 +397,7 @@ def test_what_a_release_tells_of_a_bundle_is_no_difference_from_its_template(fac
     container = facts["running"][API]["containerDefinitions"][0]
     container["environment"] = [*container.get("environment", []), {"name": "PGSSLROOTCERT", "value": "/etc/ssl/certs/rds-global-bundle.pem"}]
     (found,) = troubles(judged(facts))
-    assert found["says"].endswith("takes up: memory.")
+    assert found["says"].endswith("picks up: memory.")
 
 
 class TestVerdict:
@@ -413,11 +413,11 @@ class TestVerdict:
 
     def test_nothing_wrong_is_two_lines(self, facts):
         lines = preflight.verdict_lines(judged(facts))
-        assert lines[0] == "Preflight: nothing in 42 checks stands in the way of a release."
+        assert lines[0] == "Preflight: nothing in 42 checks prevents a release."
         assert len(lines) == 2
 
     def test_no_check_at_all_is_one(self):
-        assert preflight.verdict_lines(result_of([])) == ["Preflight: nothing in 0 checks stands in the way of a release."]
+        assert preflight.verdict_lines(result_of([])) == ["Preflight: nothing in 0 checks prevents a release."]
 
 
 PAUSED = {"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"]}
@@ -430,7 +430,7 @@ BY_HAND = {
     ),
     "percentages that let nothing happen": (
         {"desiredCount": 1, "deploymentConfiguration": {"minimumHealthyPercent": 50, "maximumPercent": 100}},
-        *(FAILED, "of its 1 task ECS may stop none (minimumHealthyPercent 50 keeps 1) and start none beside them (maximumPercent 100 allows 1)"),
+        *(FAILED, "of its 1 task ECS may stop none (minimumHealthyPercent 50 keeps 1) and start none in addition to them (maximumPercent 100 allows 1)"),
     ),
     "a rolling one that pauses": ({"deploymentConfiguration": {"strategy": "ROLLING", "lifecycleHooks": [PAUSED]}}, FAILED, "ContinueServiceDeployment"),
     "a rolling one with a function": (

@@ -280,14 +280,14 @@ class TestRedeploy:
         ("record", "database", "asked", "words"),
         [
             (DESTROYED, None, NONE, ""),
-            (None, None, NONE, "No destroy is on record"),
-            ({**DESTROYED, "state": "redeploying", "database": {"snapshot": ""}}, None, NONE, "names no snapshot of the database, so that nobody can tell"),
+            (None, None, NONE, "No destroy is recorded"),
+            ({**DESTROYED, "state": "redeploying", "database": {"snapshot": ""}}, None, NONE, "names no snapshot of the database, so that it is not known"),
             (None, None, {"database": "none", "redis": ""}, ""),
             (DESTROYED, instance(), NONE, "e-db exists, and nothing is put into one that exists"),
             (None, instance(), NONE, "nothing is put into one that exists"),
             ({**DESTROYED, "state": "redeploying"}, instance(), NONE, ""),
             ({**DESTROYED, "state": "redeployed"}, instance(), NONE, ""),
-            ({**DESTROYED, "state": "redeployed"}, None, NONE, "made again since the destroy on record, so that nobody can tell which rows"),
+            ({**DESTROYED, "state": "redeployed"}, None, NONE, "recreated since the recorded destroy, so that it is not known which rows"),
             ({**DESTROYED, "state": "redeployed"}, None, {"database": "d", "redis": ""}, ""),
             ({**DESTROYED, "state": "destroying"}, None, NONE, "Run destroy.yml again first"),
         ],
@@ -302,7 +302,7 @@ class TestRedeploy:
         final, old, later = snapshot("d", 121), snapshot("o", 500), snapshot("rds:e-db-9", 3, SnapshotType="automated")
         assert redeploy_run.problem(record, None, self.NONE, [old, final], []) == ""
         said = redeploy_run.problem(record, None, self.NONE, [old, final, later], [])
-        assert "A redeploy from the snapshot d is on record without its end, but there are newer snapshots" in said
+        assert "A redeploy from the snapshot d is recorded without its end, but there are newer snapshots" in said
         assert "newest first: rds:e-db-9 (2026-11-25 09:00 UTC), d (2026-11-20 11:00 UTC), o (" in said and "-e redeploy_database_snapshot=<name>" in said
         assert redeploy_run.problem(record, None, {"database": "d", "redis": ""}, [later], []) == ""
         assert redeploy_run.problem(record, instance(), self.NONE, [final, later], []) == ""
@@ -326,7 +326,7 @@ class TestRedeploy:
         [
             ("destroying", False, "Run destroy.yml again"),
             ("destroying", True, "Run destroy.yml again"),
-            ("destroyed", False, "whose rows are in the snapshot d. redeploy.yml makes it again"),
+            ("destroyed", False, "whose rows are in the snapshot d. redeploy.yml recreates it"),
             ("redeploying", False, "whose rows are in the snapshot d"),
             ("destroyed", True, ""),
             ("redeploying", True, ""),
@@ -421,10 +421,10 @@ class TestARestoreOnRecord:
         return run
 
     def test_is_not_begun_twice(self):
-        assert "e-db-before-1 of the last restore still stands" in self.run_of(restore_run.Restore, self.SWAPPED, self.RECORD).objections()[0]
+        assert "e-db-before-1 of the last restore still exists" in self.run_of(restore_run.Restore, self.SWAPPED, self.RECORD).objections()[0]
         assert self.run_of(restore_run.Restore, self.SWAPPED, {**self.RECORD, "state": "restoring"}).objections() == []
         assert self.run_of(restore_run.Restore, {"db-2": "e-db"}, self.RECORD).objections() == []
-        assert "being taken back" in self.run_of(restore_run.Restore, self.SWAPPED, {**self.RECORD, "state": "undoing"}).objections()[0]
+        assert "being undone" in self.run_of(restore_run.Restore, self.SWAPPED, {**self.RECORD, "state": "undoing"}).objections()[0]
 
     def test_needs_an_environment_that_is_on(self):
         said = self.run_of(restore_run.Restore, self.NOT_YET, None, power={"state": "stopped"}).objections()
@@ -445,26 +445,26 @@ class TestARestoreOnRecord:
         assert [entry["step"] for entry in self.run_of(restore_run.Undo, self.NOT_YET, told).remaining()] == ["swap", "services"]
         assert self.run_of(restore_run.Undo, self.NOT_YET, {**self.RECORD, "state": "undone"}).remaining() == []
         assert self.run_of(restore_run.Undo, self.NOT_YET, None).remaining() == []
-        assert "nothing to go back to" in self.run_of(restore_run.Undo, {"db-2": "e-db"}, self.RECORD).objections()[0]
+        assert "nothing to return to" in self.run_of(restore_run.Undo, {"db-2": "e-db"}, self.RECORD).objections()[0]
 
     def test_does_not_delete_a_copy_whose_original_was_deleted_since(self):
         begun = {**self.RECORD, "state": "restoring"}
         run = self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, begun, database=None)
         (said,) = run.objections()
-        assert "the copy e-db-restored-1 may be all that is left" in said and "restore_database_confirm=e" in said and "by hand" in said
+        assert "the copy e-db-restored-1 may be all that is left" in said and "restore_database_confirm=e" in said and "manually" in said
         assert "final snapshot e-db-restored-1-final" in run.remaining()[0]["says"] and "was not touched" not in run.remaining()[0]["says"]
         unknown = {**begun, "restored": {"resource": "", "aside": "e-db-restored-1"}}  # the answer to the restore was lost
         assert "e-db-restored-1" in self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, unknown, database=None).objections()[0]
         undoing = {**begun, "state": "undoing", "swapped": False}
         (said,) = self.run_of(restore_run.Undo, {"db-2": "e-db-restored-1"}, undoing, database=None).objections()
-        assert "by hand" in said and "go on with the restore" not in said
+        assert "manually" in said and "continue the restore" not in said
         # With the copy gone too there is nothing to lose, and the record can be closed.
         assert self.run_of(restore_run.Undo, {}, undoing, database=None).objections() == []
         assert self.run_of(restore_run.Undo, self.NOT_YET, begun).objections() == []
 
     def test_an_original_that_is_being_deleted_is_as_good_as_gone(self):
         begun = {**self.RECORD, "state": "restoring"}
-        for names, words in ((self.NOT_YET, "all that is left"), (self.SWAPPED, "nothing to go back to")):
+        for names, words in ((self.NOT_YET, "all that is left"), (self.SWAPPED, "nothing to return to")):
             run = self.run_of(restore_run.Undo, names, begun)
             run.seen["instances"][0]["DBInstanceStatus"] = "deleting"
             assert words in run.objections()[0]

@@ -212,7 +212,7 @@ class Terraform:
         if not destroy and not targets and any(change["destroys"] for change in self.unapplied):
             raise CallFailed("Terraform would destroy 1 object, with what it holds. Nothing was changed")
         if not destroy:
-            assert 'aws_ecr_repository.service["api"]' in self.known, "it would be made anew"
+            assert 'aws_ecr_repository.service["api"]' in self.known, "it would be recreated"
             return {"lines": ["~ aws_db_instance.main (skip_final_snapshot)"], "changes": []}
         changes, _ = self.destroy_plan()
         assert not [change for change in changes if destroy_run.stays(change["address"])]
@@ -327,10 +327,10 @@ def test_a_restore_ends_with_the_new_one_in_the_old_ones_place(aws, terraform, m
 )
 def test_one_that_dies_is_gone_on_with_or_taken_back(aws, terraform, where, what):
     aws.fails[where] = CallFailed(what, "Whatever")
-    with pytest.raises(PowerFailed, match=f"{what}\nThe restore has not ended.*restore_database_undo=e"):
+    with pytest.raises(PowerFailed, match=f"{what}\nThe restore is incomplete.*restore_database_undo=e"):
         made(restore_run.Restore, aws, terraform).run()
     assert aws.record()["state"] == "restoring"
-    with pytest.raises(PowerFailed, match="has not got to its end"):
+    with pytest.raises(PowerFailed, match="is incomplete"):
         made(restore_run.Restore, aws, terraform, snapshot="rds:1").run()
     other = Aws()
     other.__dict__.update(instances=[dict(one) for one in aws.instances], url=aws.url, bucket=aws.bucket, numbers=aws.numbers)
@@ -344,7 +344,7 @@ def test_one_that_dies_is_gone_on_with_or_taken_back(aws, terraform, where, what
 
 def test_a_copy_that_is_not_listed_yet_is_told_and_gone_on_with(aws, terraform):
     aws.restore_db_instance_from_db_snapshot = lambda **_: None
-    with pytest.raises(PowerFailed, match=r"RDS does not list e-db-restored-\S+ yet.*\nThe restore has not ended"):
+    with pytest.raises(PowerFailed, match=r"RDS does not list e-db-restored-\S+ yet.*\nThe restore is incomplete"):
         made(restore_run.Restore, aws, terraform).run()
     del aws.restore_db_instance_from_db_snapshot
     assert made(restore_run.Restore, aws, terraform).run()["outcome"] == "restored"
@@ -367,7 +367,7 @@ def test_a_database_that_is_not_listed_under_its_new_name_is_told(aws, terraform
 
 def test_a_restore_that_ended_can_be_taken_back_and_what_is_left_aside_deleted(aws, terraform):
     made(restore_run.Restore, aws, terraform).run()
-    with pytest.raises(PowerFailed, match="of the last restore still stands"):
+    with pytest.raises(PowerFailed, match="of the last restore still exists"):
         made(restore_run.Restore, aws, terraform).run()
     assert made(restore_run.Undo, aws, terraform).run()["outcome"] == "undone"
     aside = aws.record()["restored"]["aside"]
@@ -469,7 +469,7 @@ def test_a_copy_that_was_not_swapped_in_is_deleted_whatever_was_not_applied(aws,
 
 def test_one_that_died_in_the_swap_is_not_sent_to_infra(aws, terraform):
     aws.fails[("modify_db_instance", 3)] = CallFailed("no", "Whatever")
-    with pytest.raises(PowerFailed, match="has not ended"):
+    with pytest.raises(PowerFailed, match="is incomplete"):
         made(restore_run.Restore, aws, terraform).run()
     terraform.unapplied = [GROUP]
     with pytest.raises(PowerFailed, match="Nothing more was changed") as failed:
@@ -499,7 +499,7 @@ def test_a_check_tells_what_terraform_would_refuse_at_the_end(aws, terraform):
 def begun_beside(aws, terraform):
     """A restore that made its copy and went no further."""
     aws.fails[("modify_db_instance", 1)] = failure("no", "Whatever")
-    with pytest.raises(PowerFailed, match="has not ended"):
+    with pytest.raises(PowerFailed, match="is incomplete"):
         made(restore_run.Restore, aws, terraform).run()
     copy = aws.record()["restored"]["aside"]
     aws._named(copy)["DeletionProtection"] = True
@@ -630,7 +630,7 @@ def test_nothing_is_destroyed_under_a_task_that_came_after_the_snapshots(aws, te
     looks = iter([[], []])  # before the lock, and in it
     late = [{"taskArn": "arn:aws:ecs:::task/c/1", "group": "family:report", "lastStatus": "RUNNING"}]
     monkeypatch.setattr(destroy_run.recovery_read, "tasks", lambda *_: next(looks, late))
-    with pytest.raises(PowerFailed, match="Tasks were started while this destroy went on: 1 .*report.*Nothing was destroyed"):
+    with pytest.raises(PowerFailed, match="Tasks were started while this destroy was in progress: 1 .*report.*Nothing was destroyed"):
         made(destroy_run.Destroy, aws, terraform).run()
     assert "destroy" not in [what for what, _ in terraform.did]
 
@@ -851,17 +851,17 @@ def test_a_destroy_gives_back_the_lock_of_a_stop_that_was_killed(aws, terraform,
 def test_a_destroy_that_died_names_what_turns_it_round_only_where_that_does(aws, terraform, elasticache):
     died(aws, "stopped", CLOSED)
     elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
-    with pytest.raises(PowerFailed, match="goes on from there, or start.yml to turn round"):
+    with pytest.raises(PowerFailed, match="resumes from there, or start.yml to reverse it"):
         made(destroy_run.Destroy, aws, terraform).run()
     instances, aws.instances = aws.instances, []
     elasticache.lose["create_snapshot"] = ["SnapshotQuotaExceeded"]
-    with pytest.raises(PowerFailed, match="when it has ended, redeploy.yml makes the environment again"):
+    with pytest.raises(PowerFailed, match="when it has ended, redeploy.yml recreates the environment"):
         made(destroy_run.Destroy, aws, terraform).run()
     aws.instances, terraform.outside = instances, lambda: ["sg-1"]
     with pytest.raises(PowerFailed, match="DependencyViolation: sg-1") as failed:
         made(destroy_run.Destroy, aws, terraform).run()
     said = str(failed.value)
-    assert "run destroy.yml again and it goes on from there; when it has ended, redeploy.yml makes the environment again" in said and "turn round" not in said
+    assert "run destroy.yml again and it resumes from there; when it has ended, redeploy.yml recreates the environment" in said and "turn round" not in said
 
 
 # --- A redeploy -------------------------------------------------------------------------------------------------------
@@ -953,7 +953,7 @@ def test_what_is_restored_in_another_major_version_is_refused_before_anything_is
         made(restore_run.Restore, aws, terraform, time="latest", settings=wanting("17")).run()
     assert terraform.did == [] and "record" not in aws.bucket.objects
     # The way back from an upgrade: what is there is newer than what the inventory says again, what is restored is not.
-    assert "never goes back to 15" in " ".join(objections(aws, terraform, wanting("15")))
+    assert "never returns to 15" in " ".join(objections(aws, terraform, wanting("15")))
     assert objections(aws, terraform, wanting("17", True)) == []
 
 

@@ -48,7 +48,7 @@ class TestRestore:
         assert (made["id"], made["status"], made["address"]) == (NAME, "available", f"{NAME}.x.cache.amazonaws.com")
         assert cache.writes == [redis_restore.arguments(RECORD, SNAPSHOT)]
         assert 60 <= cache.clock < 80
-        assert lines[0].endswith(f"snapshot {SNAPSHOT}: available") and lines[1].endswith(f"{NAME}: told to be restored from {SNAPSHOT}")
+        assert lines[0].endswith(f"snapshot {SNAPSHOT}: available") and lines[1].endswith(f"{NAME}: restore requested from {SNAPSHOT}")
         assert lines[-1].endswith(f"{NAME}: available")
 
     def test_what_is_there_is_left_as_it_is(self, cache):
@@ -150,7 +150,7 @@ class TestRestore:
 
     def test_when_the_time_is_over_it_goes_on_by_itself(self, cache):
         cache.after[(NAME, "creating")] = (10_000, "available")
-        with pytest.raises(CallFailed, match="still creating. It goes on by itself; no snapshot was touched"):
+        with pytest.raises(CallFailed, match="still creating. It continues; no snapshot was touched"):
             restore(cache)
         assert 300 <= cache.clock < 320
 
@@ -192,7 +192,7 @@ class TestDelete:
             ({"CacheClusterId": "another"}, "taken of another"),
             ({"SnapshotSource": "automated"}, "automatically"),
             ({"CacheClusterCreateTime": LATER}, "and this one at"),
-            ({"NodeSnapshots": []}, "does not tell when"),
+            ({"NodeSnapshots": []}, "does not show when"),
         ],
     )
     def test_without_proof_it_stays(self, cache, living, changes, because):
@@ -257,7 +257,7 @@ class TestDelete:
 
     def test_when_the_time_is_over_it_says_so(self, cache, living):
         cache.after[(NAME, "deleting")] = (10_000, None)
-        with pytest.raises(CallFailed, match="still deleting after .* It was told to go, and goes by itself"):
+        with pytest.raises(CallFailed, match="still deleting after .* Its deletion was requested and continues"):
             self.delete(cache, living)
 
     def test_the_one_that_another_run_makes_meanwhile_is_not_waited_for(self, cache, living):

@@ -46,7 +46,7 @@ class TestTake:
         assert 40 <= cache.clock < 60
         assert lines == [
             f"[0:00 of 5:00] {NAME}: available",
-            f"[0:00 of 5:00] {NAME}: told to take the snapshot new",
+            f"[0:00 of 5:00] {NAME}: snapshot requested: new",
             f"[0:00 of 5:00] {NAME}: snapshot new: creating",
             *[line for line in lines[3:-1] if line.endswith("creating")],
             lines[-1],
@@ -137,7 +137,7 @@ class TestTake:
 
     def test_one_that_never_completes_is_left_to_itself(self, cache):
         cache.after[("new", "creating")] = (10_000, "available")
-        with pytest.raises(CallFailed, match="still creating. It goes on by itself"):
+        with pytest.raises(CallFailed, match="still creating. It continues"):
             take(cache)
         assert 300 <= cache.clock < 320
         assert writes(cache) == ["create_snapshot"]
@@ -200,7 +200,7 @@ LATER = START + datetime.timedelta(days=1)
         *[({"SnapshotStatus": status}, f"is {status}") for status in ("creating", "copying", "restoring", "exporting", "deleting", "failed")],
         ({"CacheClusterId": "another"}, "taken of another"),
         (AUTOMATIC, "deletes it with its source"),
-        ({"NodeSnapshots": []}, "does not tell when"),
+        ({"NodeSnapshots": []}, "does not show when"),
         ({"NodeSnapshots": [{"CacheNodeId": "0001"}]}, "data of 0001"),
         ({"CacheClusterCreateTime": START - datetime.timedelta(days=1)}, "and this one at"),
         *[({"EngineVersion": version}, None) for version in ("7.1", "7.1.0", "7.1.3")],  # the cluster says 7.1.0

@@ -205,7 +205,7 @@ def test_every_item_is_named_and_the_total_is_told():
     assert lines[4] == f"  image a-api@{digest('a')[:19]}, 100 days old, 2.5 MB, tags sha-a"
     assert len(lines) == 6
     assert prune_plan.lines(planned, done=True)[0].startswith("Took away 3 ")
-    assert prune_plan.lines(judged(revisions=FIVE[3:]), done=True) == ["Nothing to take away: 2 revisions and 0 images stay."]
+    assert prune_plan.lines(judged(revisions=FIVE[3:]), done=True) == ["Nothing to delete: 2 revisions and 0 images stay."]
 
 
 def test_the_diff_has_a_line_for_each_item_that_goes():

@@ -80,7 +80,7 @@ def test_a_task_that_is_listed_and_not_described_may_run_any_image():
         list_tasks={"taskArns": ["x/c/77", "x/c/78"]},
         describe_tasks={"tasks": [{"taskArn": "x/c/77", "taskDefinitionArn": "x/once:9"}], "failures": [{"arn": "x/c/78", "reason": "MISSING"}]},
     )
-    with pytest.raises(CallFailed, match="task 78 .*does not describe it.*Nothing was taken away. Run prune.yml again"):
+    with pytest.raises(CallFailed, match="task 78 .*does not describe it.*Nothing was deleted. Run prune.yml again"):
         prune_read.what_runs(aws, "c")
 
 

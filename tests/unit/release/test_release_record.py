@@ -56,7 +56,7 @@ def test_a_commit_without_the_path_of_the_migrations_is_told_when_it_is_released
 
 def test_of_images_that_others_built_it_is_told_how_they_would_be_known():
     says = warned(UNKNOWN)
-    assert "no release of aaaaaaaaaaaa that was built here is on record" in says and "has no" not in says
+    assert "no release of aaaaaaaaaaaa that was built here is recorded" in says and "has no" not in says
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_nothing_is_told_where_it_is_known_or_not_wanted(known):
     assert warned(COMMIT, **known) == ""
 
 
-@pytest.mark.parametrize(("schema", "says"), [("", "is not known"), ("s2", "going back does not undo them")])
+@pytest.mark.parametrize(("schema", "says"), [("", "is not known"), ("s2", "a rollback does not undo them")])
 def test_a_rollback_is_refused_for_what_is_the_matter(schema, says):
     records = [recorded("a", id="r9", schema=schema), recorded("b", id="r8", schema="s1")]
     run = release(records=records)

@@ -70,7 +70,7 @@ def test_an_unknown_one_is_refused_with_what_was_released_and_what_was_built(wor
     with pytest.raises(NotOne) as refused:
         followed(world, "0000000")
     said = str(refused.value)
-    assert said.startswith("No release on record and no image in ECR is called '0000000'. Nothing was changed.")
+    assert said.startswith("No recorded release and no image in ECR is called '0000000'. Nothing was changed.")
     assert "aaaaaaaaaaaa" in said and "bbbbbbbbbbbb" in said and "Images that none of these has: 3f1c2aa9d2f4" in said
 
 
@@ -83,7 +83,7 @@ def test_of_two_that_begin_so_both_are_named(world):
 
 
 def test_before_anything_was_built_there_is_nothing_to_mean():
-    with pytest.raises(NotOne, match="no image in ECR is called '3f1c2aa'.*\nNo release is on record"):
+    with pytest.raises(NotOne, match="no image in ECR is called '3f1c2aa'.*\nNo release is recorded"):
         followed(World(), "3f1c2aa")
 
 

@@ -108,7 +108,7 @@ def test_a_count_in_the_inventory_that_has_no_effect_is_told(ecs, monkeypatch, f
         ("a" * 40, COMMIT[:12], True),
         (None, COMMIT, True),
     ],
-    ids=["the newest record is of it", "of another commit", "what is meant is not known yet", "nothing is on record"],
+    ids=["the newest record is of it", "of another commit", "what is meant is not known yet", "nothing is recorded"],
 )
 def test_what_the_ledger_says_was_released_last_tells_whether_to_look_before_the_lock(ecs, monkeypatch, newest, release, looks):  # noqa: F811
     run = released(ecs, monkeypatch)

@@ -10,11 +10,11 @@ BASE = {"changed": True, "release": "0123abc", "release_id": "r1", "services": [
 @pytest.mark.parametrize(
     "result, lines",
     [
-        ({"outcome": "succeeded"}, ["Released 0123abc in 9.1 s, on record as r1", "a-api: a-api:3 (before: a-api:2)"]),
+        ({"outcome": "succeeded"}, ["Released 0123abc in 9.1 s, recorded as r1", "a-api: a-api:3 (before: a-api:2)"]),
         (
             {"outcome": "succeeded", "services": [], "counts_kept": [{"name": "a-api", "count": 2, "configured": 4}]},
             [
-                "Released 0123abc in 9.1 s, on record as r1",
+                "Released 0123abc in 9.1 s, recorded as r1",
                 "a-api: count 2 as before; desired_count (4) is the first release's alone, scale.yml changes it from then on",
             ],
         ),
@@ -29,7 +29,7 @@ BASE = {"changed": True, "release": "0123abc", "release_id": "r1", "services": [
                 "address": "http://x",
                 "health": {"status": 200, "content": "fine"},
             },
-            ["Released 0123abc in 9.1 s, on record as r1", "Migrated in 1.5 s", "  2 applied", "Address: http://x", "Health: 200 fine"],
+            ["Released 0123abc in 9.1 s, recorded as r1", "Migrated in 1.5 s", "  2 applied", "Address: http://x", "Health: 200 fine"],
         ),
     ],
 )

@@ -261,7 +261,7 @@ def test_a_program_that_fails_leaves_everything_as_it_was(world):
         rotation(world).run()
     assert world.value("DATABASE_URL") == MASTER_URL and world.logs_in() and world.labelled("DATABASE_URL") is None
     assert not [call for call in world.calls if call.startswith("deploy")] and world.definitions == {} and world.value("DATABASE_URL_NEXT") is None
-    assert "no service was touched: they go on as master" in str(failed.value) and "ERROR cannot use [secret]" in str(failed.value)
+    assert "no service was touched: they continue as master" in str(failed.value) and "ERROR cannot use [secret]" in str(failed.value)
 
 
 def test_tasks_that_do_not_get_well_come_back_to_the_old_user(world, monkeypatch):
@@ -284,7 +284,7 @@ def test_a_user_that_could_not_be_shut_out_is_by_the_next_run(world):
     database_rotation.task_run.start = fails_once
     with pytest.raises(rotation_run.RotationFailed) as failed:
         rotation(world).run()
-    assert "well as db_app_b, but db_app_a is not shut out" in str(failed.value) and world.logs_in() and world.users["db_app_a"]
+    assert "healthy with user db_app_b, but db_app_a can still log in" in str(failed.value) and world.logs_in() and world.users["db_app_a"]
     database_rotation.task_run.start, world.works = real, True
     result = rotation(world).run()
     assert (result["outcome"], result["old_user"], result["new_user"]) == ("succeeded", "db_app_a", "db_app_b")

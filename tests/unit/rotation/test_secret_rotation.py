@@ -89,7 +89,7 @@ def test_what_is_so_already_changes_nothing(world):
 def test_check_mode_writes_nothing_and_names_what_comes(world):
     result = rotation(world, check_mode=True, A="new-a-value").run()
     assert world.calls == [] and world.objects == {} and result["changed"]
-    assert result["lines"][0] == "A: would be changed; version 1 is kept to go back to"
+    assert result["lines"][0] == "A: would be changed; version 1 is kept for a rollback"
     assert result["diff"] == [{"before": "A: set\n", "after": "A: set (another value)\n"}]
 
 

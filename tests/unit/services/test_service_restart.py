@@ -104,7 +104,7 @@ def test_one_that_fails_is_told_with_what_still_runs_and_nothing_is_brought_back
     failed = run.roll_out()
     assert failed == {"api": "api: ECS ended the deployment: tasks failed to start"}
     assert world.updates == [("api", True), ("workers", True)]
-    assert run.still_running(failed) == "Tasks that run beside those of the failed deployments: api 1 of 1."
+    assert run.still_running(failed) == "Tasks that run in addition to those of the failed deployments: api 1 of 1."
 
 
 def test_a_guard_that_objects_stops_it_before_anything_is_sent(world):

@@ -192,7 +192,7 @@ def test_what_ended_before_says_nothing_about_new_tasks(world):
 
 def test_a_task_that_crashed_on_the_way_is_a_failure_though_the_next_one_lives(world):
     world.ends_tasks = {"api": [ended("api", 1)]}
-    assert "ended by themselves" in scaling(world, api=2).roll_out()["api"]
+    assert "exited on their own" in scaling(world, api=2).roll_out()["api"]
 
 
 def test_what_grew_goes_back_with_its_bounds_and_what_shrank_does_not(world):

@@ -115,8 +115,8 @@ def test_a_stopped_environment_is_visibly_stopped_and_that_is_no_problem():
     text = "\n".join(summary(stopped(), NOW))
     for part in (
         "STOPPED since 2026-01-09T22:00:00Z, by ana",
-        "brings back a-api 1",
-        "again by itself at 2026-01-16T22:00:00Z",
+        "restores a-api 1",
+        "again automatically at 2026-01-16T22:00:00Z",
         "waits in the snapshot a-redis-stop-1",
     ):
         assert part in text
@@ -133,8 +133,8 @@ def test_a_stop_that_did_not_end_is_a_problem():
     found = stopped(state="stopping", since="2026-01-09T22:00:00Z", step="redis_snapshot")
     found["unfinished"] = unfinished.of_record(work("stopping", began_at="2026-01-09T22:00:00Z", operator="ana"), "a")
     text = summary(found, NOW)
-    assert "has not ended: at the step redis_snapshot" in text[0] and not any(line.startswith("unfinished:") for line in text)
-    assert "a stop began at 2026-01-09T22:00:00Z, by ana, and has not ended: stop.yml finishes it; start.yml turns it round" in problems(found)
+    assert "is incomplete: at the step redis_snapshot" in text[0] and not any(line.startswith("unfinished:") for line in text)
+    assert "a stop began at 2026-01-09T22:00:00Z, by ana, and is incomplete: stop.yml finishes it; start.yml reverses it" in problems(found)
 
 
 @pytest.mark.parametrize(("state", "command"), [("restoring", "restore_database.yml -e restore_database_confirm=a"), ("redeploying", "redeploy.yml")])
@@ -142,7 +142,7 @@ def test_what_else_did_not_end_is_a_problem_and_a_line(state, command):
     begun = unfinished.of_record(work(state, began_at="2026-01-09T22:00:00Z", operator="ana"), "a")
     found = {**deepcopy(WELL), "unfinished": begun}
     (problem,) = problems(found)
-    assert f"began at 2026-01-09T22:00:00Z, by ana, and has not ended: {command} finishes it" in problem
+    assert f"began at 2026-01-09T22:00:00Z, by ana, and is incomplete: {command} finishes it" in problem
     assert f"unfinished: {problem}" in summary(found, NOW)
     assert problems({**deepcopy(WELL), "unfinished": None}) == problems({**deepcopy(WELL), "unfinished": []}) == []
 
@@ -155,7 +155,7 @@ def test_a_destroy_that_did_not_end_is_told_once_beside_what_else_did_not():
 
 
 def test_what_is_off_without_a_record_is_told_and_what_is_on_is_not():
-    assert "no stop is on record" in summary(stopped(state="running"), NOW)[0]
+    assert "no stop is recorded" in summary(stopped(state="running"), NOW)[0]
     assert problems(stopped(state="running")) == []
     running = {**WELL, "power": {**OFF, "state": "running", "gates": {"power": "on"}}}
     assert summary(running, NOW) == ["power: on, last started 2026-01-09T22:00:00Z, by ana", *summary(WELL, NOW)]
@@ -179,7 +179,7 @@ def test_release_age_last_snapshot_lock_and_cost_are_on_the_screen():
         "0123abc of 3 d ago",
         "last snapshot a-redis-stop-1 of 5 h ago",
         "lock: a is locked by ana on laptop.",
-        "cost: $111.90 a month at the present rate (always on $111.91, stopped $7.10; list prices, cost.yml tells each)",
+        "cost: $111.90 a month at the present rate (always on $111.91, stopped $7.10; list prices, cost.yml lists each)",
     ):
         assert part in text
 
@@ -208,7 +208,7 @@ def described(desired=1, running=1, pending=0, deployments=1, events=("has reach
         (described(), {}, ""),
         (described(pending=1, running=0), {"rolloutState": "IN_PROGRESS", "rolloutStateReason": "In progress."}, "In progress.; has reached a steady state."),
         (described(deployments=2), {"rolloutState": "COMPLETED"}, "has reached a steady state."),
-        (described(running=0, events=()), {"rolloutState": "COMPLETED"}, "ECS has told nothing yet"),
+        (described(running=0, events=()), {"rolloutState": "COMPLETED"}, "ECS has reported nothing yet"),
         (described(), {"rolloutState": "FAILED", "rolloutStateReason": "circuit breaker"}, "circuit breaker; has reached a steady state."),
     ],
 )
@@ -275,20 +275,20 @@ def test_a_document_is_what_the_module_told_without_ansibles_own():
 
 @pytest.mark.parametrize(("result", "plan"), [({}, None), ({"failed": True, "msg": "no"}, None), (READ, {}), (READ, {"failed": True})])
 def test_one_that_was_not_read_or_not_compared_is_an_error(result, plan):
-    assert status_document(result, "host", plan) == {"environment": "host", "error": "it could not be read; its own task above tells why"}
+    assert status_document(result, "host", plan) == {"environment": "host", "error": "it could not be read; its own task above shows why"}
 
 
 @pytest.mark.parametrize(
     ("more", "last"),
     [
-        ({}, ["two", "All well."]),
-        ({"drift": []}, ["two", "drift: none", "All well."]),
-        ({"drift": ["x differs"]}, ["drift: x differs", "All well, but for what differs from the configuration."]),
+        ({}, ["two", "Healthy."]),
+        ({"drift": []}, ["two", "drift: none", "Healthy."]),
+        ({"drift": ["x differs"]}, ["drift: x differs", "Healthy, but for what differs from the configuration."]),
         ({"problems": ["this", "that"], "drift": []}, ["drift: none", "Needs attention: this; that"]),
         ({"power": {"state": "stopped", "gates": {}}}, ["two", "Stopped, as it is meant to be."]),
         ({"power": {"state": "running", "gates": {"power": "off"}}}, ["two", "Stopped, as it is meant to be."]),
         ({"power": None, "destroyed": {"state": "destroyed"}}, ["two", "Destroyed."]),
-        ({"destroyed": {"state": "destroying"}}, ["two", "All well."]),
+        ({"destroyed": {"state": "destroying"}}, ["two", "Healthy."]),
     ],
 )
 def test_one_environment_is_a_screen_that_ends_with_a_verdict(more, last):
@@ -316,7 +316,7 @@ GONE = {
 def test_one_that_was_destroyed_is_told_with_its_snapshots_and_needs_nothing():
     assert summary(GONE, NOW) == [
         "environment: DESTROYED at 2026-01-09T22:00:00Z, by ana; its rows are in the snapshot a-db-final-1, its queue in a-redis-final-1. "
-        "redeploy.yml makes it again"
+        "redeploy.yml recreates it"
     ]
     assert problems(GONE) == []
     assert status_fleet.row({**GONE, "environment": "a", "problems": []}, NOW)[1] == "destroyed"
@@ -325,7 +325,7 @@ def test_one_that_was_destroyed_is_told_with_its_snapshots_and_needs_nothing():
 def test_a_destroy_that_has_not_ended_is_what_needs_attention():
     half = {**GONE, "destroyed": {**GONE["destroyed"], "state": "destroying"}}
     assert problems(half) == [
-        "a destroy began at 2026-01-09T22:00:00Z, by ana, and has not ended: run destroy.yml again; redeploy.yml then makes the environment again"
+        "a destroy began at 2026-01-09T22:00:00Z, by ana, and is incomplete: run destroy.yml again; redeploy.yml then recreates the environment"
     ]
 
 

@@ -60,7 +60,7 @@ def test_only_what_a_killed_terraform_of_this_machine_held_is_given_back(tmp_pat
     module = types.SimpleNamespace(params={"lock": {"token": "t"} if locked else None}, warn=warned.append)
     terraform_apply.free_state(module, terraform_cli.Terraform("terraform", tmp_path))
     assert (lock.holder is None, lock.mended) == (free, free)
-    assert any("was given back" in line for line in warned) is bool(free and found)
+    assert any("was released" in line for line in warned) is bool(free and found)
 
 
 def test_another_backend_has_no_such_lock(tmp_path: Path, monkeypatch):

@@ -191,7 +191,7 @@ def test_what_is_still_being_made_is_waited_for(monkeypatch):
     search = Search(Aws(describe_db_instances=lambda _: database(next(seen))), say=said.append)
     assert search.more(plan(DATABASE))
     assert [line.split(" is there already, and is ")[1].split(";")[0] for line in said[:-1]] == ["creating", "backing-up"]
-    assert said[-1] == "aws_db_instance.main: is there already (atena-prod-db), and is taken in"
+    assert said[-1] == "aws_db_instance.main: is there already (atena-prod-db), and is imported"
     # A plan that nobody applies waits for nothing.
     assert Search(Aws(describe_db_instances=database("creating")), looks_only=True).more(plan(DATABASE))
 
@@ -203,11 +203,11 @@ def test_what_cannot_be_taken_in_says_what_to_do(status, words):
 
 
 def test_what_may_not_be_read_stops_an_apply_and_is_told_by_a_look():
-    denied = Aws(describe_vpcs=failure("Could not look for it.", "UnauthorizedOperation"))
+    denied = Aws(describe_vpcs=failure("Could not find it.", "UnauthorizedOperation"))
     with pytest.raises(CallFailed):
         Search(denied).more(plan(created("aws_vpc.main")))
     search = Search(denied, looks_only=True)
-    assert not search.more(plan(created("aws_vpc.main"))) and "aws_vpc.main is there already was not looked at" in search.warnings()[0]
+    assert not search.more(plan(created("aws_vpc.main"))) and "aws_vpc.main is there already was not checked" in search.warnings()[0]
 
 
 def test_what_aws_made_twice_is_told_after_the_apply():
@@ -329,7 +329,7 @@ def test_rows_and_jobs_that_wait_elsewhere_are_not_replaced_by_what_is_there(tmp
         "list_tags_for_resource": {"TagList": LISTED},
     }
     terraform = Terraform(tmp_path, plan(resource), plan(taken_in(resource, "x")))
-    with pytest.raises(guards.Refused, match=f"would take in a {what}.*they wait"):
+    with pytest.raises(guards.Refused, match=f"would import a {what}.*they wait"):
         plan_and_apply(terraform, search=Search(Aws(**found)), **{argument: lambda: "they wait"})
     assert "apply" not in terraform.commands
 

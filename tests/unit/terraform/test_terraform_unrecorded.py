@@ -265,7 +265,7 @@ def test_one_that_cannot_be_pushed_at_once_either_is_told_first(world):
     (directory / "refusal").write_text(f"Failed to write state: {DENIED}\n")
     with pytest.raises(Unrecorded) as failed:
         run(terraform)
-    assert str(failed.value).startswith("What Terraform did is not recorded") and "Mend what is told below" in failed.value.sentence
+    assert str(failed.value).startswith("What Terraform did is not recorded") and "Fix what is reported below" in failed.value.sentence
     assert "A push at once failed too. Terraform could not push" in failed.value.rest and (terraform.directory / "errored.tfstate").exists()
 
 

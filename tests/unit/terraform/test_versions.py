@@ -15,7 +15,7 @@ from ansible_collections.atena.aws.plugins.module_utils.terraform import version
         ("16.13", "17", False, "allow_major_version_upgrade: true in atena_database"),
         ("16.13", "17.2", False, "from PostgreSQL 16.13 to 17.2"),
         ("16.13", "17", True, ""),
-        ("16.13", "16.9", True, "never goes back to 16.9"),
+        ("16.13", "16.9", True, "never returns to 16.9"),
         ("17.2", "16", True, "Set engine_version in atena_database to 17"),
         ("", "17", False, ""),
     ],
