@@ -34,6 +34,8 @@ except ImportError:
 
 
 _COLLECTION = "atena.aws"
+# Actions that do nothing but speak to people.
+_FOR_ROLES = (f"{_COLLECTION}.report_failure", f"{_COLLECTION}.verify")
 # Where the parts of a failure go with a result, from the action plugin to the callbacks: Ansible shows it with -vvv only.
 KEY = "failure"
 _LABELS = dict(zip(PARTS, ("What", "Why", "State", "Next"), strict=True))
@@ -149,6 +151,12 @@ def whole(result: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- The result -------------------------------------------------------------------------------------------------------
+def is_of_our_roles(task: Any) -> bool:
+    """Whether a role of ours has this task, or could have. Who uses a module in a playbook of their own, or by `ansible -m`, gets its whole result as from any
+    other."""
+    return task.action in _FOR_ROLES or getattr(task._role, "_role_collection", None) == _COLLECTION
+
+
 def is_handled(task: Any) -> bool:
     """Whether the playbook deals with this task's failure itself. A rescue of our own roles ends in a failure of its own: it is none."""
     if task.ignore_errors or task.failed_when:
@@ -185,9 +193,9 @@ def condensed(result: dict[str, Any], host: str, action: str, directory: str) ->
 
 
 def for_people(action: Any, result: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
-    """The result of a task of ours as it is to be shown: as it is, unless it failed and nobody but a person will deal with that."""
+    """The result of a task of ours as it is to be shown: as it is, unless a task of our roles failed and nobody but a person will deal with that."""
     task, display = action._task, Display()
-    if not result.get("failed") or task.no_log or result.get("_ansible_no_log") or display.verbosity > 2 or is_handled(task):
+    if not is_of_our_roles(task) or not result.get("failed") or task.no_log or result.get("_ansible_no_log") or display.verbosity > 2 or is_handled(task):
         return result
     if C.DEFAULT_STDOUT_CALLBACK.endswith("json"):
         return result

@@ -26,7 +26,7 @@ INVENTORY = {
 }
 FEW = {
     "awx_job_templates": [template for template in TEMPLATES if template["verb"] in ("diagnose", "guard", "secrets")],
-    "awx_workflows": [workflow for workflow in WORKFLOWS if workflow["name"] == "guard on a schedule"],
+    "awx_workflows": [workflow for workflow in WORKFLOWS if workflow["name"] == "guard by the clock"],
 }
 
 
@@ -101,8 +101,8 @@ def test_a_release_is_predicted_approved_released_and_may_be_taken_back(configur
     assert (runs["deploy"], nodes["deploy"].get("job_type")) == ("atena-prod deploy", None)
     assert (after("predict", "success_nodes"), after("predict", "failure_nodes")) == (["approve"], ["diagnose"])
     assert (after("approve", "success_nodes"), after("approve", "failure_nodes")) == (["deploy"], [])
-    assert (after("deploy", "success_nodes"), after("deploy", "failure_nodes")) == (["roll back"], ["diagnose"])
-    assert (after("roll back", "success_nodes"), after("roll back", "failure_nodes")) == (["rollback"], ["status"])
+    assert (after("deploy", "success_nodes"), after("deploy", "failure_nodes")) == (["go back"], ["diagnose"])
+    assert (after("go back", "success_nodes"), after("go back", "failure_nodes")) == (["rollback"], ["status"])
     approvals = configured.awx.kept("workflow_approval_templates")
     assert (approvals["Release it?"]["timeout"], approvals["Take it back?"]["timeout"]) == (86400, 3600)
     variables = [question["variable"] for question in configured.awx.survey("workflow_job_templates", "atena-prod release with approval")]
@@ -115,8 +115,8 @@ def test_working_hours_start_the_workflows(configured):
     assert started == {
         "atena-prod start 08:00": "atena-prod morning start",
         "atena-prod stop 19:00": "atena-prod nightly stop",
-        "atena-prod guard": "atena-prod guard on a schedule",
-        "shop-staging guard": "shop-staging guard on a schedule",
+        "atena-prod guard": "atena-prod guard by the clock",
+        "shop-staging guard": "shop-staging guard by the clock",
     }
     assert schedules["atena-prod stop 19:00"]["rrule"].startswith("DTSTART;TZID=America/Sao_Paulo:20240101T190000 RRULE:FREQ=WEEKLY")
     assert configured.awx.nodes("atena-prod nightly stop")["stop"]["extra_data"] == {"schedule_act": "true"}

@@ -33,8 +33,13 @@ def _heard(view: View, task: Task) -> Iterator[_Heard]:
         lines = [*task.log_before.get(container, []), *tail]
         recent = [line for line in lines if task.state != RUNNING or seconds_between(line.at, view.facts.at) <= _RECENT]
         for line, meaning in zip(recent, failure_words.what_lines_say([line.message for line in recent]), strict=True):
-            if meaning and (task.state != STOPPED or meaning.code in _OF_A_STOP):
+            if meaning and (task.state != STOPPED or meaning.code in _OF_A_STOP) and not _is_its_own_fault(task, meaning.code):
                 yield _Heard(container, line, meaning)
+
+
+def _is_its_own_fault(task: Task, code: str) -> bool:
+    """Whether a migration names what it should have made itself: running the migrations again is no remedy. What it exited with has its lines."""
+    return code == "SCHEMA_BEHIND" and task.is_one_off
 
 
 def _is_over(view: View, presence: Presence, task: Task, heard: list[_Heard]) -> bool:

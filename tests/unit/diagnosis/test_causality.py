@@ -115,6 +115,19 @@ def test_a_cause_of_one_service_explains_nothing_of_another():
     assert told(broken(change)) == [("SCHEMA_BEHIND", "", False), ("TASK_EXITED", "", False)]
 
 
+def test_a_migration_that_lacks_a_table_is_not_told_to_be_run_again():
+    """It failed over its own statement: what it exited with is the cause, and shows the line."""
+    line = {"at": NOW, "message": 'ERROR 0007_wishes.sql failed and was rolled back: relation "wishes" does not exist'}
+
+    def change(facts):
+        facts["tasks"] = [task("", task_id="t9", task_arn=f"{TASK}t9", started_by="atena-aws/migrate", log_tail={"api": [line]})]
+        facts["asked_tasks"] = [f"{TASK}t9"]
+
+    found = broken(change)
+    assert [item["code"] for item in found] == ["TASK_EXITED"] and "migrate.yml" not in commands(found[0])
+    assert any(line["message"] in text for text in found[0]["evidence"])
+
+
 def test_a_log_line_is_shown_once():
     line = {"at": NOW, "message": REFUSED}
     found = broken(failing(task(log_tail={"api": [line, line, {"at": NOW, "message": "bye"}]})))
