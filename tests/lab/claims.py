@@ -39,6 +39,7 @@ SECONDS: dict[str, int] = {
     "test_scale.py": 152,
     "test_artifact.py": 150,
     "test_lagging_answers.py": 400,
+    "test_screens.py": 150,
     "test_killed.py": 79,
     "test_guard.py": 137,
     "test_build.py": 180,
