@@ -8,7 +8,7 @@ import yaml
 
 from diff.statements import Statement, Unreadable
 
-_ASSERT = ("ansible.builtin.assert", "ansible.legacy.assert", "assert")
+_ASSERT = ("ansible.builtin.assert", "ansible.legacy.assert", "assert", "atena.aws.verify")
 _FAIL = ("ansible.builtin.fail", "ansible.legacy.fail", "fail")
 _CONDITION = re.compile(r"^\s*(validation|precondition|postcondition|assert)\s*\{", re.MULTILINE)
 _BLOCK = re.compile(r"^(?:variable|resource|data|output|check|locals|terraform|module)\b[^{\n]*", re.MULTILINE)
